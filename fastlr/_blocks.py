@@ -1,0 +1,48 @@
+"""The fixed partition of rows into blocks.
+
+It depends on the shape of X alone, never on the number of threads: each block writes its own sums, and these are
+added in block order. That is why results are the same bits for any number of threads.
+"""
+
+# A block has at least this many entries of X, that handing it out (0.1 us) and adding its sums cost little next to
+# it, and this many rows, because a kernel's first and last few rows cannot overlap with others.
+_BLOCK_ENTRIES = 60_000
+_BLOCK_ROWS = 56
+_MAX_BLOCKS = 256
+_MAX_HESSIAN_BLOCKS = 16
+_ROW_MULTIPLE = 32
+
+
+def block_rows(n_samples, n_features, max_blocks=_MAX_BLOCKS):
+    """Rows of each block of a pass; the last block may have fewer.
+
+    Parameters
+    ----------
+    n_samples, n_features : int
+        Shape of X.
+    max_blocks : int
+        Upper bound on the number of blocks: the sums of a pass take ``n_features * n_blocks`` numbers.
+
+    Returns
+    -------
+    int
+        A multiple of 4, the number of rows that kernels handle together.
+    """
+    n_blocks = max(1, min(max_blocks, n_samples * n_features // _BLOCK_ENTRIES, n_samples // _BLOCK_ROWS))
+    rows = -(-n_samples // n_blocks)
+    multiple = _ROW_MULTIPLE if rows > 8 * _ROW_MULTIPLE else 4
+    return max(4, -(-rows // multiple) * multiple)
+
+
+def hessian_block_rows(n_samples, n_features):
+    """Rows of each block of a Hessian pass, where every block has a matrix of its own.
+
+    The matrices together stay below an eighth of X, but for four of them, which even two cores need.
+    """
+    allowed = max(4, n_samples // (8 * n_features))
+    return block_rows(n_samples, n_features, min(_MAX_HESSIAN_BLOCKS, allowed))
+
+
+def count_blocks(n_items, items_per_block):
+    """Number of blocks that cover `n_items`."""
+    return -(-n_items // items_per_block)

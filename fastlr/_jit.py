@@ -1,0 +1,149 @@
+"""The one decorator every compiled function of the package is made with.
+
+Why not a bare ``@njit``:
+
+* Every flag is stated. A helper without ``fastmath=`` takes the flags of whichever caller happens to compile it
+  first, and the disk cache would keep that accident.
+* ``FASTMATH`` lets reductions vectorise but keeps NaN and inf alive (no ``nnan``, no ``ninf``), so a bad value in X
+  reaches the sums and is reported. Scalar formulas are compiled with ``CONTRACT`` only: fused multiply-adds, no
+  reordering.
+* Numba's cache knows only the source file of the cached function. A kernel calls helpers of other files, so its
+  entries are stamped with the sources of the whole package, and the flags that change code generation.
+* A cache that cannot be read or written costs time, never a result: the kernel is then compiled in memory.
+"""
+
+import hashlib
+import logging
+import uuid
+import warnings
+from pathlib import Path
+
+import llvmlite
+import numba
+
+try:
+    from numba.core.caching import FunctionCache
+except ImportError:  # a private class: without it kernels are compiled once a process
+    FunctionCache = None
+
+FASTMATH = frozenset({"reassoc", "contract", "nsz"})
+CONTRACT = frozenset({"contract"})
+
+_logger = logging.getLogger("fastlr")
+
+
+def package_stamp(folder=None):
+    """Hash of all sources of the package and of what else decides the machine code.
+
+    Parameters
+    ----------
+    folder : path-like, optional
+        Root of the sources; the installed package by default.
+
+    Returns
+    -------
+    str
+        Hexadecimal SHA-256.
+    """
+    folder = Path(folder or __file__).resolve()
+    folder = folder if folder.is_dir() else folder.parent
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
+        digest.update(path.read_bytes())
+    flags = ("OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "BOUNDSCHECK", "DEBUGINFO_DEFAULT", "ENABLE_AVX")
+    digest.update(repr([(flag, str(getattr(numba.config, flag, None))) for flag in flags]).encode())
+    digest.update(f"{numba.__version__} {llvmlite.__version__}".encode())
+    return digest.hexdigest()
+
+
+_STAMP = package_stamp()
+_warned = False
+
+
+def _cache_unavailable(reason):
+    """Say once that kernels are compiled anew in every process."""
+    global _warned
+    if not _warned:
+        _warned = True
+        warnings.warn(
+            f"fastlr cannot cache compiled kernels on disk, so each process compiles them anew ({reason}). "
+            "Set NUMBA_CACHE_DIR to a writable folder to speed up the first call.",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+
+
+if FunctionCache is not None:
+
+    class _PackageCache(FunctionCache):
+        """Numba's cache of one function, stamped with the whole package and safe against damage.
+
+        Data files get unique names: two processes that compile different signatures at the same time may then lose
+        an entry, but can never load each other's code.
+        """
+
+        def __init__(self, py_func):
+            super().__init__(py_func)
+            index = self._cache_file
+            index._source_stamp = _STAMP
+            stem = index._index_name.removesuffix(".nbi")
+            index._data_name = lambda number: f"{stem}.{uuid.uuid4().hex[:12]}.nbc"
+
+        def load_overload(self, sig, target_context):
+            try:
+                return super().load_overload(sig, target_context)
+            except Exception as error:  # whatever a truncated or foreign file raises: compile again
+                _logger.info("ignored a damaged cache entry of %s: %r", self._name, error)
+                return None
+
+        def save_overload(self, sig, data):
+            try:
+                self._prune()
+                super().save_overload(sig, data)
+            except Exception as error:  # full disk, quota, a folder that was removed
+                _cache_unavailable(repr(error))
+
+        def _prune(self):
+            """Remove the data files of an older package: their index is about to be overwritten."""
+            index = self._cache_file
+            if index._load_index():
+                return
+            stem = index._index_name.removesuffix(".nbi")
+            for path in Path(self.cache_path).glob(f"{stem}.*.nbc"):
+                path.unlink(missing_ok=True)
+
+
+def kernel(fastmath=FASTMATH, *, cache=False):
+    """Compile a function with the package's flags.
+
+    Parameters
+    ----------
+    fastmath : frozenset of str
+        LLVM's fast-math flags for this function: ``FASTMATH`` or ``CONTRACT``.
+    cache : bool
+        Keep the machine code on disk. Only for functions that Python calls; what they call is part of them.
+
+    Returns
+    -------
+    callable
+        Decorator that returns a Numba dispatcher.
+    """
+
+    def decorate(py_func):
+        dispatcher = numba.njit(nogil=True, error_model="numpy", fastmath=set(fastmath))(py_func)
+        if cache:
+            _enable_cache(dispatcher)
+        return dispatcher
+
+    return decorate
+
+
+def _enable_cache(dispatcher):
+    if FunctionCache is None:
+        _cache_unavailable("this Numba has no numba.core.caching.FunctionCache")
+        return
+    try:
+        dispatcher._cache = _PackageCache(dispatcher.py_func)
+    except (RuntimeError, OSError, AttributeError) as error:
+        _cache_unavailable(repr(error))

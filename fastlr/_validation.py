@@ -1,0 +1,131 @@
+"""Checks of what callers hand in: one clear error that names the argument, or an array that kernels can read."""
+
+import numbers
+
+import numpy as np
+
+# Dtypes that kernels read as they stand; bool is read as uint8. The rest is converted.
+NATIVE_DTYPES = (np.dtype(np.float64), np.dtype(np.float32), np.dtype(np.uint8), np.dtype(np.int8))
+
+
+def check_features(X, name="X"):
+    """Make X readable by the kernels, without a copy where dtype and layout allow.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+    name : str
+        What errors call it.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_features)
+        Read-only view in C or F order of float64, float32, uint8 or int8. bool is viewed as uint8, float16 converted
+        to float32, everything else and arrays with gaps are copied. Finiteness is not checked here, which would take
+        a pass over X: the first pass of a kernel finds out.
+
+    Raises
+    ------
+    TypeError
+        If X holds complex numbers, objects or text.
+    ValueError
+        If X is not two-dimensional, or empty.
+    """
+    X = np.asarray(X)
+    if X.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must hold real numbers, got dtype {X.dtype}")
+    if X.ndim != 2:
+        raise ValueError(f"{name} must be two-dimensional, got an array of shape {X.shape}")
+    if 0 in X.shape:
+        raise ValueError(f"{name} must not be empty, got an array of shape {X.shape}")
+    if X.dtype == bool:
+        X = X.view(np.uint8)
+    elif X.dtype not in NATIVE_DTYPES:
+        X = X.astype(np.float32 if X.dtype == np.float16 else np.float64)
+    elif not X.dtype.isnative:
+        X = X.astype(X.dtype.newbyteorder("="))
+    if not (X.flags.c_contiguous or X.flags.f_contiguous) or not X.flags.aligned:
+        X = X.copy()
+    # Kernels are compiled for read-only arrays alone: no second compilation for memory maps, and no write by mistake.
+    return read_only(X)
+
+
+def read_only(array):
+    """View of an array that cannot be written to."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def check_targets(y, n_samples, name="y"):
+    """Targets as a contiguous float64 array of shape (n_samples,).
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,)
+        Labels 0 and 1, or probabilities between.
+    n_samples : int
+    name : str
+        What errors call it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If y does not hold numbers in [0, 1], or not n_samples of them.
+    """
+    y = _check_vector(y, n_samples, name)
+    if not (y.min() >= 0.0 and y.max() <= 1.0):  # written so that NaN fails as well
+        raise ValueError(f"{name} must lie in [0, 1], got values from {y.min()} to {y.max()}")
+    return y
+
+
+def check_sample_weight(sample_weight, n_samples, name="sample_weight"):
+    """Sample weights as a contiguous float64 array, of shape (0,) for None.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the weights are not n_samples finite numbers >= 0, or all zero.
+    """
+    if sample_weight is None:
+        return np.empty(0)
+    weight = _check_vector(sample_weight, n_samples, name)
+    if not (weight.min() >= 0.0 and np.isfinite(weight.sum())):
+        raise ValueError(f"{name} must hold finite numbers >= 0, with a finite sum")
+    if weight.sum() == 0.0:
+        raise ValueError(f"{name} must not be zero for all samples")
+    return weight
+
+
+def _check_vector(values, size, name):
+    values = np.asarray(values)
+    if values.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must hold real numbers, got dtype {values.dtype}")
+    if values.shape != (size,):
+        raise ValueError(f"{name} must have shape ({size},), one value per sample, got {values.shape}")
+    return np.ascontiguousarray(values, dtype=np.float64)
+
+
+def check_number(value, name, *, low=None, high=None, inclusive=True, integer=False):
+    """A real number (or integer) in a range; returned as float (or int).
+
+    Raises
+    ------
+    TypeError
+        If `value` is not a number of the kind.
+    ValueError
+        If it is NaN or outside the range.
+    """
+    kind = numbers.Integral if integer else numbers.Real
+    if isinstance(value, np.ndarray) and value.size == 1 and not integer:
+        value = value.item()
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, kind):
+        raise TypeError(f"{name} must be {'an integer' if integer else 'a real number'}, got {value!r}")
+    value = int(value) if integer else float(value)
+    too_low = low is not None and not (value >= low if inclusive else value > low)
+    too_high = high is not None and not value <= high
+    if value != value or too_low or too_high:
+        sign = ">=" if inclusive else ">"
+        wanted = [f"{sign} {low}"] * (low is not None) + [f"<= {high}"] * (high is not None)
+        raise ValueError(f"{name} must be {' and '.join(wanted) or 'a number'}, got {value!r}")
+    return value

@@ -1,0 +1,267 @@
+"""The study's functions, over its own (n_features, n_samples) arrays.
+
+A notebook that defines ``forward_backward_propagation``, ``update``, ``predict`` and the rest runs as before when it
+imports them from here: same argument order, same shapes, same dictionary keys. ``x_train`` may hold float64, float32,
+uint8, int8 or bool and is read as it stands; weights have shape (n_features, 1), labels (1, n_samples).
+
+The cost is the mean of log(1 + exp(z)) - y z, which is the study's -y log(p) - (1 - y) log(1 - p) without its loss of
+digits, and without NaN where p rounds to 0 or 1.
+"""
+
+import numpy as np
+
+from ._team import effective_n_threads
+from ._validation import check_features, check_number, check_targets
+from .design import DenseDesign
+from .kernels.pointwise import sigmoid_array
+from .solvers import gradient_descent
+
+__all__ = [
+    "forward_backward_propagation",
+    "forward_propagation",
+    "initialize_weights_and_bias",
+    "logistic_regression",
+    "predict",
+    "sigmoid",
+    "update",
+]
+
+
+def sigmoid(z):
+    """1 / (1 + exp(-z)), elementwise, without overflow.
+
+    Parameters
+    ----------
+    z : array-like of real numbers
+
+    Returns
+    -------
+    float64 ndarray of z's shape, or float for a scalar
+
+    Raises
+    ------
+    TypeError
+        If z does not hold real numbers.
+    """
+    z = np.asarray(z)
+    if z.dtype.kind not in "biuf":
+        raise TypeError(f"z must hold real numbers, got dtype {z.dtype}")
+    flat = np.ascontiguousarray(z, dtype=np.float64).reshape(-1)
+    out = np.empty_like(flat)
+    sigmoid_array(flat, out)
+    return out.reshape(z.shape) if z.ndim else float(out[0])
+
+
+def initialize_weights_and_bias(dimension):
+    """The study's start: all weights 0.01, bias 0.
+
+    Parameters
+    ----------
+    dimension : int
+        Number of features, >= 1.
+
+    Returns
+    -------
+    w : float64 array of shape (dimension, 1)
+    b : float
+    """
+    dimension = check_number(dimension, "dimension", low=1, integer=True)
+    return np.full((dimension, 1), 0.01), 0.0
+
+
+def forward_propagation(w, b, x_train, y_train):
+    """Mean cost at the given weights.
+
+    Parameters
+    ----------
+    w : array-like of shape (n_features, 1)
+    b : float
+    x_train : array of shape (n_features, n_samples)
+    y_train : array-like of shape (1, n_samples)
+        Labels in [0, 1].
+
+    Returns
+    -------
+    cost : float
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has the wrong shape or type, or x_train holds NaN or infinity.
+    """
+    return forward_backward_propagation(w, b, x_train, y_train)[0]
+
+
+def forward_backward_propagation(w, b, x_train, y_train):
+    """Mean cost and its gradients, x_train read once.
+
+    Parameters
+    ----------
+    w, b, x_train, y_train
+        See `forward_propagation`.
+
+    Returns
+    -------
+    cost : float
+    gradients : dict
+        "derivative_weight", float64 array of shape (n_features, 1), and "derivative_bias", float.
+    """
+    with _design(x_train, y_train) as design:
+        loss, gradient = design.loss_gradient(_coef(w, b, design.shape[1]))
+        return loss / design.weight_sum, _gradients(gradient / design.weight_sum)
+
+
+def update(
+    w,
+    b,
+    x_train,
+    y_train,
+    learning_rate,
+    number_of_iterations=None,
+    *,
+    number_of_iterarion=None,
+    method="auto",
+    callback=None,
+    progress=False,
+    verbose=True,
+):
+    """Gradient descent from the given weights.
+
+    Parameters
+    ----------
+    w, b, x_train, y_train
+        See `forward_propagation`. Nothing is modified.
+    learning_rate : float
+        > 0.
+    number_of_iterations : int
+        Number of steps, >= 0. The study's own spelling of the keyword, ``number_of_iterarion``, works as well.
+    method : {"auto", "fused", "gram"}
+        How the steps are computed; the iterates are the same, see `fastlr.solvers.gradient_descent`.
+    callback : callable, optional
+        ``callback(iteration, cost)`` before each step; a true value ends the run.
+    progress : bool
+        Show a progress bar.
+    verbose : bool
+        Print the cost every 10 iterations, as the study does.
+
+    Returns
+    -------
+    parameters : dict
+        "weight", float64 array of shape (n_features, 1), and "bias", float: after the last step.
+    gradients : dict
+        As from `forward_backward_propagation`, of the last step.
+    cost_list : list of float
+        The cost before each step.
+    """
+    if (number_of_iterations is None) == (number_of_iterarion is None):
+        raise TypeError("update needs number_of_iterations, once")
+    iterations = number_of_iterarion if number_of_iterations is None else number_of_iterations
+
+    def report(iteration, cost):
+        if verbose and iteration % 10 == 0:
+            print(f"Cost after iteration {iteration}: {cost:f}")
+        return callback is not None and callback(iteration, cost)
+
+    with _design(x_train, y_train) as design:
+        result = gradient_descent.solve(
+            design,
+            _coef(w, b, design.shape[1]),
+            learning_rate=learning_rate,
+            n_iterations=check_number(iterations, "number_of_iterations", low=0, integer=True),
+            method=method,
+            callback=report,
+            progress=progress,
+        )
+    parameters = {"weight": result.coef[:-1, None], "bias": float(result.coef[-1])}
+    return parameters, _gradients(result.gradient), result.costs.tolist()
+
+
+def predict(w, b, x_test):
+    """Labels of the samples: 1 where sigmoid(w.T x + b) > 0.5.
+
+    Parameters
+    ----------
+    w : array-like of shape (n_features, 1)
+    b : float
+    x_test : array of shape (n_features, n_samples)
+
+    Returns
+    -------
+    float64 array of shape (1, n_samples)
+        0.0 and 1.0.
+    """
+    X = _samples(x_test, "x_test")
+    with DenseDesign(X, np.zeros(len(X)), np.empty(0), name="x_test", n_threads=effective_n_threads()) as design:
+        raw = design.raw_prediction(_coef(w, b, X.shape[1]))
+        return (raw > 0.0).astype(np.float64)[None, :]
+
+
+def logistic_regression(x_train, y_train, x_test, y_test, learning_rate, num_iterations, *, method="auto", verbose=True):
+    """Train on one set, predict both, print the accuracies in percent.
+
+    Parameters
+    ----------
+    x_train, x_test : arrays of shape (n_features, n_samples)
+    y_train, y_test : array-likes of shape (1, n_samples)
+    learning_rate : float
+        > 0.
+    num_iterations : int
+        Number of steps, >= 0.
+    method : {"auto", "fused", "gram"}
+        See `update`.
+    verbose : bool
+        Print the costs and the accuracies.
+
+    Returns
+    -------
+    dict
+        "weight", "bias", "cost_list", "train_accuracy" and "test_accuracy" (percent).
+    """
+    x_test = _samples(x_test, "x_test").T
+    y_test = _labels(y_test, x_test.shape[1], "y_test")
+    w, b = initialize_weights_and_bias(_samples(x_train, "x_train").shape[1])
+    parameters, _, cost_list = update(
+        w, b, x_train, y_train, learning_rate, num_iterations, method=method, verbose=verbose
+    )
+    result = dict(parameters, cost_list=cost_list)
+    for name, x, y in (("train", x_train, y_train), ("test", x_test, y_test)):
+        wrong = np.abs(predict(parameters["weight"], parameters["bias"], x) - np.asarray(y))
+        result[f"{name}_accuracy"] = float(100.0 - 100.0 * wrong.mean())
+        if verbose:
+            print(f"{name} accuracy: {result[f'{name}_accuracy']} %")
+    return result
+
+
+def _samples(x, name):
+    """The transposed view, samples first."""
+    x = np.asarray(x)
+    return check_features(x.T if x.ndim == 2 else x, name)
+
+
+def _labels(y, n_samples, name):
+    y = np.asarray(y)
+    if y.shape not in ((1, n_samples), (n_samples,)):
+        raise ValueError(f"{name} must have shape (1, {n_samples}), one label per sample, got {y.shape}")
+    return check_targets(y.reshape(-1), n_samples, name)
+
+
+def _design(x_train, y_train):
+    X = _samples(x_train, "x_train")
+    y = _labels(y_train, len(X), "y_train")
+    return DenseDesign(X, y, np.empty(0), name="x_train", n_threads=effective_n_threads())
+
+
+def _coef(w, b, n_features):
+    w = np.asarray(w)
+    if w.dtype.kind not in "biuf":
+        raise TypeError(f"w must hold real numbers, got dtype {w.dtype}")
+    if w.shape not in ((n_features, 1), (n_features,)):
+        raise ValueError(f"w must have shape ({n_features}, 1), one weight per feature, got {w.shape}")
+    coef = np.append(w.reshape(-1).astype(np.float64), check_number(b, "b"))
+    if not np.isfinite(coef).all():
+        raise ValueError("w and b must be finite")
+    return coef
+
+
+def _gradients(gradient):
+    return {"derivative_weight": gradient[:-1, None], "derivative_bias": float(gradient[-1])}

@@ -1,0 +1,236 @@
+"""Gradient descent with a fixed learning rate: the study's loop, step for step.
+
+Two methods with the same iterates, up to rounding:
+
+``"fused"``
+    One pass over X per step. A design whose features are contiguous and many takes the step and forms the next raw
+    predictions in the same sweep (`kernels.columns.descend`); all others evaluate loss and gradient, then step.
+``"gram"``
+    Every gradient is X^T r, so w stays in w_0 + span(X^T). With K = X X^T, formed once, the raw predictions of the
+    next step are z - learning_rate K r / S: n_samples^2 per step instead of n_samples n_features. w is formed once,
+    at the end.
+``"auto"``
+    "gram" where ``n_samples (n_features / 16 + n_iterations) < n_features n_iterations``, that is where making K
+    (a multiply-add costs about an eighth of reading a number, and half of K is made) and the short steps cost less
+    than the long steps.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .._blocks import block_rows, count_blocks
+from .._team import Team
+from .._validation import check_number, read_only
+from ..design import DenseDesign
+from ..kernels import dense
+
+METHODS = ("auto", "fused", "gram")
+
+# From so many features on, tiles of a few dozen samples leave the second-level cache, and `descend` is faster.
+_DESCEND_FEATURES = 1_000
+
+
+@dataclass
+class GradientDescentResult:
+    """What a run of gradient descent leaves.
+
+    Attributes
+    ----------
+    coef : float64 array of shape (n_features + 1,)
+        [w, b] after the last step.
+    gradient : float64 array of shape (n_features + 1,)
+        Of the mean loss, where the last step started; zeros if there was none.
+    costs : float64 array of shape (n_iterations,)
+        Mean loss before each step.
+    method : str
+        "fused" or "gram".
+    """
+
+    coef: np.ndarray
+    gradient: np.ndarray
+    costs: np.ndarray
+    method: str
+
+
+def choose_method(n_samples, n_features, n_iterations):
+    """The rule of ``method="auto"``; see the module's docstring."""
+    gram_is_cheaper = n_samples * (n_features / 16 + n_iterations) < n_features * n_iterations
+    return "gram" if gram_is_cheaper else "fused"
+
+
+def solve(design, start, *, learning_rate, n_iterations, method="auto", callback=None, progress=False):
+    """Minimise the mean loss of a design by gradient descent.
+
+    Parameters
+    ----------
+    design : DenseDesign
+    start : array of shape (n_features + 1,)
+        [w, b]; not changed.
+    learning_rate : float
+        > 0.
+    n_iterations : int
+        Number of steps, >= 0.
+    method : {"auto", "fused", "gram"}
+        See the module's docstring.
+    callback : callable, optional
+        ``callback(iteration, cost)`` before each step; a true value ends the run there, with that step undone.
+    progress : bool
+        Show a progress bar (needs tqdm).
+
+    Returns
+    -------
+    GradientDescentResult
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is out of its range, or X holds NaN or infinity.
+    """
+    learning_rate = check_number(learning_rate, "learning_rate", low=0.0, inclusive=False)
+    n_iterations = check_number(n_iterations, "n_iterations", low=0, integer=True)
+    if method not in METHODS:
+        raise ValueError(f"method must be one of {METHODS}, got {method!r}")
+    if method == "auto":
+        method = choose_method(*design.shape, n_iterations)
+    if method == "gram":
+        steps = _GramSteps
+    elif not design.X.flags.c_contiguous and design.shape[1] >= _DESCEND_FEATURES:
+        steps = _SweepSteps
+    else:
+        steps = _PassSteps
+    costs = []
+    with steps(design, np.array(start, dtype=np.float64), learning_rate / design.weight_sum) as descent:
+        for iteration in _iterations(n_iterations, progress):
+            cost = descent.evaluate() / design.weight_sum
+            costs.append(cost)
+            if callback is not None and callback(iteration, cost):
+                break
+            descent.step()
+        coef, gradient = descent.finish()
+    return GradientDescentResult(coef, gradient / design.weight_sum, np.array(costs), method)
+
+
+def _iterations(n_iterations, progress):
+    if not progress:
+        return range(n_iterations)
+    try:
+        from tqdm.auto import tqdm
+    except ImportError as error:
+        raise ImportError("progress=True needs tqdm: pip install tqdm") from error
+    return tqdm(range(n_iterations), desc="gradient descent", unit="step")
+
+
+class _PassSteps:
+    """A fused pass for each evaluation; `rate` is the learning rate over the sum of the weights."""
+
+    def __init__(self, design, coef, rate):
+        self.design = design
+        self.coef = coef
+        self.rate = rate
+        self.gradient = np.zeros_like(coef)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.design.close()
+
+    def evaluate(self):
+        """Summed loss at the current coefficients."""
+        loss, self.gradient = self.design.loss_gradient(self.coef)
+        return loss
+
+    def step(self):
+        """Go down the gradient of the last evaluation."""
+        self.coef -= self.rate * self.gradient
+
+    def finish(self):
+        """Coefficients after the last step, and the summed gradient where it started."""
+        return self.coef, self.gradient
+
+
+class _SweepSteps(_PassSteps):
+    """A sweep over the features for each step, which also forms the raw predictions of the next evaluation."""
+
+    def __init__(self, design, coef, rate):
+        super().__init__(design, coef, rate)
+        n_samples, n_features = design.shape
+        # Features and samples change places here: blocks are of features.
+        size = block_rows(n_features, n_samples)
+        self._n_blocks = count_blocks(n_features, size)
+        self._step = np.array([rate * design.scale**2])
+        # The kernel sees the unscaled X, whose coefficients are scale * w, and whose gradient is 1/scale of ours.
+        self._coef = coef[:-1] * design.scale
+        self._residual = np.empty(n_samples, design.dtype)
+        self._gradient = np.empty(n_features)
+        self._raws = np.zeros((self._n_blocks, n_samples), design.dtype)
+        self._team = Team(
+            dense.serve_descend,
+            (
+                design.X,
+                self._step,
+                self._coef,
+                self._coef.astype(design.dtype),
+                np.array([size]),
+                self._residual,
+                self._gradient,
+                self._raws,
+            ),
+            tuple,
+            design.n_threads,
+        )
+        self._raw = None
+
+    def __exit__(self, *exception):
+        self._team.close()
+        super().__exit__()
+
+    def evaluate(self):
+        design = self.design
+        if self._raw is None:
+            self._raw = design.raw_prediction(self.coef).copy()
+        else:
+            self._raw = self._raws.sum(axis=0, dtype=np.float64) + self.coef[-1]
+        loss, self._total = design.loss_residual(self._raw, self._residual)
+        return loss
+
+    def step(self):
+        self._team.run(dense.DESCEND, self._n_blocks)
+        self.design.n_passes += 1
+        self.coef[-1] -= self.rate * self._total
+        self.gradient[:-1] = self._gradient
+        self.gradient[-1] = self._total
+
+    def finish(self):
+        self.coef[:-1] = self._coef / self.design.scale
+        self.gradient[:-1] *= self.design.scale
+        return self.coef, self.gradient
+
+
+class _GramSteps(_PassSteps):
+    """Steps on the n_samples raw predictions, with the Gram matrix as the design."""
+
+    def __init__(self, design, coef, rate):
+        super().__init__(design, coef, rate)
+        n_samples = design.shape[0]
+        self._linear = design.raw_prediction(np.append(coef[:-1], 0.0)).copy()  # X w
+        gram = read_only(design.gram())
+        self._gram = DenseDesign(gram, design.y, design.sample_weight, n_threads=design.n_threads)
+        self._residual = np.zeros(n_samples)
+        self._residual_sum = np.zeros(n_samples)  # of all steps: w = w_0 - rate X^T residual_sum
+
+    def evaluate(self):
+        loss, self._total = self.design.loss_residual(self._linear + self.coef[-1], self._residual)
+        return loss
+
+    def step(self):
+        self._linear -= self.rate * self._gram.raw_prediction(np.append(self._residual, 0.0))
+        self._residual_sum += self._residual
+        self.coef[-1] -= self.rate * self._total
+
+    def finish(self):
+        self._gram.close()
+        self.gradient = self.design.transposed_product(self._residual)
+        self.coef[:-1] -= self.rate * self.design.transposed_product(self._residual_sum)[:-1]
+        return self.coef, self.gradient
