@@ -102,6 +102,16 @@ class DenseDesign:
         """(n_samples, n_features)."""
         return self.X.shape
 
+    def subsample(self, rows):
+        """A design of some of the rows, which are copied; `rows` are ascending indices."""
+        order = "C" if self.X.flags.c_contiguous else "F"
+        X = np.empty((len(rows), self.shape[1]), self.X.dtype, order=order)
+        np.take(self.X, rows, axis=0, out=X) if order == "C" else np.take(self.X.T, rows, axis=1, out=X.T)
+        weight = self.sample_weight[rows] if self.sample_weight.size else self.sample_weight
+        return DenseDesign(
+            read_only(X), self.y[rows], weight, scale=self.scale, name=self._name, n_threads=self.n_threads
+        )
+
     def _run(self, operation, coef):
         np.multiply(coef[:-1], self.scale, out=self._w, casting="same_kind")
         self._intercept[0] = coef[-1]

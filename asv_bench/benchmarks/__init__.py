@@ -1,0 +1,1 @@
+"""Benchmarks: `kernels` (one pass), `training` (150 steps), `startup` (imports and first calls)."""

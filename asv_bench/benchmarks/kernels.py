@@ -1,0 +1,98 @@
+"""One pass over X: loss and gradient, fused, beside NumPy's two products."""
+
+import tracemalloc
+
+from threadpoolctl import threadpool_limits
+
+from fastlr import reference
+
+from .common import DTYPES, LAYOUTS, THREADS, features, make_design, numpy_data, reader, speedup, start
+
+
+def fused_pass(layout, dtype, threads):
+    """A function that does the pass; compiled, and its threads started."""
+    design = make_design(layout, dtype, threads)
+    coef = start()
+
+    def run():
+        return design.loss_gradient(coef)
+
+    run()
+    return run
+
+
+def numpy_pass(layout, dtype):
+    """A function that does the same in NumPy."""
+    X, y = numpy_data(layout, dtype)
+    coef = start().astype(X.dtype)
+
+    def run():
+        return reference.loss_gradient(X, y, None, coef)
+
+    run()
+    return run
+
+
+class Passes:
+    params = (LAYOUTS, DTYPES, THREADS, ("fused", "numpy"))
+    param_names = ("layout", "dtype", "threads", "implementation")
+    timeout = 120
+
+    def setup(self, layout, dtype, threads, implementation):
+        if implementation == "numpy" and dtype == "uint8":
+            raise NotImplementedError("NumPy's products need floats: the same as float32")
+        self.limits = threadpool_limits(threads, user_api="blas")
+        self.run = fused_pass(layout, dtype, threads) if implementation == "fused" else numpy_pass(layout, dtype)
+
+    def teardown(self, *params):
+        if hasattr(self, "limits"):  # there are none where setup skipped
+            self.limits.restore_original_limits()
+
+    # asv repeats the setup before every call, so the calls that follow one another, as in a fit, are in here.
+    def time_20_loss_gradients(self, *params):
+        for _ in range(20):
+            self.run()
+
+
+class Speedup:
+    params = (LAYOUTS, DTYPES, THREADS)
+    param_names = ("layout", "dtype", "threads")
+    timeout = 120
+    unit = "x"
+
+    def track_over_numpy(self, layout, dtype, threads):
+        with threadpool_limits(threads, user_api="blas"):
+            return speedup(numpy_pass(layout, dtype), fused_pass(layout, dtype, threads), number=15, burst=9)
+
+
+class Bandwidth:
+    params = (LAYOUTS, DTYPES)
+    param_names = ("layout", "dtype")
+    timeout = 120
+    unit = "%"
+
+    def track_share_of_read_bandwidth(self, layout, dtype):
+        """How near one thread comes to the floor, which is to read X once."""
+        return 100.0 * speedup(reader(features(layout, dtype)), fused_pass(layout, dtype, 1), number=15, burst=9)
+
+
+class Memory:
+    params = (LAYOUTS, DTYPES)
+    param_names = ("layout", "dtype")
+    timeout = 120
+
+    def setup(self, layout, dtype):
+        fused_pass(layout, dtype, 1)
+
+    def peakmem_pass(self, layout, dtype):
+        fused_pass(layout, dtype, 1)
+
+    def track_extra_memory(self, layout, dtype):
+        """Most bytes in use beside X, from the raw X to the end of a pass, as a share of X's."""
+        tracemalloc.start()
+        fused_pass(layout, dtype, 1)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return 100.0 * peak / features(layout, dtype).nbytes
+
+    track_extra_memory.unit = "%"

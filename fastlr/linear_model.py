@@ -1,0 +1,357 @@
+"""The scikit-learn estimators: validate, encode labels, let a solver run, store."""
+
+import logging
+import warnings
+
+import numpy as np
+from scipy.special import expit, log_expit
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import column_or_1d
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import assert_all_finite, check_is_fitted, validate_data
+
+from ._blas import single_threaded_blas
+from ._team import effective_n_threads
+from ._validation import NATIVE_DTYPES, check_features, check_number, check_sample_weight
+from .design import DenseDesign
+from .objective import LogisticObjective, l2_from_C
+from .solvers import SOLVERS, choose
+
+_SKLEARN_SOLVERS = ("lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga")
+
+_logger = logging.getLogger("fastlr")
+
+
+class LogisticRegression(ClassifierMixin, BaseEstimator):
+    """Binary logistic regression at its exact optimum, with a certificate.
+
+    Minimises scikit-learn's objective, C sum_i s_i loss(x_i . w + b, y_i) + |w|^2 / 2, with the intercept b never
+    penalised, until the objective is certified to be within `tol` of the optimum. X of float64, float32, uint8, int8
+    and bool, in C or Fortran order, is read as it stands: no copy is made.
+
+    Parameters
+    ----------
+    C : float, default=1.0
+        Inverse strength of the penalty, > 0; ``np.inf`` for no penalty.
+    l1_ratio : float, default=0.0
+        Must be 0: the penalty is L2.
+    tol : float, default=1e-6
+        Certified relative gap at which a fit ends: (f - f*) / f* <= tol, for every solver.
+    fit_intercept : bool, default=True
+        Whether the model has an intercept.
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes, multiplied into the sample weights. "balanced" gives all classes the same total weight.
+    solver : str, default="auto"
+        "auto" chooses by the shape of X; "gram_newton", "newton_cholesky" and "newton_cg" ask for an algorithm. All
+        names of scikit-learn's solvers are accepted and mean "auto": the optimum is the same. `solver_` tells which
+        algorithm ran.
+    max_iter : int, default=100
+        Newton steps at most.
+    warm_start : bool, default=False
+        Start from the coefficients of the last fit.
+    n_jobs : int or None, default=None
+        Threads of a fit; -1 for all cores. None takes what the process is allowed, but one thread inside joblib
+        workers and outside the main thread. The result is the same, bit for bit, for any number.
+    verbose : int, default=0
+        1 prints a line per iteration.
+    random_state : int, RandomState or None, default=None
+        Accepted and not needed: a fit draws no random numbers.
+    penalty : {"l2", None}, default="l2"
+        For code written before scikit-learn 1.8: None is ``C=np.inf``.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (1, n_features)
+        Coefficients; float32 for float32 X, else float64.
+    intercept_ : ndarray of shape (1,)
+    classes_ : ndarray of shape (2,)
+        Labels, sorted; the second is the positive one.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Only where X has feature names that are all strings.
+    n_iter_ : ndarray of shape (1,)
+        Newton steps taken.
+    objective_ : float
+        f at the optimum: mean weighted loss + |w|^2 / (2 C S), S the sum of the weights. That is scikit-learn's
+        objective divided by C S.
+    gap_ : float
+        Certified bound on (f - f*) / f*, see `fastlr.objective`; inf if none could be given.
+    n_passes_ : int
+        How often X was read.
+    history_ : list of dict
+        A record per iteration: "iteration", "value", "gradient_norm", "gap", "n_passes".
+    solver_ : str
+        The algorithm that ran.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from fastlr import LogisticRegression
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> model = LogisticRegression().fit(X, y)
+    >>> bool(model.gap_ <= 1e-6)
+    True
+    """
+
+    def __init__(
+        self,
+        *,
+        C=1.0,
+        l1_ratio=0.0,
+        tol=1e-6,
+        fit_intercept=True,
+        class_weight=None,
+        solver="auto",
+        max_iter=100,
+        warm_start=False,
+        n_jobs=None,
+        verbose=0,
+        random_state=None,
+        penalty="l2",
+    ):
+        self.C = C
+        self.l1_ratio = l1_ratio
+        self.tol = tol
+        self.fit_intercept = fit_intercept
+        self.class_weight = class_weight
+        self.solver = solver
+        self.max_iter = max_iter
+        self.warm_start = warm_start
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+        self.random_state = random_state
+        self.penalty = penalty
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        return tags
+
+    def fit(self, X, y, sample_weight=None):
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Dense, real, finite.
+        y : array-like of shape (n_samples,)
+            Labels of two classes, of any kind.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative. Weight k is k copies, weight 0 is absence.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter or an argument is not as described; the message names it. The estimator is then as before.
+        """
+        C, tol, max_iter, n_threads = self._check_parameters()
+        X, y = validate_data(self, X, y, dtype="numeric", ensure_all_finite=False, order=None)
+        features = check_features(X)
+        classes, targets = _encode_labels(y)
+        weight = _combine_weights(sample_weight, self.class_weight, classes, targets)
+        start = None
+        if self.warm_start and hasattr(self, "coef_"):
+            if self.coef_.shape != (1, X.shape[1]):
+                raise ValueError(
+                    f"warm_start needs as many features as the last fit, {self.coef_.shape[1]}, got {X.shape[1]}"
+                )
+            start = np.append(self.coef_[0], self.intercept_ if self.fit_intercept else 0.0).astype(np.float64)
+
+        with DenseDesign(features, targets, weight, n_threads=n_threads) as design, single_threaded_blas():
+            try:
+                objective = LogisticObjective(
+                    design, l2=l2_from_C(C, design.weight_sum), fit_intercept=bool(self.fit_intercept)
+                )
+                name = self.solver if self.solver in SOLVERS else choose(*X.shape, objective.l2)
+                if name == "gram_newton" and not objective.l2:
+                    raise ValueError('solver="gram_newton" needs a penalty: pass a finite C, or solver="auto"')
+                result = SOLVERS[name](objective, start, tol=tol, max_iter=max_iter, callback=self._report(name))
+            except ValueError:
+                # scikit-learn's own words for NaN and infinity.
+                assert_all_finite(X, estimator_name=type(self).__name__, input_name="X")
+                raise
+            if not result.converged:
+                _warn_not_converged(result, design, objective.l2, tol, max_iter)
+
+        dtype = np.float32 if X.dtype == np.float32 else np.float64
+        self.classes_ = classes
+        self.coef_ = result.coef[None, :-1].astype(dtype)
+        self.intercept_ = result.coef[-1:].astype(dtype)
+        self.n_iter_ = np.array([result.n_iter], dtype=np.int32)
+        self.objective_ = result.value
+        self.gap_ = result.gap
+        self.n_passes_ = design.n_passes
+        self.history_ = result.history
+        self.solver_ = name
+        return self
+
+    def _check_parameters(self):
+        C = check_number(self.C, "C", low=0.0, inclusive=False)
+        if self.penalty is None:
+            C = np.inf
+        elif self.penalty != "l2":
+            raise ValueError(f'penalty must be "l2" or None, got {self.penalty!r}')
+        if check_number(self.l1_ratio, "l1_ratio", low=0.0, high=1.0) != 0.0:
+            raise ValueError(f"l1_ratio must be 0: only the L2 penalty is available, got {self.l1_ratio!r}")
+        names = ("auto", *SOLVERS, *_SKLEARN_SOLVERS)
+        if self.solver not in names:
+            raise ValueError(f"solver must be one of {names}, got {self.solver!r}")
+        tol = check_number(self.tol, "tol", low=0.0, inclusive=False)
+        max_iter = check_number(self.max_iter, "max_iter", low=0, integer=True)
+        return C, tol, max_iter, effective_n_threads(self.n_jobs)
+
+    def _report(self, name):
+        if not self.verbose:
+            return None
+
+        def report(record):
+            print(
+                f"{name} {record['iteration']:3d}: objective {record['value']:.12g}, "
+                f"gradient {record['gradient_norm']:.1e}, gap {record['gap']:.1e}, {record['n_passes']} passes"
+            )
+
+        return report
+
+    def decision_function(self, X):
+        """Raw predictions X w + b.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Positive for ``classes_[1]``.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype="numeric", reset=False)
+        w, b = self.coef_[0], self.intercept_[0]
+        if X.dtype.kind == "f" or X.dtype not in NATIVE_DTYPES + (np.dtype(bool),):
+            return X @ w + b
+        # Small integers are widened by the kernel, not in a copy of X.
+        unused = np.zeros(len(X))
+        with DenseDesign(check_features(X), unused, np.empty(0), n_threads=effective_n_threads(self.n_jobs)) as design:
+            return design.raw_prediction(np.append(w, b).astype(np.float64))
+
+    def predict(self, X):
+        """Labels.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Entries of `classes_`.
+        """
+        positive = self.decision_function(X) > 0
+        return self.classes_[positive.astype(np.intp)]
+
+    def predict_proba(self, X):
+        """Probabilities of the classes: expit of the decision function, and of its negative.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, 2)
+            In the order of `classes_`.
+        """
+        raw = self.decision_function(X)
+        return np.column_stack([expit(-raw), expit(raw)])
+
+    def predict_log_proba(self, X):
+        """Logarithms of the probabilities, exact where the probabilities round to 0 or 1.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, 2)
+        """
+        raw = self.decision_function(X)
+        return np.column_stack([log_expit(-raw), log_expit(raw)])
+
+
+def _encode_labels(y):
+    """Classes, sorted, and targets 0.0 and 1.0.
+
+    Raises
+    ------
+    ValueError
+        If there are not exactly two classes.
+    """
+    y = column_or_1d(y, warn=True)
+    check_classification_targets(y)
+    classes, codes = np.unique(y, return_inverse=True)
+    if len(classes) > 2:
+        raise ValueError(
+            f"Only binary classification is supported. The type of the target is {type_of_target(y)}: "
+            f"y has {len(classes)} classes"
+        )
+    if len(classes) < 2:
+        raise ValueError(f"y must hold two classes, but the data contains only one class: {classes[0]!r}")
+    return classes, codes.astype(np.float64)
+
+
+def _combine_weights(sample_weight, class_weight, classes, targets):
+    """Sample weights times class weights; shape (0,) where all are one.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the weights are malformed, or leave a class without weight.
+    """
+    weight = check_sample_weight(sample_weight, len(targets))
+    # Empty weights stand for ones.
+    positive = float((weight if weight.size else np.ones_like(targets)) @ targets)
+    total = float(weight.sum()) if weight.size else float(len(targets))
+    for class_, part in zip(classes, (total - positive, positive), strict=True):
+        if not part > 0.0:
+            raise ValueError(f"sample_weight leaves only one class: those of class {class_!r} are all zero")
+    if class_weight is None:
+        return weight
+    if isinstance(class_weight, str) and class_weight == "balanced":
+        factors = 0.5 * total / np.array([total - positive, positive])
+    else:
+        factors = compute_class_weight(class_weight, classes=classes, y=classes[targets.astype(np.intp)])
+        if not (np.isfinite(factors).all() and (factors >= 0.0).all() and factors.any()):
+            raise ValueError(f"class_weight must hold finite numbers >= 0, not all zero, got {class_weight!r}")
+    factors = factors[targets.astype(np.intp)]
+    return factors * weight if weight.size else factors
+
+
+def _warn_not_converged(result, design, l2, tol, max_iter):
+    """One warning in plain words: the classes are separable, or steps or digits ran out."""
+    margins = np.where(design.y > 0.5, design.raw, -design.raw)
+    if not l2 and margins.min() > 0.0:
+        message = (
+            "The classes are perfectly separated by a hyperplane, so without a penalty there is no optimum: the "
+            "coefficients grow without end. Pass a finite C."
+        )
+    elif result.n_iter >= max_iter:
+        message = (
+            f"The fit stopped after max_iter={max_iter} steps with a certified relative gap of {result.gap:.1e}, "
+            f"above tol={tol:g}. Increase max_iter"
+            + (", or pass a finite C: without a penalty the optimum may be infinitely far away." if not l2 else ".")
+        )
+    else:
+        message = (
+            f"The fit stopped at a certified relative gap of {result.gap:.1e}, above tol={tol:g}: rounding allows "
+            f"no further progress in {design.dtype.name}. Increase tol"
+            + (", or pass a finite C: without a penalty the optimum may be infinitely far away." if not l2 else ".")
+        )
+    _logger.info(message)
+    warnings.warn(message, ConvergenceWarning, stacklevel=3)

@@ -1,0 +1,63 @@
+"""Figures. Needs matplotlib: ``pip install "fastlr[plot]"``."""
+
+import numpy as np
+
+
+def plot_study(data, costs, coef, path):
+    """Draw the study in one figure: some images of both signs, the cost curve, the weights as a picture.
+
+    Parameters
+    ----------
+    data : Bunch
+        From `fastlr.datasets.load_sign_digits`.
+    costs : array-like of shape (n_iterations,)
+        Cost before each step.
+    coef : array-like of shape (n_pixels + 1,)
+        Weights of the pixels and the bias, which is not drawn.
+    path : path-like
+        File to write; the ending decides the format.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    OSError, ValueError
+        If the file cannot be written, or its ending is no known format.
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError('plots need matplotlib: pip install "fastlr[plot]"') from error
+
+    # A figure of its own, without pyplot: no window system, no global state.
+    figure = Figure(figsize=(11, 6.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    top, bottom = figure.subfigures(2, 1, height_ratios=(1, 1.4))
+    per_sign = 5
+    axes = top.subplots(2, per_sign)
+    for row, digit in enumerate(data.digits):
+        images = data.images[data.target == row]
+        chosen = np.linspace(0, len(images) - 1, per_sign).astype(int)
+        for axis, image in zip(axes[row], images[chosen], strict=True):
+            axis.imshow(image, cmap="gray", vmin=0, vmax=255)
+            axis.set_axis_off()
+        axes[row, per_sign // 2].set_title(f"sign {digit}", fontsize=10)
+
+    curve, picture = bottom.subplots(1, 2, width_ratios=(1.6, 1))
+    curve.plot(costs, color="tab:blue")
+    curve.set_yscale("log")
+    curve.set_xlabel("iteration")
+    curve.set_ylabel("mean log-loss")
+    curve.set_title("cost")
+    curve.grid(alpha=0.3)
+    weights = np.asarray(coef)[:-1]
+    side = data.images.shape[1]
+    limit = np.abs(weights - weights.mean()).max() or 1.0
+    shown = picture.imshow(
+        weights.reshape(side, -1) - weights.mean(), cmap="RdBu_r", vmin=-limit, vmax=limit
+    )
+    picture.set_title(f"weights (red: towards {data.digits[1]})")
+    picture.set_axis_off()
+    bottom.colorbar(shown, ax=picture, shrink=0.8)
+    figure.savefig(path, dpi=120)

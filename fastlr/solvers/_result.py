@@ -1,0 +1,33 @@
+"""What every solver returns."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass
+class SolverResult:
+    """Where a solver ended.
+
+    Attributes
+    ----------
+    coef : float64 array of shape (n_features + 1,)
+        [w, b].
+    value : float
+        Objective there.
+    gap : float
+        Certified bound on (f - f*) / f*; inf if none is known.
+    n_iter : int
+        Steps taken.
+    converged : bool
+        Whether `gap` is at most the tolerance.
+    history : list of dict
+        A record per evaluation: "iteration", "value", "gradient_norm", "gap", "n_passes".
+    """
+
+    coef: np.ndarray
+    value: float
+    gap: float
+    n_iter: int
+    converged: bool
+    history: list = field(default_factory=list)

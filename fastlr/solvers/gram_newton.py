@@ -1,0 +1,135 @@
+"""Newton's method on the Gram matrix, for no more samples than features.
+
+The optimum is w = X^T a, so with K = X X^T, made in one pass, the raw predictions are K a + b, and nothing of X is
+needed until w is formed at the end. With c_i = s_i / S, r the residuals, D = diag(c h) and v = c r + l2 a (zero at the
+optimum), a Newton step solves
+
+    (l2 I + D K) da = -(v + D 1 db),    with db such that sum(a + da) = 0,
+
+through the Cholesky factor of the symmetric M = l2 I + D^1/2 K D^1/2, whose eigenvalues are at least l2:
+(l2 I + D K)^-1 = (I - D^1/2 M^-1 D^1/2 K) / l2.
+
+Source: Rasmussen & Williams, Gaussian Processes for Machine Learning, 2006, 3.4 (the same equations for the Laplace
+approximation).
+"""
+
+import numpy as np
+import scipy.linalg
+from scipy.linalg.lapack import dpotrf, dpotrs
+
+from ..objective import relative_gap
+from ._result import SolverResult
+
+_ARMIJO = 1e-4
+_MAX_HALVINGS = 60
+
+
+class _GramNewton:
+    """The state of a run: coefficients a, b in the span of the samples."""
+
+    def __init__(self, objective, start):
+        self.objective = objective
+        self.design = objective.design
+        n_samples = self.design.shape[0]
+        weight = self.design.sample_weight
+        self._share = (weight if weight.size else np.ones(n_samples)) / self.design.weight_sum
+        self.K = self.design.gram()
+        self.a = np.zeros(n_samples)
+        self.b = 0.0
+        if start is not None:
+            # The part of w outside the span of the samples only adds to the penalty.
+            ridge = 1e-10 * max(self.K.diagonal().max(), np.finfo(float).tiny)
+            raw = self.design.raw_prediction(np.append(start[:-1], 0.0))
+            self.a = scipy.linalg.solve(self.K + ridge * np.eye(n_samples), raw, assume_a="pos")
+            self.b = float(start[-1])
+        self._residual = np.empty(n_samples)
+        self._evaluate(self.K @ self.a)
+
+    def _value(self, linear, a, b):
+        loss, _ = self.design.loss_residual(linear + b, self._residual)
+        return loss / self.design.weight_sum + 0.5 * self.objective.l2 * float(a @ linear)
+
+    def _evaluate(self, linear):
+        self.linear = linear  # K a
+        self.value = self._value(linear, self.a, self.b)
+        total = self.design.weight_sum
+        self.alpha = self._residual / total
+        self.d = self.design.curvature / total
+        self.v = self.alpha + self.objective.l2 * self.a
+
+    def gap(self):
+        """Certified bound on f - f*: that of `objective`, with |X^T x|^2 = x^T K x."""
+        v, bound = self.v, 0.0
+        if self.objective.fit_intercept:
+            g_b, s = self.alpha.sum(), self.d.sum()
+            if abs(g_b) > s:
+                return np.inf
+            if g_b != 0.0:
+                v = v - (g_b / s) * self.d
+                bound = g_b * g_b / s
+        return bound + float(v @ (self.K @ v)) / (2.0 * self.objective.l2)
+
+    def step(self):
+        """Go one step; False when none makes the objective smaller."""
+        l2 = self.objective.l2
+        root = np.sqrt(self.d)
+        M = self.K * root
+        M *= root[:, None]
+        M.flat[:: len(M) + 1] += l2
+        factor, failed = dpotrf(M.T, lower=1, overwrite_a=1)  # M is symmetric: its transpose is in LAPACK's order
+        if failed:
+            return False
+        sides = np.column_stack([self.v, self.d]) if self.objective.fit_intercept else self.v[:, None]
+        inner, _ = dpotrs(factor, root[:, None] * (self.K @ sides), lower=1)
+        steps = (root[:, None] * inner - sides) / l2
+        da, db = steps[:, 0], 0.0
+        if self.objective.fit_intercept and steps[:, 1].sum() != 0.0:
+            db = -float(self.a.sum() + da.sum()) / float(steps[:, 1].sum())
+            da = da + db * steps[:, 1]
+        change = self.K @ da
+        slope = float(self.alpha @ (change + db) + l2 * (self.a @ change))
+        if not slope < 0.0:
+            return False
+        noise = 4.0 * np.finfo(float).eps * abs(self.value)
+        length = 1.0
+        for _ in range(_MAX_HALVINGS):
+            value = self._value(self.linear + length * change, self.a + length * da, self.b + length * db)
+            if value <= self.value + _ARMIJO * length * slope + noise:
+                self.a = self.a + length * da
+                self.b += length * db
+                self._evaluate(self.linear + length * change)
+                return True
+            length *= 0.5
+        return False
+
+
+def solve(objective, start=None, *, tol, max_iter, callback=None):
+    """Minimise an objective; parameters and result as of `newton_cholesky.solve`. The penalty must be positive."""
+    newton = _GramNewton(objective, start)
+    history = []
+    n_iter = 0
+    best = np.inf
+    while True:
+        gap = relative_gap(newton.gap(), newton.value)
+        record = {
+            "iteration": n_iter,
+            "value": newton.value,
+            "gradient_norm": float(np.sqrt(max(0.0, newton.v @ (newton.K @ newton.v)) + newton.alpha.sum() ** 2)),
+            "gap": gap,
+            "n_passes": objective.design.n_passes,
+        }
+        history.append(record)
+        if callback is not None:
+            callback(record)
+        # Rounding ends progress before an unreachable tolerance does.
+        stalled = gap < 1e-10 and gap > 0.5 * best
+        best = min(best, gap)
+        if gap <= tol or n_iter >= max_iter or stalled or not newton.step():
+            break
+        n_iter += 1
+    coef = objective.design.transposed_product(newton.a)
+    coef[-1] = newton.b
+    # What is certified is the model that is returned, rounded as it is.
+    value, gradient = objective.loss_gradient(coef)
+    gap = relative_gap(objective.gap_bound(gradient), value)
+    return SolverResult(coef, value, gap, n_iter, gap <= tol, history)

@@ -1,0 +1,165 @@
+"""Problems that the tests share, the tolerances they are held to, and the profiles of hypothesis.
+
+Expectations are formed in float64 by NumPy. A tolerance is a bound on rounding: `rtol` times the sum of the absolute
+values of what was added up, carried through the loss by its largest derivatives.
+"""
+
+import os
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+
+from fastlr._validation import check_features, check_sample_weight, check_targets
+from fastlr.design import DenseDesign
+
+REAL_DATA = Path(__file__).parents[1].parent / "shared" / "data" / "sign_digits.npz"
+
+DTYPES = ("float64", "float32", "uint8", "int8", "bool")
+ORDERS = ("C", "F")
+WEIGHTS = (None, "random")
+
+_TOLERANCES = {np.dtype(np.float64): 1e-12, np.dtype(np.float32): 4e-6}
+
+_relaxed = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow], "database": None}
+settings.register_profile("default", derandomize=True, max_examples=40, **_relaxed)
+settings.register_profile("nightly", max_examples=3_000, print_blob=True, **_relaxed)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+def pytest_configure(config):
+    if "error" not in config.getini("filterwarnings"):
+        config.addinivalue_line("filterwarnings", "error")
+
+
+@dataclass
+class Problem:
+    """X as a caller has it, targets, weights or None, coefficients [w, b], and the factor of all features."""
+
+    X: np.ndarray
+    y: np.ndarray
+    sample_weight: np.ndarray | None
+    coef: np.ndarray
+    scale: float = 1.0
+    rtol: float = field(init=False)
+
+    def __post_init__(self):
+        self.rtol = _TOLERANCES[np.dtype(np.float64 if self.X.dtype == np.float64 else np.float32)]
+
+    def but(self, **changes):
+        """The same problem with something else in it."""
+        return replace(self, **changes)
+
+    def design(self, n_threads=1):
+        """What is tested."""
+        n_samples = len(self.X)
+        return DenseDesign(
+            check_features(self.X),
+            check_targets(self.y, n_samples),
+            check_sample_weight(self.sample_weight, n_samples),
+            scale=self.scale,
+            n_threads=n_threads,
+        )
+
+    @property
+    def effective(self):
+        """scale * X in float64, what the expectations are formed from."""
+        return self.X.astype(np.float64) * self.scale
+
+    @property
+    def with_ones(self):
+        """[scale * X, 1] in float64."""
+        return np.column_stack([self.effective, np.ones(len(self.X))])
+
+    @property
+    def weights(self):
+        """Weights, ones where there are none."""
+        return np.ones(len(self.X)) if self.sample_weight is None else self.sample_weight
+
+    def margin_bound(self, coef=None):
+        """Bound on the rounding of each raw prediction."""
+        return self.rtol * (np.abs(self.with_ones) @ np.abs(self.coef if coef is None else coef)) + 1e-300
+
+    def residual_bound(self):
+        """Bound on the rounding of each weighted residual: the curvature is at most 1/4."""
+        return self.weights * (np.minimum(1.0, self.margin_bound() / 4) + self.rtol)
+
+    def loss_bound(self):
+        """Bound on the rounding of the summed loss: its derivative is at most 1."""
+        return float((self.weights * (self.margin_bound() * (1 + self.rtol) + self.rtol)).sum())
+
+    def gradient_bound(self):
+        """Bound on the rounding of the gradient."""
+        return np.abs(self.with_ones).T @ self.residual_bound()
+
+    def curvature_bound(self):
+        """Bound on the rounding of each weighted curvature, whose derivative is at most 0.0963."""
+        return self.weights * (np.minimum(0.25, self.margin_bound() / 10) + self.rtol / 4)
+
+
+def random_features(rng, n_samples, n_features, dtype, order="C"):
+    """Features over the whole range of a small dtype, or normal ones."""
+    shape = (n_samples, n_features)
+    if dtype == "bool":
+        X = rng.random(shape) < 0.3
+    elif dtype in ("uint8", "int8"):
+        limits = np.iinfo(dtype)
+        X = rng.integers(limits.min, limits.max + 1, shape).astype(dtype)
+    else:
+        X = rng.normal(size=shape).astype(dtype)
+    return np.asarray(X, order=order)
+
+
+def random_weights(rng, n_samples):
+    """Weights of very different size, a fifth of them zero, but not all."""
+    weights = rng.exponential(size=n_samples) * (rng.random(n_samples) > 0.2)
+    weights[rng.integers(n_samples)] = 1.5
+    return weights
+
+
+def random_targets(rng, n_samples):
+    """Labels 0 and 1, and some probabilities between."""
+    labels = rng.integers(0, 2, n_samples).astype(np.float64)
+    return np.where(rng.random(n_samples) < 0.25, rng.random(n_samples), labels)
+
+
+def make_problem(n_samples, n_features, dtype="float64", order="C", weights=None, scale=1.0, seed=0):
+    """A random problem whose raw predictions are of order 3."""
+    rng = np.random.default_rng([seed, n_samples, n_features])
+    X = random_features(rng, n_samples, n_features, dtype, order)
+    spread = 3.0 / (np.sqrt(n_features) * scale * max(1.0, np.abs(X.astype(np.float64)).max() / 2))
+    return Problem(
+        X,
+        random_targets(rng, n_samples),
+        random_weights(rng, n_samples) if weights == "random" else None,
+        np.append(rng.normal(size=n_features) * spread, 0.7),
+        scale,
+    )
+
+
+def assert_within(actual, expected, bound):
+    """|actual - expected| <= bound, element by element; NaN never is."""
+    actual, expected = np.asarray(actual, dtype=np.float64), np.asarray(expected, dtype=np.float64)
+    assert actual.shape == expected.shape
+    excess = np.abs(actual - expected) - bound
+    assert (excess <= 0).all(), f"off by {np.abs(actual - expected).max():.3e}, bound exceeded by {excess.max():.3e}"
+
+
+@pytest.fixture(scope="session")
+def sign_digits():
+    """The study's split of the real images: x_train, x_test of shape (4096, n) in [0, 1], y_train, y_test (1, n)."""
+    if not REAL_DATA.exists():
+        pytest.skip(f"needs the real images, {REAL_DATA.name}")
+    from sklearn.model_selection import train_test_split
+
+    with np.load(REAL_DATA) as archive:
+        images = np.concatenate([archive["X"][204:409], archive["X"][822:1027]])
+    labels = np.repeat([0, 1], 205)
+    x_train, x_test, y_train, y_test = train_test_split(images, labels, test_size=0.15, random_state=42)
+
+    def flat(x):
+        return np.ascontiguousarray(x.reshape(len(x), -1).T)
+
+    return flat(x_train), flat(x_test), y_train[None, :], y_test[None, :]

@@ -1,0 +1,244 @@
+"""Threads come, go, fail, fork and meet other threads, and nobody can tell from the result."""
+
+import multiprocessing
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+from conftest import make_problem
+from threadpoolctl import threadpool_limits
+
+import fastlr
+from fastlr import functional
+from fastlr._team import effective_n_threads
+from fastlr.solvers import gradient_descent
+
+N_CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+@pytest.fixture(scope="module")
+def problem():
+    """Large enough for several blocks, and for threads."""
+    return make_problem(1301, 97, "float64", "C", "random")
+
+
+def bits_of_pass(problem, n_threads):
+    with problem.design(n_threads) as design:
+        loss, gradient = design.loss_gradient(problem.coef)
+        return np.append(gradient, loss).tobytes()
+
+
+def bits_of_fit(problem, n_threads):
+    with problem.design(n_threads) as design:
+        result = gradient_descent.solve(design, problem.coef, learning_rate=0.05, n_iterations=30, method="fused")
+    return np.concatenate([result.coef, result.costs]).tobytes()
+
+
+# ---------------------------------------------------------------------------------------------------- how many
+
+
+@pytest.mark.parametrize(("n_jobs", "expected"), [(1, 1), (2, 2), (7, 7), (np.int64(3), 3), (-1, N_CORES), (-1000, 1)])
+def test_n_jobs_counts_threads(n_jobs, expected):
+    assert effective_n_threads(n_jobs) == expected
+
+
+def test_negative_n_jobs_counts_from_all_cores():
+    assert effective_n_threads(-2) == max(1, N_CORES - 1)
+
+
+@pytest.mark.parametrize(
+    ("n_jobs", "error"),
+    [(0, ValueError), (True, TypeError), (False, TypeError), (np.True_, TypeError), ("2", TypeError), (1.5, TypeError)]
+    + [(2.0, TypeError), ([1], TypeError), (np.nan, TypeError)],
+)
+def test_bad_n_jobs_raises_an_error_that_names_it(n_jobs, error):
+    with pytest.raises(error, match="n_jobs"):
+        effective_n_threads(n_jobs)
+
+
+def test_default_is_what_the_process_is_allowed():
+    assert 1 <= effective_n_threads() <= os.cpu_count()
+    assert effective_n_threads(None) == effective_n_threads()
+
+
+def test_a_threadpoolctl_limit_bounds_the_default():
+    with threadpool_limits(1):
+        assert effective_n_threads() == 1
+
+
+def test_omp_num_threads_bounds_the_default():
+    code = "from fastlr._team import effective_n_threads as n; print(n())"
+    environment = dict(os.environ, OMP_NUM_THREADS="1", PYTHONPATH=str(Path(fastlr.__file__).parents[1]))
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "1"
+
+
+@pytest.mark.parametrize("backend", ["threading", "loky"])
+def test_the_default_is_one_thread_inside_joblib(backend):
+    inside = joblib.Parallel(n_jobs=2, backend=backend)(joblib.delayed(effective_n_threads)() for _ in range(4))
+    assert inside == [1] * 4
+    asked = joblib.Parallel(n_jobs=2, backend="threading")(joblib.delayed(effective_n_threads)(3) for _ in range(2))
+    assert asked == [3, 3]
+
+
+def test_the_default_is_one_thread_outside_the_main_thread():
+    seen = []
+    thread = threading.Thread(target=lambda: seen.append(effective_n_threads()))
+    thread.start()
+    thread.join()
+    assert seen == [1]
+
+
+# ------------------------------------------------------------------------------------------------ come and go
+
+
+def test_idle_helpers_end_by_themselves_and_a_later_pass_starts_others(problem):
+    expected = bits_of_pass(problem, 1)
+    design = problem.design(3)  # never closed
+    for _ in range(3):
+        loss, gradient = design.loss_gradient(problem.coef)
+        assert np.append(gradient, loss).tobytes() == expected
+        helpers = list(design._team._threads)
+        assert len(helpers) == 2
+        deadline = time.monotonic() + 30
+        while any(helper.is_alive() for helper in helpers):
+            assert time.monotonic() < deadline, "a helper waits for ever"
+            time.sleep(0.001)
+
+
+def test_close_waits_for_all_threads_and_may_come_twice(problem):
+    with problem.design(4) as design:
+        design.loss_gradient(problem.coef)
+        design.hessian()
+        helpers = design._team._threads + design._hessian_team._threads
+        assert len(helpers) == 6
+    assert not any(helper.is_alive() for helper in helpers)
+    design.close()
+    assert np.append(*reversed(design.loss_gradient(problem.coef))).tobytes() == bits_of_pass(problem, 1)
+    design.close()
+    assert design._team._threads == []
+
+
+def test_a_fit_leaves_no_thread_behind(problem):
+    before = threading.active_count()
+    bits_of_fit(problem, 4)
+    gradient_descent.solve(problem.design(4), problem.coef, learning_rate=0.05, n_iterations=3, method="gram")
+    deadline = time.monotonic() + 30
+    while threading.active_count() > before:
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+def test_thousands_of_rounds_with_more_threads_than_cores_give_the_same_bits(problem):
+    with problem.design(1) as design:
+        expected = design.loss_gradient(problem.coef)[1].tobytes()
+    with problem.design(N_CORES + 3) as design:
+        for k in range(1_000):
+            assert design.loss_gradient(problem.coef)[1].tobytes() == expected, f"round {k}"
+            if k % 3 == 0:
+                design.raw_prediction(problem.coef)
+
+
+def test_threads_that_cannot_be_started_are_done_without(problem, monkeypatch):
+    expected = bits_of_pass(problem, 1)
+    start, started = threading.Thread.start, []
+
+    def refuse(thread):
+        if started:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    assert bits_of_pass(problem, 3) == expected  # one helper came
+    assert len(started) == 1
+    assert bits_of_pass(problem, 3) == expected  # none came
+    assert bits_of_fit(problem, 2) == bits_of_fit(problem, 1)
+
+
+# ----------------------------------------------------------------------------------------------- many at once
+
+
+def in_threads(tasks):
+    """Run all at once, each in a Python thread; their results in order, or the first error."""
+    results, errors = [None] * len(tasks), []
+    barrier = threading.Barrier(len(tasks))
+
+    def run(k, task):
+        try:
+            barrier.wait()
+            results[k] = task()
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=run, args=item) for item in enumerate(tasks)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
+    return results
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_eight_fits_at_once_give_the_bits_of_each_alone(n_threads):
+    tasks = [make_problem(1301, 97, ("float64", "uint8")[k % 2], "CF"[k // 2 % 2], None, seed=k) for k in range(8)]
+    alone = [bits_of_fit(problem, 1) for problem in tasks]
+    assert len(set(alone)) == 8
+    assert in_threads([lambda p=problem: bits_of_fit(p, n_threads) for problem in tasks]) == alone
+
+
+def test_the_studys_functions_run_in_many_threads(problem):
+    x, y = problem.X.T, problem.y[None, :]
+    w, b = functional.initialize_weights_and_bias(97)
+
+    def fit():
+        return functional.update(w, b, x, y, 0.05, 10, method="fused", verbose=False)[2]
+
+    assert in_threads([fit] * 6) == [fit()] * 6
+
+
+def test_fits_inside_joblib_give_the_bits_of_each_alone(problem):
+    alone = bits_of_fit(problem, 1)
+    results = joblib.Parallel(n_jobs=2, backend="threading")(joblib.delayed(bits_of_fit)(problem, 2) for _ in range(4))
+    assert results == [alone] * 4
+
+
+# -------------------------------------------------------------------------------------------------------- fork
+
+
+def _fit_in_child(connection, problem, design):
+    loss, gradient = design.loss_gradient(problem.coef)
+    design.close()
+    connection.send((np.append(gradient, loss).tobytes(), bits_of_fit(problem, 2)))
+    connection.close()
+
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="this platform does not fork")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_forked_child_gives_the_same_bits_after_a_threaded_fit(problem):
+    expected_pass, expected_fit = bits_of_pass(problem, 2), bits_of_fit(problem, 2)
+    context = multiprocessing.get_context("fork")
+    with problem.design(3) as design:
+        for _ in range(3):
+            design.loss_gradient(problem.coef)  # its helpers may wait for the next round, or have ended
+            receiver, sender = context.Pipe(duplex=False)
+            child = context.Process(target=_fit_in_child, args=(sender, problem, design))
+            child.start()
+            try:
+                assert receiver.poll(60), "the child does not answer"
+                assert receiver.recv() == (expected_pass, expected_fit)
+                child.join(60)
+                assert child.exitcode == 0
+            finally:
+                if child.is_alive():
+                    child.kill()
+        loss, gradient = design.loss_gradient(problem.coef)  # the parent goes on
+        assert np.append(gradient, loss).tobytes() == expected_pass
