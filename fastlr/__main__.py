@@ -12,7 +12,7 @@ from sklearn.model_selection import train_test_split
 from threadpoolctl import threadpool_limits
 
 from . import __version__, functional, reference
-from ._team import effective_n_threads
+from ._team import Team, effective_n_threads
 from ._validation import check_features
 from .datasets import load_sign_digits
 from .design import DenseDesign
@@ -66,15 +66,15 @@ def train(x, y, options, *, method, n_threads, scale=1.0, report=None):
     """One run of gradient descent from the study's start; x of shape (n_features, n_samples)."""
     w, b = functional.initialize_weights_and_bias(len(x))
     X = check_features(x.T, "images")
-    design = DenseDesign(X, y[0].astype(np.float64), np.empty(0), scale=scale, n_threads=n_threads)
-    return gradient_descent.solve(
-        design,
-        np.append(w[:, 0], b),
-        learning_rate=options.learning_rate,
-        n_iterations=options.iterations,
-        method=method,
-        callback=report,
-    )
+    with Team(n_threads) as team:
+        return gradient_descent.solve(
+            DenseDesign(X, y[0].astype(np.float64), np.empty(0), scale=scale, team=team),
+            np.append(w[:, 0], b),
+            learning_rate=options.learning_rate,
+            n_iterations=options.iterations,
+            method=method,
+            callback=report,
+        )
 
 
 def train_reference(x, y, options):

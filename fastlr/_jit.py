@@ -12,6 +12,7 @@ Why not a bare ``@njit``:
 * A cache that cannot be read or written costs time, never a result: the kernel is then compiled in memory.
 """
 
+import glob
 import hashlib
 import logging
 import uuid
@@ -105,12 +106,17 @@ if FunctionCache is not None:
                 _cache_unavailable(repr(error))
 
         def _prune(self):
-            """Remove the data files of an older package: their index is about to be overwritten."""
+            """Remove what an older package left of this function: its index no longer counts, if it can be read."""
             index = self._cache_file
-            if index._load_index():
-                return
-            stem = index._index_name.removesuffix(".nbi")
-            for path in Path(self.cache_path).glob(f"{stem}.*.nbc"):
+            try:
+                if index._load_index():
+                    return
+            except Exception as error:  # a damaged index: numba would neither read nor replace it
+                _logger.info("replaced a damaged cache index of %s: %r", self._name, error)
+            # Names are "module.function-line.python": the line changes when code above the function does.
+            function, _, line_and_python = index._index_name.removesuffix(".nbi").rpartition("-")
+            python = line_and_python.partition(".")[2]
+            for path in Path(self.cache_path).glob(f"{glob.escape(function)}-*.{python}*.nb[ci]"):
                 path.unlink(missing_ok=True)
 
 

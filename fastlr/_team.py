@@ -2,8 +2,9 @@
 
 A pass over mid-size data takes 0.1 to 5 ms, and waking a sleeping thread can cost 0.2 ms of it. So the threads of a
 `Team` stay inside one compiled, GIL-free kernel and wait for the next pass by spinning briefly, then yielding the
-core; after half a millisecond in vain they end, and the next pass starts them anew. Blocks of rows are claimed one by one from a shared counter; each block writes
-sums of its own, so who worked on it, and how many threads there were, cannot be seen in the result.
+core; after two milliseconds in vain they end, and the next pass starts them anew. Blocks of rows are claimed one by
+one from a shared counter; each block writes sums of its own, so who worked on it, and how many threads there were,
+cannot be seen in the result.
 
 Nothing outlives a fit: no pool to break at a fork, and fits in several Python threads do not meet.
 """
@@ -22,13 +23,16 @@ from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 from ._jit import CONTRACT, kernel
 
 # Places in the shared int64 state, one to a cache line so that spinning on one does not slow another.
-_EPOCH, _REMAINING, _DONE, _OPERATION = 0, 8, 16, 24
+_EPOCH, _TICKET, _DONE, _OPERATION = 0, 8, 16, 24
 _STATE_SIZE = 32
 
-_STOP = 0  # the operation that sends the threads home; kernels number theirs from 1
+# A ticket is the number of the task in its high bits and the count of blocks left in the low ones, so that a thread
+# that comes late can never take a block of a task that is not its own.
+_COUNT_BITS = 32
+_COUNT_MASK = (1 << _COUNT_BITS) - 1
 
 _SPINS = 2_000  # about 2 us of pure spinning
-_YIELDS = 1_000  # then about 0.5 ms of giving the core to whoever wants it
+_YIELDS = 5_000  # then some 2 ms of giving the core to whoever wants it
 
 _sched_yield = types.ExternalFunction(
     "SwitchToThread" if sys.platform == "win32" else "sched_yield", types.int32()
@@ -74,20 +78,35 @@ def atomic_store(typingctx, state, index, value):
     return types.void(state, types.intp, types.int64), codegen
 
 
+@intrinsic
+def compare_and_swap(typingctx, state, index, expected, value):
+    """Write `value` to ``state[index]`` if it holds `expected`, in one indivisible step; returns whether it did."""
+
+    def codegen(context, builder, signature, args):
+        pointer = _item_pointer(context, builder, signature, args)
+        outcome = builder.cmpxchg(pointer, args[2], args[3], "seq_cst", "seq_cst")
+        return builder.extract_value(outcome, 1)
+
+    return types.boolean(state, types.intp, types.int64, types.int64), codegen
+
+
 @kernel(CONTRACT)
-def first_block(state):
-    """Take a block of this round; negative when none is left.
-
-    The counter runs down, so a thread that comes late, after the round has ended, learns it from the counter alone.
-    """
-    return atomic_add(state, _REMAINING, -1) - 1
+def first_block(state, task):
+    """Take a block of the task's round; negative when none is left, or the round is of another task."""
+    while True:
+        ticket = atomic_load(state, _TICKET)
+        count = ticket & _COUNT_MASK
+        if ticket >> _COUNT_BITS != task or count == 0:
+            return -1
+        if compare_and_swap(state, _TICKET, ticket, ticket - 1):
+            return count - 1
 
 
 @kernel(CONTRACT)
-def next_block(state):
+def next_block(state, task):
     """Report a block as written and take another."""
     atomic_add(state, _DONE, 1)
-    return first_block(state)
+    return first_block(state, task)
 
 
 @kernel(CONTRACT)
@@ -97,17 +116,17 @@ def operation(state):
 
 
 @kernel(CONTRACT)
-def join_round(state, n_blocks, seen):
+def join_round(state, n_blocks, seen, task):
     """Number of the round to work on: the current one for the leader, one after `seen` for a helper.
 
-    `seen` itself, or -1, when a helper shall go home: its patience ran out, or it was told to.
+    `seen` itself when a helper's patience ran out, -1 when the round is of another task.
     """
     if n_blocks >= 0:
         return atomic_load(state, _EPOCH)
     for spin in range(_SPINS + _YIELDS):
         epoch = atomic_load(state, _EPOCH)
         if epoch != seen:
-            return -1 if operation(state) == _STOP else epoch
+            return epoch if atomic_load(state, _TICKET) >> _COUNT_BITS == task else -1
         if spin >= _SPINS:
             _sched_yield()
     return seen
@@ -124,10 +143,10 @@ def leave_round(state, n_blocks):
 
 
 @kernel(CONTRACT, cache=True)
-def _open_round(state, name, n_blocks):
+def _open_round(state, task, name, n_blocks):
     atomic_store(state, _OPERATION, name)
     atomic_store(state, _DONE, 0)
-    atomic_store(state, _REMAINING, n_blocks)
+    atomic_store(state, _TICKET, (task << _COUNT_BITS) + n_blocks)
     atomic_add(state, _EPOCH, 1)
 
 
@@ -169,32 +188,50 @@ def _available_cores():
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+class Task:
+    """A kernel, the arrays it works on, and what each thread needs to itself.
+
+    Parameters
+    ----------
+    serve : Numba dispatcher
+        ``serve(state, n_blocks, seen, task, *work_space, *arguments)``. Takes blocks of the task and does the operation
+        that `state` names. The leader, who has ``n_blocks >= 0``, returns when they are done; a helper, -1, takes part
+        in round after round until there was none for a while, or one is of another task. Returns `seen`, or -1.
+    arguments : tuple of ndarray
+        Stay in place for the life of the task; their contents may change between rounds.
+    work_space : callable
+        Makes the arrays that one thread works in, so that nothing is allocated, and nothing can fail, in a kernel.
+    """
+
+    def __init__(self, serve, arguments, work_space):
+        self.serve = serve
+        self.arguments = arguments
+        self._work_space = work_space
+        self._spaces = {}
+        self.compiled = False
+
+    def space(self, worker):
+        """Work space of a worker; 0 is the leader."""
+        if worker not in self._spaces:
+            self._spaces[worker] = self._work_space()
+        return self._spaces[worker]
+
+
 class Team:
     """The calling thread and its helpers, working through the blocks of one pass after another.
 
     Parameters
     ----------
-    serve : Numba dispatcher
-        ``serve(state, n_blocks, seen, *work_space, *arguments)``. Takes blocks and does the operation that `state`
-        names. The leader, who has ``n_blocks >= 0``, returns when they are done; a helper, -1, takes part in round
-        after round until there was none for a while or it is sent home.
-    arguments : tuple of ndarray
-        Stay in place for the life of the team; their contents may change between rounds.
-    work_space : callable
-        Makes the arrays that one thread works in, so that nothing is allocated, and nothing can fail, in a kernel.
     n_threads : int
         How many threads work, the calling one included.
     """
 
-    def __init__(self, serve, arguments, work_space, n_threads):
-        self._serve = serve
-        self._arguments = arguments
-        self._work_space = work_space
-        self._own_space = work_space()
+    def __init__(self, n_threads):
+        self.n_threads = n_threads
         self._state = np.zeros(_STATE_SIZE, dtype=np.int64)
-        self._threads = []
-        self._compiled = False
-        self._n_helpers = n_threads - 1
+        self._threads = {}  # by worker
+        self._task = None
+        self._number = 0  # of the task, counted up whenever it changes
 
     def __enter__(self):
         return self
@@ -204,37 +241,48 @@ class Team:
 
     def close(self):
         """Send the helpers home and wait for them."""
+        self._task = None
+        self._number += 1
         if self._threads:
-            _open_round(self._state, _STOP, 0)
-            for thread in self._threads:
+            _open_round(self._state, self._number, 0, 0)
+            for thread in self._threads.values():
                 thread.join()
-            self._threads = []
+            self._threads = {}
 
-    def run(self, operation, n_blocks):
-        """Do one operation on all its blocks; returns when every block is written."""
-        if self._n_helpers > 0 and n_blocks > 1:
-            self._start()
-        _open_round(self._state, operation, n_blocks)
-        self._serve(self._state, n_blocks, 0, *self._own_space, *self._arguments)
+    def run(self, task, operation, n_blocks, *, alone=False):
+        """Do one operation of a task on all its blocks; returns when every block is written.
 
-    def _start(self):
+        `alone` leaves the work to the calling thread, for passes that take less than waking another.
+        """
+        own = task.space(0)
+        if task is not self._task:
+            self._number += 1
+            self._task = task
+        number = self._number
+        if self.n_threads > 1 and n_blocks > 1 and not alone:
+            if not task.compiled:
+                # In this thread first: helpers would only queue behind the compiler's lock.
+                task.serve(self._state, 0, 0, number, *own, *task.arguments)
+                task.compiled = True
+            self._start_helpers()
+        _open_round(self._state, number, operation, n_blocks)
+        task.serve(self._state, n_blocks, 0, number, *own, *task.arguments)
+
+    def _start_helpers(self):
         """Start the helpers that are not there: none was needed so far, or they got tired of waiting."""
-        self._threads = [thread for thread in self._threads if thread.is_alive()]
-        if not self._compiled:
-            # Compile in this thread first: helpers would only queue behind the compiler's lock.
-            self._serve(self._state, 0, 0, *self._own_space, *self._arguments)
-            self._compiled = True
-        seen = int(self._state[_EPOCH])
-        for number in range(len(self._threads), self._n_helpers):
-            space = self._work_space()
-            thread = threading.Thread(
-                target=self._serve,
-                args=(self._state, -1, seen, *space, *self._arguments),
-                name=f"fastlr-{number}",
-                daemon=True,
-            )
+        for worker in range(1, self.n_threads):
+            if worker in self._threads and self._threads[worker].is_alive():
+                continue
+            thread = threading.Thread(target=self._help, args=(worker,), name=f"fastlr-{worker}", daemon=True)
             try:
                 thread.start()
             except RuntimeError:  # the system gives no more threads: those at work suffice
-                break
-            self._threads.append(thread)
+                return
+            self._threads[worker] = thread
+
+    def _help(self, worker):
+        while True:
+            # Number before task: of the two, a change in between can then only give an old number, which is refused.
+            number, task = self._number, self._task
+            if task is None or task.serve(self._state, -1, 0, number, *task.space(worker), *task.arguments) >= 0:
+                return

@@ -1,6 +1,7 @@
 """Checks of what callers hand in: one clear error that names the argument, or an array that kernels can read."""
 
 import numbers
+import sys
 
 import numpy as np
 
@@ -31,19 +32,18 @@ def check_features(X, name="X"):
     ValueError
         If X is not two-dimensional, or empty.
     """
-    X = np.asarray(X)
-    if X.dtype.kind not in "biuf":
-        raise TypeError(f"{name} must hold real numbers, got dtype {X.dtype}")
+    X = _as_real(X, name)
     if X.ndim != 2:
         raise ValueError(f"{name} must be two-dimensional, got an array of shape {X.shape}")
     if 0 in X.shape:
         raise ValueError(f"{name} must not be empty, got an array of shape {X.shape}")
-    if X.dtype == bool:
+    dtype = X.dtype.newbyteorder("=")
+    if dtype.kind == "b":
         X = X.view(np.uint8)
-    elif X.dtype not in NATIVE_DTYPES:
-        X = X.astype(np.float32 if X.dtype == np.float16 else np.float64)
+    elif dtype not in NATIVE_DTYPES:
+        X = X.astype(np.float32 if dtype == np.float16 else np.float64)
     elif not X.dtype.isnative:
-        X = X.astype(X.dtype.newbyteorder("="))
+        X = X.astype(dtype)
     if not (X.flags.c_contiguous or X.flags.f_contiguous) or not X.flags.aligned:
         X = X.copy()
     # Kernels are compiled for read-only arrays alone: no second compilation for memory maps, and no write by mistake.
@@ -90,24 +90,34 @@ def check_sample_weight(sample_weight, n_samples, name="sample_weight"):
     if sample_weight is None:
         return np.empty(0)
     weight = _check_vector(sample_weight, n_samples, name)
-    if not (weight.min() >= 0.0 and np.isfinite(weight.sum())):
+    with np.errstate(over="ignore"):
+        total = weight.sum()
+    if not (weight.min() >= 0.0 and np.isfinite(total)):
         raise ValueError(f"{name} must hold finite numbers >= 0, with a finite sum")
-    if weight.sum() == 0.0:
+    if total == 0.0:
         raise ValueError(f"{name} must not be zero for all samples")
     return weight
 
 
 def _check_vector(values, size, name):
-    values = np.asarray(values)
-    if values.dtype.kind not in "biuf":
-        raise TypeError(f"{name} must hold real numbers, got dtype {values.dtype}")
+    values = _as_real(values, name)
     if values.shape != (size,):
         raise ValueError(f"{name} must have shape ({size},), one value per sample, got {values.shape}")
     return np.ascontiguousarray(values, dtype=np.float64)
 
 
+def _as_real(values, name):
+    try:
+        values = np.asarray(values)
+    except ValueError as error:
+        raise ValueError(f"{name} must be an array of numbers, with rows of one length") from error
+    if values.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must hold real numbers, got dtype {values.dtype}")
+    return values
+
+
 def check_number(value, name, *, low=None, high=None, inclusive=True, integer=False):
-    """A real number (or integer) in a range; returned as float (or int).
+    """A real number (or integer) in a range, finite by default; returned as float (or int).
 
     Raises
     ------
@@ -123,9 +133,10 @@ def check_number(value, name, *, low=None, high=None, inclusive=True, integer=Fa
         raise TypeError(f"{name} must be {'an integer' if integer else 'a real number'}, got {value!r}")
     value = int(value) if integer else float(value)
     too_low = low is not None and not (value >= low if inclusive else value > low)
-    too_high = high is not None and not value <= high
-    if value != value or too_low or too_high:
+    too_high = not value <= (sys.float_info.max if high is None else high)
+    if value != value or value == -np.inf or too_low or too_high:
         sign = ">=" if inclusive else ">"
-        wanted = [f"{sign} {low}"] * (low is not None) + [f"<= {high}"] * (high is not None)
-        raise ValueError(f"{name} must be {' and '.join(wanted) or 'a number'}, got {value!r}")
+        wanted = [f"{sign} {low}"] * (low is not None)
+        wanted += ["finite"] if high is None else [f"<= {high}"]
+        raise ValueError(f"{name} must be {' and '.join(wanted)}, got {value!r}")
     return value

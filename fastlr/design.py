@@ -6,7 +6,7 @@ Everything above asks a design for sums over all samples and never learns how X 
 import numpy as np
 
 from ._blocks import block_rows, count_blocks, hessian_block_rows
-from ._team import Team
+from ._team import Task, Team
 from ._validation import read_only
 from .kernels import dense, products
 from .kernels.links import LOSS, apply_link
@@ -33,8 +33,8 @@ class DenseDesign:
         Factor of all features, 1/255 for pixels say: X itself stays as it is.
     name : str
         What errors call X.
-    n_threads : int
-        Threads that work on a pass. Results do not depend on it.
+    team : Team, optional
+        Threads that work on a pass; by default the calling one alone. Results do not depend on it.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class DenseDesign:
         How often X was read.
     """
 
-    def __init__(self, X, y, sample_weight, *, scale=1.0, name="X", n_threads=1):
+    def __init__(self, X, y, sample_weight, *, scale=1.0, name="X", team=None):
         n_samples, n_features = X.shape
         self.X = X
         self.y = read_only(y)
@@ -55,7 +55,8 @@ class DenseDesign:
         self._name = name
         self.dtype = np.dtype(np.float64 if X.dtype == np.float64 else np.float32)
         self.weight_sum = float(sample_weight.sum()) if sample_weight.size else float(n_samples)
-        self.n_threads = n_threads if X.size > _INLINE_ENTRIES else 1
+        self.team = team or Team(1)
+        self.alone = X.size <= _INLINE_ENTRIES
         self.n_passes = 0
 
         self._rows = np.array([block_rows(n_samples, n_features)])
@@ -66,7 +67,7 @@ class DenseDesign:
         self.curvature = np.empty(n_samples)
         self._sums = np.empty((self._n_blocks, 2))
         self._gradients = np.empty((self._n_blocks, n_features))
-        self._team = Team(
+        self._task = Task(
             dense.serve,
             (
                 X,
@@ -81,21 +82,8 @@ class DenseDesign:
                 self._gradients,
             ),
             lambda: dense.work_space(n_features, self.dtype),
-            self.n_threads,
         )
-        self._hessian_team = None
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        self.close()
-
-    def close(self):
-        """Send the threads home. Nothing breaks without it: they leave by themselves."""
-        self._team.close()
-        if self._hessian_team is not None:
-            self._hessian_team.close()
+        self._hessian_task = None
 
     @property
     def shape(self):
@@ -106,16 +94,18 @@ class DenseDesign:
         """A design of some of the rows, which are copied; `rows` are ascending indices."""
         order = "C" if self.X.flags.c_contiguous else "F"
         X = np.empty((len(rows), self.shape[1]), self.X.dtype, order=order)
-        np.take(self.X, rows, axis=0, out=X) if order == "C" else np.take(self.X.T, rows, axis=1, out=X.T)
+        # mode="clip": the default would copy by way of a buffer.
+        if order == "C":
+            np.take(self.X, rows, axis=0, out=X, mode="clip")
+        else:
+            np.take(self.X.T, rows, axis=1, out=X.T, mode="clip")
         weight = self.sample_weight[rows] if self.sample_weight.size else self.sample_weight
-        return DenseDesign(
-            read_only(X), self.y[rows], weight, scale=self.scale, name=self._name, n_threads=self.n_threads
-        )
+        return DenseDesign(read_only(X), self.y[rows], weight, scale=self.scale, name=self._name, team=self.team)
 
     def _run(self, operation, coef):
         np.multiply(coef[:-1], self.scale, out=self._w, casting="same_kind")
         self._intercept[0] = coef[-1]
-        self._team.run(operation, self._n_blocks)
+        self.team.run(self._task, operation, self._n_blocks, alone=self.alone)
         self.n_passes += 1
 
     def _summed_gradient(self):
@@ -198,22 +188,23 @@ class DenseDesign:
             Symmetric. Products are computed in float32 unless X is float64.
         """
         n_samples, n_features = self.shape
-        if self._hessian_team is None:
+        if self._hessian_task is None:
             rows = np.array([hessian_block_rows(n_samples, n_features)])
             m = products.padded(n_features + 1)
             self._hessians = np.empty((count_blocks(n_samples, int(rows[0])), m, m))
-            self._hessian_team = Team(
+            self._hessian_task = Task(
                 dense.serve_hessian,
                 (self.X, self.curvature, rows, self._hessians),
                 lambda: dense.packed_space(n_features + 1, self.dtype),
-                self.n_threads,
             )
-        self._hessian_team.run(dense.HESSIAN, len(self._hessians))
+        self.team.run(self._hessian_task, dense.HESSIAN, len(self._hessians), alone=self.alone)
         self.n_passes += 1
-        lower = self._hessians.sum(axis=0)[: n_features + 1, : n_features + 1]
-        hessian = np.tril(lower) + np.tril(lower, -1).T
-        hessian[:-1] *= self.scale
-        hessian[:, :-1] *= self.scale
+        lower = np.tril(self._hessians.sum(axis=0)[: n_features + 1, : n_features + 1])
+        hessian = lower + lower.T
+        hessian.flat[:: n_features + 2] = lower.diagonal()
+        if self.scale != 1.0:
+            hessian[:-1] *= self.scale
+            hessian[:, :-1] *= self.scale
         return hessian
 
     def gram(self):
@@ -233,13 +224,10 @@ class DenseDesign:
         m = products.padded(n_samples)
         padded = np.empty((m, m))
         panels = count_blocks(n_samples, dense.GRAM_PANEL)
-        with Team(
-            dense.serve_gram,
-            (self.X, padded),
-            lambda: dense.packed_space(2 * dense.GRAM_PANEL, self.dtype),
-            self.n_threads,
-        ) as team:
-            team.run(dense.GRAM, panels * (panels + 1) // 2)
+        task = Task(
+            dense.serve_gram, (self.X, padded), lambda: dense.packed_space(2 * dense.GRAM_PANEL, self.dtype)
+        )
+        self.team.run(task, dense.GRAM, panels * (panels + 1) // 2, alone=self.alone)
         self.n_passes += 1
         gram = np.ascontiguousarray(padded[:n_samples, :n_samples])
         if not np.isfinite(gram.diagonal()).all():

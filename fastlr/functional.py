@@ -10,7 +10,7 @@ digits, and without NaN where p rounds to 0 or 1.
 
 import numpy as np
 
-from ._team import effective_n_threads
+from ._team import Team, effective_n_threads
 from ._validation import check_features, check_number, check_targets
 from .design import DenseDesign
 from .kernels.pointwise import sigmoid_array
@@ -106,7 +106,8 @@ def forward_backward_propagation(w, b, x_train, y_train):
     gradients : dict
         "derivative_weight", float64 array of shape (n_features, 1), and "derivative_bias", float.
     """
-    with _design(x_train, y_train) as design:
+    with Team(effective_n_threads()) as team:
+        design = _design(x_train, y_train, team)
         loss, gradient = design.loss_gradient(_coef(w, b, design.shape[1]))
         return loss / design.weight_sum, _gradients(gradient / design.weight_sum)
 
@@ -162,7 +163,8 @@ def update(
             print(f"Cost after iteration {iteration}: {cost:f}")
         return callback is not None and callback(iteration, cost)
 
-    with _design(x_train, y_train) as design:
+    with Team(effective_n_threads()) as team:
+        design = _design(x_train, y_train, team)
         result = gradient_descent.solve(
             design,
             _coef(w, b, design.shape[1]),
@@ -191,12 +193,15 @@ def predict(w, b, x_test):
         0.0 and 1.0.
     """
     X = _samples(x_test, "x_test")
-    with DenseDesign(X, np.zeros(len(X)), np.empty(0), name="x_test", n_threads=effective_n_threads()) as design:
+    with Team(effective_n_threads()) as team:
+        design = DenseDesign(X, np.zeros(len(X)), np.empty(0), name="x_test", team=team)
         raw = design.raw_prediction(_coef(w, b, X.shape[1]))
         return (raw > 0.0).astype(np.float64)[None, :]
 
 
-def logistic_regression(x_train, y_train, x_test, y_test, learning_rate, num_iterations, *, method="auto", verbose=True):
+def logistic_regression(
+    x_train, y_train, x_test, y_test, learning_rate, num_iterations, *, method="auto", verbose=True
+):
     """Train on one set, predict both, print the accuracies in percent.
 
     Parameters
@@ -217,9 +222,13 @@ def logistic_regression(x_train, y_train, x_test, y_test, learning_rate, num_ite
     dict
         "weight", "bias", "cost_list", "train_accuracy" and "test_accuracy" (percent).
     """
-    x_test = _samples(x_test, "x_test").T
-    y_test = _labels(y_test, x_test.shape[1], "y_test")
-    w, b = initialize_weights_and_bias(_samples(x_train, "x_train").shape[1])
+    test = _samples(x_test, "x_test")
+    y_test = _labels(y_test, len(test), "y_test")[None, :]
+    n_features = _samples(x_train, "x_train").shape[1]
+    if test.shape[1] != n_features:
+        raise ValueError(f"x_test must have as many features as x_train, {n_features}, got {test.shape[1]}")
+    num_iterations = check_number(num_iterations, "num_iterations", low=0, integer=True)
+    w, b = initialize_weights_and_bias(n_features)
     parameters, _, cost_list = update(
         w, b, x_train, y_train, learning_rate, num_iterations, method=method, verbose=verbose
     )
@@ -245,10 +254,10 @@ def _labels(y, n_samples, name):
     return check_targets(y.reshape(-1), n_samples, name)
 
 
-def _design(x_train, y_train):
+def _design(x_train, y_train, team):
     X = _samples(x_train, "x_train")
     y = _labels(y_train, len(X), "y_train")
-    return DenseDesign(X, y, np.empty(0), name="x_train", n_threads=effective_n_threads())
+    return DenseDesign(X, y, np.empty(0), name="x_train", team=team)
 
 
 def _coef(w, b, n_features):
@@ -259,7 +268,7 @@ def _coef(w, b, n_features):
         raise ValueError(f"w must have shape ({n_features}, 1), one weight per feature, got {w.shape}")
     coef = np.append(w.reshape(-1).astype(np.float64), check_number(b, "b"))
     if not np.isfinite(coef).all():
-        raise ValueError("w and b must be finite")
+        raise ValueError("w must be finite, but contains NaN or infinity")
     return coef
 
 

@@ -7,13 +7,12 @@ import numpy as np
 from scipy.special import expit, log_expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import column_or_1d
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import assert_all_finite, check_is_fitted, validate_data
 
 from ._blas import single_threaded_blas
-from ._team import effective_n_threads
+from ._team import Team, effective_n_threads
 from ._validation import NATIVE_DTYPES, check_features, check_number, check_sample_weight
 from .design import DenseDesign
 from .objective import LogisticObjective, l2_from_C
@@ -163,7 +162,8 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
                 )
             start = np.append(self.coef_[0], self.intercept_ if self.fit_intercept else 0.0).astype(np.float64)
 
-        with DenseDesign(features, targets, weight, n_threads=n_threads) as design, single_threaded_blas():
+        with Team(n_threads) as team, single_threaded_blas():
+            design = DenseDesign(features, targets, weight, team=team)
             try:
                 objective = LogisticObjective(
                     design, l2=l2_from_C(C, design.weight_sum), fit_intercept=bool(self.fit_intercept)
@@ -192,7 +192,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         return self
 
     def _check_parameters(self):
-        C = check_number(self.C, "C", low=0.0, inclusive=False)
+        C = check_number(self.C, "C", low=0.0, high=np.inf, inclusive=False)
         if self.penalty is None:
             C = np.inf
         elif self.penalty != "l2":
@@ -233,11 +233,12 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         X = validate_data(self, X, dtype="numeric", reset=False)
         w, b = self.coef_[0], self.intercept_[0]
-        if X.dtype.kind == "f" or X.dtype not in NATIVE_DTYPES + (np.dtype(bool),):
+        if X.dtype.kind == "f" or X.dtype not in (*NATIVE_DTYPES, np.dtype(bool)):
             return X @ w + b
         # Small integers are widened by the kernel, not in a copy of X.
         unused = np.zeros(len(X))
-        with DenseDesign(check_features(X), unused, np.empty(0), n_threads=effective_n_threads(self.n_jobs)) as design:
+        with Team(effective_n_threads(self.n_jobs)) as team:
+            design = DenseDesign(check_features(X), unused, np.empty(0), team=team)
             return design.raw_prediction(np.append(w, b).astype(np.float64))
 
     def predict(self, X):
@@ -286,16 +287,16 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
 
 
 def _encode_labels(y):
-    """Classes, sorted, and targets 0.0 and 1.0.
+    """Classes, sorted, and targets 0.0 and 1.0; y as `validate_data` returns it.
 
     Raises
     ------
     ValueError
         If there are not exactly two classes.
     """
-    y = column_or_1d(y, warn=True)
-    check_classification_targets(y)
-    classes, codes = np.unique(y, return_inverse=True)
+    classes, codes = _two_values(y) if y.dtype.kind in "biuf" else np.unique(y, return_inverse=True)
+    if len(classes) != 2 or (classes.dtype.kind == "f" and (classes != np.rint(classes)).any()):
+        check_classification_targets(y)  # scikit-learn's words for continuous targets and the like
     if len(classes) > 2:
         raise ValueError(
             f"Only binary classification is supported. The type of the target is {type_of_target(y)}: "
@@ -304,6 +305,15 @@ def _encode_labels(y):
     if len(classes) < 2:
         raise ValueError(f"y must hold two classes, but the data contains only one class: {classes[0]!r}")
     return classes, codes.astype(np.float64)
+
+
+def _two_values(y):
+    """`np.unique` with the inverse, without its sort where y has at most two different values."""
+    low, high = y.min(), y.max()
+    is_high = y == high
+    if low < high and (is_high | (y == low)).all():
+        return np.array([low, high]), is_high
+    return np.unique(y, return_inverse=True)
 
 
 def _combine_weights(sample_weight, class_weight, classes, targets):

@@ -24,7 +24,7 @@ def sigmoid(z):
 
 def loss(z, y):
     """log(1 + exp(z)) - y z, without overflow."""
-    return np.log1p(np.exp(-np.abs(z))) + np.maximum(z, 0.0) - y * z
+    return np.log1p(np.exp(-np.abs(z))) + (np.maximum(z, 0.0) - y * z)
 
 
 def curvature(z):

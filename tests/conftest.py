@@ -5,6 +5,7 @@ values of what was added up, carried through the loss by its largest derivatives
 """
 
 import os
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
+from fastlr._team import Team
 from fastlr._validation import check_features, check_sample_weight, check_targets
 from fastlr.design import DenseDesign
 
@@ -27,11 +29,6 @@ _relaxed = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow], "
 settings.register_profile("default", derandomize=True, max_examples=40, **_relaxed)
 settings.register_profile("nightly", max_examples=3_000, print_blob=True, **_relaxed)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
-
-
-def pytest_configure(config):
-    if "error" not in config.getini("filterwarnings"):
-        config.addinivalue_line("filterwarnings", "error")
 
 
 @dataclass
@@ -53,15 +50,21 @@ class Problem:
         return replace(self, **changes)
 
     def design(self, n_threads=1):
-        """What is tested."""
-        n_samples = len(self.X)
+        """The passes over this problem; its helpers leave by themselves."""
         return DenseDesign(
             check_features(self.X),
-            check_targets(self.y, n_samples),
-            check_sample_weight(self.sample_weight, n_samples),
+            check_targets(self.y, len(self.X)),
+            check_sample_weight(self.sample_weight, len(self.X)),
             scale=self.scale,
-            n_threads=n_threads,
+            team=Team(n_threads),
         )
+
+    @contextmanager
+    def threaded(self, n_threads):
+        """The same, and the helpers are gone afterwards."""
+        design = self.design(n_threads)
+        with design.team:
+            yield design
 
     @property
     def effective(self):

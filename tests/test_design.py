@@ -77,7 +77,8 @@ def test_passes_equal_their_numpy_twins(shape, dtype, order, weights):
         product, reference.hessian_product(X, weight, coef, direction), np.abs(problem.with_ones).T @ (2 * bound)
     )
 
-    assert_within(design.raw_prediction(direction), reference.raw_prediction(X, direction), problem.margin_bound(direction))
+    raw = reference.raw_prediction(X, direction)
+    assert_within(design.raw_prediction(direction), raw, problem.margin_bound(direction))
 
     coefficients = np.random.default_rng(4).normal(size=len(X))
     assert_within(
@@ -212,7 +213,7 @@ def test_inputs_are_never_written_to(dtype, order, n_threads):
     problem = make_problem(*THREADED, dtype, order, "random", 0.5)
     inputs = (problem.X, problem.y, problem.sample_weight, problem.coef)
     before = [array.tobytes(order="K") for array in inputs]
-    with problem.design(n_threads) as design:
+    with problem.threaded(n_threads) as design:
         design.loss_gradient(problem.coef)
         design.raw_prediction(problem.coef)
         design.hessian_product(problem.coef)
@@ -252,14 +253,14 @@ def test_any_number_of_threads_gives_the_same_bits(dtype, order):
     assert problem.X.size > 100_000  # smaller ones run inline
     results = []
     for n_threads in (1, 2, 3, 7):
-        with problem.design(n_threads) as design:
+        with problem.threaded(n_threads) as design:
             loss, gradient = design.loss_gradient(problem.coef)
-            assert len(design._team._threads) == n_threads - 1
+            assert len(design.team._threads) == n_threads - 1
             parts = [np.float64(loss), gradient, design.raw.copy(), design.curvature.copy()]
             parts += [design.hessian_product(problem.coef), design.hessian()]
-            assert len(design._hessian_team._threads) == n_threads - 1
+            assert len(design.team._threads) == n_threads - 1
             parts += [design.raw_prediction(problem.coef), design.transposed_product(problem.y), design.gram()]
-        with wide.design(n_threads) as design:
+        with wide.threaded(n_threads) as design:
             parts += [*design.loss_gradient(wide.coef), design.gram()]
         results.append([np.asarray(part).tobytes() for part in parts])
     assert all(result == results[0] for result in results)
@@ -267,9 +268,9 @@ def test_any_number_of_threads_gives_the_same_bits(dtype, order):
 
 def test_small_work_starts_no_thread():
     problem = make_problem(100, 100)
-    with problem.design(n_threads=4) as design:
+    with problem.threaded(4) as design:
         design.loss_gradient(problem.coef)
-        assert design._team._threads == []
+        assert design.team._threads == {}
 
 
 @given(st.integers(1, 10**7), st.integers(1, 10**6))
@@ -291,13 +292,15 @@ def test_weight_k_equals_k_copies(dtype, order):
     counts = np.random.default_rng(5).integers(0, 4, 67)
     counts[0] = 2
     heavy = problem.but(sample_weight=counts.astype(float))
-    copies = problem.but(X=np.asarray(np.repeat(problem.X, counts, axis=0), order=order), y=np.repeat(problem.y, counts))
+    repeated = np.asarray(np.repeat(problem.X, counts, axis=0), order=order)
+    copies = problem.but(X=repeated, y=np.repeat(problem.y, counts))
     one, other = heavy.design(), copies.design()
     (loss, gradient), (other_loss, other_gradient) = one.loss_gradient(problem.coef), other.loss_gradient(problem.coef)
     assert one.weight_sum == other.weight_sum
     assert_within(loss, other_loss, 2 * copies.loss_bound())
     assert_within(gradient, other_gradient, 2 * copies.gradient_bound())
-    assert_within(one.hessian(), other.hessian(), 2 * copies.rtol * (np.abs(copies.with_ones).T @ np.abs(copies.with_ones)))
+    absolute = np.abs(copies.with_ones)
+    assert_within(one.hessian(), other.hessian(), 2 * copies.rtol * (absolute.T @ absolute))
 
 
 @dtypes
@@ -307,7 +310,9 @@ def test_weight_zero_equals_an_absent_row(dtype, order):
     present = problem.sample_weight > 0
     assert not present.all()
     fewer = problem.but(
-        X=np.asarray(problem.X[present], order=order), y=problem.y[present], sample_weight=problem.sample_weight[present]
+        X=np.asarray(problem.X[present], order=order),
+        y=problem.y[present],
+        sample_weight=problem.sample_weight[present],
     )
     (loss, gradient), (other_loss, other_gradient) = (p.design().loss_gradient(p.coef) for p in (problem, fewer))
     assert_within(loss, other_loss, 2 * fewer.loss_bound())

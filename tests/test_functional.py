@@ -160,9 +160,7 @@ def test_sigmoid_keeps_shapes_and_does_not_overflow():
 
 def test_update_may_be_called_as_in_the_notebook(study, capsys):
     x_train, y_train, w, b = study
-    parameters, gradients, cost_list = f.update(
-        w, b, x_train, y_train, learning_rate=0.009, number_of_iterarion=20
-    )
+    parameters, gradients, cost_list = f.update(w, b, x_train, y_train, learning_rate=0.009, number_of_iterarion=20)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2
     for line, iteration in zip(lines, (0, 10), strict=True):
@@ -207,9 +205,7 @@ def test_lists_vectors_and_integers_are_taken_as_well(study):
 def test_a_callback_sees_all_costs_and_ends_the_run(study):
     x, y, w, b = study
     seen = []
-    costs = f.update(
-        w, b, x, y, 0.01, 30, verbose=False, callback=lambda k, cost: seen.append(cost) or k == 4
-    )[2]
+    costs = f.update(w, b, x, y, 0.01, 30, verbose=False, callback=lambda k, cost: seen.append(cost) or k == 4)[2]
     assert seen == costs
     assert len(costs) == 5
 

@@ -271,7 +271,7 @@ def test_the_real_images_give_the_known_numbers(sign_digits, method, order):
     x_train, x_test, y_train, y_test = sign_digits
     x = np.asarray(x_train / 255.0, order=order)
     w, b = functional.initialize_weights_and_bias(4096)
-    parameters, gradients, costs = functional.update(w, b, x, y_train, 0.01, 150, method=method, verbose=False)
+    parameters, _, costs = functional.update(w, b, x, y_train, 0.01, 150, method=method, verbose=False)
     assert len(costs) == 150
     assert costs[0] == pytest.approx(13.210986, abs=5e-7)
     assert costs[149] == pytest.approx(0.220409, abs=5e-7)

@@ -24,7 +24,10 @@ with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     if "without-cache-class" in sys.argv:
         import numba, numba.core.caching
+        kept = numba.core.caching.FunctionCache
         del numba.core.caching.FunctionCache
+        import fastlr._jit
+        numba.core.caching.FunctionCache = kept  # which Numba's own modules need
     import numpy as np
     from fastlr.kernels.links import LOSS, apply_link
     from fastlr.kernels.pointwise import sigmoid_array

@@ -227,7 +227,7 @@ def test_numbers_out_of_range_raise_a_value_error(value, limits):
 
 
 def test_integers_out_of_range_raise_a_value_error():
-    with pytest.raises(ValueError, match="n_iterations.*>= 0.*-1"):
+    with pytest.raises(ValueError, match=r"n_iterations.*>= 0.*-1"):
         check_number(-1, "n_iterations", low=0, integer=True)
 
 

@@ -13,6 +13,7 @@ from functools import cache
 import numpy as np
 
 from fastlr._jit import kernel
+from fastlr._team import Team
 from fastlr._validation import check_features
 from fastlr.design import DenseDesign
 
@@ -58,7 +59,7 @@ def make_design(layout, dtype, threads):
         labels(),
         np.empty(0),
         scale=PIXEL if dtype == "uint8" else 1.0,
-        n_threads=threads,
+        team=Team(threads),
     )
 
 

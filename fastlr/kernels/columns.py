@@ -12,6 +12,7 @@ from .links import apply_link
 
 _TILE_BYTES = 98_304  # fits a second-level cache with room to spare, and pieces stay long
 _MIN_TILE = 32
+_SUMMED_FEATURES = 128  # features added up in w's dtype before the sum goes on in float64
 MAX_TILE = 256  # as many as work space has room for
 
 
@@ -22,24 +23,32 @@ def _tile_samples(n_features, itemsize):
 
 
 @kernel()
-def _add_features(X, w, first, count, z):
-    """z += X w over the samples [first, first + count)."""
-    n_features = X.shape[1]
+def _add_features(X, w, first, count, j_first, j_stop, part, z):
+    """z += X w over the samples [first, first + count) and the features [j_first, j_stop).
+
+    `part`, of w's dtype, takes the sum of some features before it is added to z, which is float64.
+    """
     base = uint64(first)
-    full = n_features // 4 * 4
-    for k in range(0, full, 4):
-        j = uint64(k)
-        j1, j2, j3 = j + uint64(1), j + uint64(2), j + uint64(3)
-        w0, w1, w2, w3 = w[j], w[j1], w[j2], w[j3]
+    for start in range(j_first, j_stop, _SUMMED_FEATURES):
+        stop = min(j_stop, start + _SUMMED_FEATURES)
+        full = start + (stop - start) // 4 * 4
+        part[:count] = 0
+        for k in range(start, full, 4):
+            j = uint64(k)
+            j1, j2, j3 = j + uint64(1), j + uint64(2), j + uint64(3)
+            w0, w1, w2, w3 = w[j], w[j1], w[j2], w[j3]
+            for t in range(count):
+                s = uint64(t)
+                i = base + s
+                part[s] += (w0 * X[i, j] + w1 * X[i, j1]) + (w2 * X[i, j2] + w3 * X[i, j3])
+        for k in range(full, stop):
+            j = uint64(k)
+            for t in range(count):
+                s = uint64(t)
+                part[s] += w[j] * X[base + s, j]
         for t in range(count):
             s = uint64(t)
-            i = base + s
-            z[s] += (w0 * X[i, j] + w1 * X[i, j1]) + (w2 * X[i, j2] + w3 * X[i, j3])
-    for k in range(full, n_features):
-        j = uint64(k)
-        for t in range(count):
-            s = uint64(t)
-            z[s] += w[j] * X[base + s, j]
+            z[s] += part[s]
 
 
 @kernel()
@@ -83,11 +92,8 @@ def fused_pass(link, X, y, sample_weight, w, b, start, stop, raw, curvature, gra
     total = 0.0
     for first in range(start, stop, tile):
         count = min(tile, stop - first)
-        for s in range(count):
-            margins[s] = 0
-        _add_features(X, w, first, count, margins)
-        for s in range(count):
-            z[s] = margins[s] + b
+        z[:count] = b
+        _add_features(X, w, first, count, 0, n_features, margins, z)
         value, value_total = apply_link(link, z, count, first, y, sample_weight, raw, curvature, residual)
         loss += value
         total += value_total
@@ -105,19 +111,16 @@ def fused_pass(link, X, y, sample_weight, w, b, start, stop, raw, curvature, gra
 
 
 @kernel()
-def raw_prediction(X, w, b, start, stop, raw, z):
-    """Write X w + b of the rows [start, stop) into `raw`; `z` as `residual` in `fused_pass`."""
+def raw_prediction(X, w, b, start, stop, raw, part):
+    """Write X w + b of the rows [start, stop) into `raw`; `part` as `residual` in `fused_pass`."""
     for first in range(start, stop, MAX_TILE):
         count = min(MAX_TILE, stop - first)
-        for s in range(count):
-            z[s] = 0
-        _add_features(X, w, first, count, z)
-        for s in range(count):
-            raw[first + s] = z[s] + b
+        raw[first : first + count] = b
+        _add_features(X, w, first, count, 0, X.shape[1], part, raw[first : first + count])
 
 
 @kernel()
-def descend(X, step, coef, w, first, stop, residual, gradient, raw):
+def descend(X, step, coef, w, first, stop, residual, gradient, raw, part):
     """A gradient step of the features [first, stop), and what they add to the next raw predictions, X read once.
 
     The update of a coefficient needs the gradient of its own feature only, so a feature is read into cache, gives
@@ -138,10 +141,13 @@ def descend(X, step, coef, w, first, stop, residual, gradient, raw):
         Residuals at the old coefficients.
     gradient : float64 array of shape (n_features,)
         Written: X^T residual.
-    raw : array of w's dtype, shape (n_samples,)
-        Added to: X w of these features at the new coefficients.
+    raw : float64 array of shape (n_samples,)
+        Written: X w of these features at the new coefficients.
+    part : array of w's dtype, shape (n_samples,)
+        Work space.
     """
     n_samples = X.shape[0]
+    raw[:] = 0
     for k in range(first, stop, 4):
         j, j1, j2, j3 = _quad(k, stop - 1)
         a0, a1, a2, a3 = _dot_four(X, j, j1, j2, j3, 0, n_samples, residual)
@@ -150,4 +156,4 @@ def descend(X, step, coef, w, first, stop, residual, gradient, raw):
         for m in range(k, k + quad):
             coef[m] -= step * gradient[m]
             w[m] = coef[m]
-        _add_features(X[:, k : k + quad], w[k : k + quad], 0, n_samples, raw)
+        _add_features(X, w, 0, n_samples, k, k + quad, part, raw)

@@ -81,15 +81,15 @@ def packed_space(n_rows, dtype):
 
 @kernel(cache=True)
 def serve(
-    state, n_blocks, seen, z, residual, part,
+    state, n_blocks, seen, task, z, residual, part,
     X, y, sample_weight, w, intercept, rows_per_block, raw, curvature, sums, gradients,
 ):  # fmt: skip
     """Passes over blocks of rows.
 
     Parameters
     ----------
-    state, n_blocks, seen
-        See `Team`.
+    state, n_blocks, seen, task
+        See `Task`.
     z, residual, part
         One thread's `work_space`.
     X : array of shape (n_samples, n_features)
@@ -112,11 +112,11 @@ def serve(
         The round this thread has seen last.
     """
     while True:
-        current = join_round(state, n_blocks, seen)
+        current = join_round(state, n_blocks, seen, task)
         if current <= seen:
             return current
         seen = current
-        block = first_block(state)
+        block = first_block(state, task)
         while block >= 0:
             what = operation(state)
             start = block * rows_per_block[0]
@@ -129,20 +129,20 @@ def serve(
                     link, X, y, sample_weight, w, intercept[0], start, stop,
                     raw, curvature, gradients[block], z, residual, part,
                 )  # fmt: skip
-            block = next_block(state)
+            block = next_block(state, task)
         if n_blocks >= 0:
             leave_round(state, n_blocks)
             return seen
 
 
 @kernel(cache=True)
-def serve_hessian(state, n_blocks, seen, scale, packed, X, curvature, rows_per_block, hessians):
+def serve_hessian(state, n_blocks, seen, task, scale, packed, X, curvature, rows_per_block, hessians):
     """The Hessian of the loss from the curvatures that the last pass left.
 
     Parameters
     ----------
-    state, n_blocks, seen
-        See `Team`.
+    state, n_blocks, seen, task
+        See `Task`.
     scale, packed
         One thread's `packed_space` for n_features + 1 rows.
     X : array of shape (n_samples, n_features)
@@ -157,16 +157,16 @@ def serve_hessian(state, n_blocks, seen, scale, packed, X, curvature, rows_per_b
         The round this thread has seen last.
     """
     while True:
-        current = join_round(state, n_blocks, seen)
+        current = join_round(state, n_blocks, seen, task)
         if current <= seen:
             return current
         seen = current
-        block = first_block(state)
+        block = first_block(state, task)
         while block >= 0:
             start = block * rows_per_block[0]
             stop = min(X.shape[0], start + rows_per_block[0])
             _hessian_block(X, curvature, start, stop, scale, packed, hessians[block])
-            block = next_block(state)
+            block = next_block(state, task)
         if n_blocks >= 0:
             leave_round(state, n_blocks)
             return seen
@@ -187,13 +187,13 @@ def _hessian_block(X, curvature, start, stop, scale, packed, hessian):
 
 
 @kernel(cache=True)
-def serve_gram(state, n_blocks, seen, ones, packed, X, gram):
+def serve_gram(state, n_blocks, seen, task, ones, packed, X, gram):
     """X X^T, a tile of the lower triangle and its mirror image for each block.
 
     Parameters
     ----------
-    state, n_blocks, seen
-        See `Team`.
+    state, n_blocks, seen, task
+        See `Task`.
     ones, packed
         One thread's `packed_space` for two tiles.
     X : array of shape (n_samples, n_features)
@@ -201,17 +201,17 @@ def serve_gram(state, n_blocks, seen, ones, packed, X, gram):
         Written; m = n_samples rounded up to a multiple of 4.
     """
     while True:
-        current = join_round(state, n_blocks, seen)
+        current = join_round(state, n_blocks, seen, task)
         if current <= seen:
             return current
         seen = current
-        block = first_block(state)
+        block = first_block(state, task)
         while block >= 0:
             # Tiles are numbered row by row through the lower triangle.
             i = int((math.sqrt(8.0 * block + 1.0) - 1.0) / 2.0)
             j = block - i * (i + 1) // 2
             _gram_tile(X, ones, i * GRAM_PANEL, j * GRAM_PANEL, packed, gram)
-            block = next_block(state)
+            block = next_block(state, task)
         if n_blocks >= 0:
             leave_round(state, n_blocks)
             return seen
@@ -241,35 +241,36 @@ def _gram_tile(X, ones, i, j, packed, gram):
 
 @kernel(cache=True)
 def serve_descend(
-    state, n_blocks, seen,
+    state, n_blocks, seen, task, part,
     X, step, coef, w, features_per_block, all_residuals, gradient, raws,
 ):  # fmt: skip
     """Gradient steps over blocks of features, for X in F order.
 
     Parameters
     ----------
-    state, n_blocks, seen
-        See `Team`.
-    X, coef, w, gradient
+    state, n_blocks, seen, task
+        See `Task`.
+    part, X, coef, w, gradient
         See `columns.descend`.
     step : float64 array of shape (1,)
     features_per_block : int64 array of shape (1,)
     all_residuals : array of w's dtype, shape (n_samples,)
-    raws : array of w's dtype, shape (n_blocks, n_samples)
+    raws : float64 array of shape (n_blocks, n_samples)
         Written: X w of each block of features at the new coefficients.
     """
     while True:
-        current = join_round(state, n_blocks, seen)
+        current = join_round(state, n_blocks, seen, task)
         if current <= seen:
             return current
         seen = current
-        block = first_block(state)
+        block = first_block(state, task)
         while block >= 0:
             first = block * features_per_block[0]
             stop = min(X.shape[1], first + features_per_block[0])
-            raws[block] = 0
-            columns.descend(X, step[0], coef, w, first, stop, all_residuals, gradient, raws[block])
-            block = next_block(state)
+            columns.descend(
+                X, step[0], coef, w, first, stop, all_residuals, gradient, raws[block], part
+            )
+            block = next_block(state, task)
         if n_blocks >= 0:
             leave_round(state, n_blocks)
             return seen

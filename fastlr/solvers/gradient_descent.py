@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._blocks import block_rows, count_blocks
-from .._team import Team
+from .._team import Task
 from .._validation import check_number, read_only
 from ..design import DenseDesign
 from ..kernels import dense
@@ -100,14 +100,14 @@ def solve(design, start, *, learning_rate, n_iterations, method="auto", callback
     else:
         steps = _PassSteps
     costs = []
-    with steps(design, np.array(start, dtype=np.float64), learning_rate / design.weight_sum) as descent:
-        for iteration in _iterations(n_iterations, progress):
-            cost = descent.evaluate() / design.weight_sum
-            costs.append(cost)
-            if callback is not None and callback(iteration, cost):
-                break
-            descent.step()
-        coef, gradient = descent.finish()
+    descent = steps(design, np.array(start, dtype=np.float64), learning_rate / design.weight_sum)
+    for iteration in _iterations(n_iterations, progress):
+        cost = descent.evaluate() / design.weight_sum
+        costs.append(cost)
+        if callback is not None and callback(iteration, cost):
+            break
+        descent.step()
+    coef, gradient = descent.finish()
     return GradientDescentResult(coef, gradient / design.weight_sum, np.array(costs), method)
 
 
@@ -128,21 +128,16 @@ class _PassSteps:
         self.design = design
         self.coef = coef
         self.rate = rate
-        self.gradient = np.zeros_like(coef)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        self.design.close()
+        self.gradient = np.zeros_like(coef)  # where the last step started
 
     def evaluate(self):
         """Summed loss at the current coefficients."""
-        loss, self.gradient = self.design.loss_gradient(self.coef)
+        loss, self._evaluated = self.design.loss_gradient(self.coef)
         return loss
 
     def step(self):
         """Go down the gradient of the last evaluation."""
+        self.gradient = self._evaluated
         self.coef -= self.rate * self.gradient
 
     def finish(self):
@@ -163,9 +158,9 @@ class _SweepSteps(_PassSteps):
         # The kernel sees the unscaled X, whose coefficients are scale * w, and whose gradient is 1/scale of ours.
         self._coef = coef[:-1] * design.scale
         self._residual = np.empty(n_samples, design.dtype)
-        self._gradient = np.empty(n_features)
-        self._raws = np.zeros((self._n_blocks, n_samples), design.dtype)
-        self._team = Team(
+        self._gradient = np.zeros(n_features)
+        self._raws = np.empty((self._n_blocks, n_samples))
+        self._task = Task(
             dense.serve_descend,
             (
                 design.X,
@@ -177,34 +172,33 @@ class _SweepSteps(_PassSteps):
                 self._gradient,
                 self._raws,
             ),
-            tuple,
-            design.n_threads,
+            lambda: (np.empty(n_samples, design.dtype),),
         )
         self._raw = None
-
-    def __exit__(self, *exception):
-        self._team.close()
-        super().__exit__()
+        self._stepped = False
 
     def evaluate(self):
         design = self.design
         if self._raw is None:
             self._raw = design.raw_prediction(self.coef).copy()
         else:
-            self._raw = self._raws.sum(axis=0, dtype=np.float64) + self.coef[-1]
+            self._raw = self._raws.sum(axis=0) + self.coef[-1]
         loss, self._total = design.loss_residual(self._raw, self._residual)
         return loss
 
     def step(self):
-        self._team.run(dense.DESCEND, self._n_blocks)
+        self.design.team.run(self._task, dense.DESCEND, self._n_blocks, alone=self.design.alone)
         self.design.n_passes += 1
         self.coef[-1] -= self.rate * self._total
         self.gradient[:-1] = self._gradient
         self.gradient[-1] = self._total
 
+        self._stepped = True
+
     def finish(self):
-        self.coef[:-1] = self._coef / self.design.scale
-        self.gradient[:-1] *= self.design.scale
+        if self._stepped:
+            self.coef[:-1] = self._coef / self.design.scale
+            self.gradient[:-1] *= self.design.scale
         return self.coef, self.gradient
 
 
@@ -216,8 +210,9 @@ class _GramSteps(_PassSteps):
         n_samples = design.shape[0]
         self._linear = design.raw_prediction(np.append(coef[:-1], 0.0)).copy()  # X w
         gram = read_only(design.gram())
-        self._gram = DenseDesign(gram, design.y, design.sample_weight, n_threads=design.n_threads)
+        self._gram = DenseDesign(gram, design.y, design.sample_weight, team=design.team)
         self._residual = np.zeros(n_samples)
+        self._stepped_residual = np.zeros(n_samples)  # where the last step started
         self._residual_sum = np.zeros(n_samples)  # of all steps: w = w_0 - rate X^T residual_sum
 
     def evaluate(self):
@@ -227,10 +222,10 @@ class _GramSteps(_PassSteps):
     def step(self):
         self._linear -= self.rate * self._gram.raw_prediction(np.append(self._residual, 0.0))
         self._residual_sum += self._residual
+        self._stepped_residual[:] = self._residual
         self.coef[-1] -= self.rate * self._total
 
     def finish(self):
-        self._gram.close()
-        self.gradient = self.design.transposed_product(self._residual)
+        self.gradient = self.design.transposed_product(self._stepped_residual)
         self.coef[:-1] -= self.rate * self.design.transposed_product(self._residual_sum)[:-1]
         return self.coef, self.gradient

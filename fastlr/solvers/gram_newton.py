@@ -7,7 +7,7 @@ optimum), a Newton step solves
     (l2 I + D K) da = -(v + D 1 db),    with db such that sum(a + da) = 0,
 
 through the Cholesky factor of the symmetric M = l2 I + D^1/2 K D^1/2, whose eigenvalues are at least l2:
-(l2 I + D K)^-1 = (I - D^1/2 M^-1 D^1/2 K) / l2.
+(l2 I + D K)^-1 = (I - D^1/2 M^-1 D^1/2 K) / l2. A factor is kept, with its D, while it steers well.
 
 Source: Rasmussen & Williams, Gaussian Processes for Machine Learning, 2006, 3.4 (the same equations for the Laplace
 approximation).
@@ -22,6 +22,7 @@ from ._result import SolverResult
 
 _ARMIJO = 1e-4
 _MAX_HALVINGS = 60
+_KEEP = 0.5  # a factor is kept while steps at least halve the gradient: eight of them cost what a factor costs
 
 
 class _GramNewton:
@@ -36,6 +37,8 @@ class _GramNewton:
         self.K = self.design.gram()
         self.a = np.zeros(n_samples)
         self.b = 0.0
+        self._steering = None
+        self._steers_well = True
         if start is not None:
             # The part of w outside the span of the samples only adds to the penalty.
             ridge = 1e-10 * max(self.K.diagonal().max(), np.finfo(float).tiny)
@@ -69,38 +72,58 @@ class _GramNewton:
                 bound = g_b * g_b / s
         return bound + float(v @ (self.K @ v)) / (2.0 * self.objective.l2)
 
-    def step(self):
-        """Go one step; False when none makes the objective smaller."""
-        l2 = self.objective.l2
+    def refresh(self):
+        """Factorise M for the current curvatures."""
         root = np.sqrt(self.d)
         M = self.K * root
         M *= root[:, None]
-        M.flat[:: len(M) + 1] += l2
-        factor, failed = dpotrf(M.T, lower=1, overwrite_a=1)  # M is symmetric: its transpose is in LAPACK's order
-        if failed:
-            return False
-        sides = np.column_stack([self.v, self.d]) if self.objective.fit_intercept else self.v[:, None]
+        M.flat[:: len(M) + 1] += self.objective.l2
+        factor, failed = dpotrf(M.T, lower=1, overwrite_a=1, clean=0)  # M is its own transpose, in LAPACK's order
+        self._steering = None if failed else (factor, root)
+
+    def _solve(self, sides):
+        """(l2 I + D K)^-1 sides, D as it was at the last `refresh`."""
+        factor, root = self._steering
         inner, _ = dpotrs(factor, root[:, None] * (self.K @ sides), lower=1)
-        steps = (root[:, None] * inner - sides) / l2
-        da, db = steps[:, 0], 0.0
-        if self.objective.fit_intercept and steps[:, 1].sum() != 0.0:
-            db = -float(self.a.sum() + da.sum()) / float(steps[:, 1].sum())
-            da = da + db * steps[:, 1]
+        return (sides - root[:, None] * inner) / self.objective.l2
+
+    def step(self):
+        """Go one step; False when none makes the objective smaller."""
+        if self._steering is None or not self._steers_well:
+            self.refresh()
+            if self._steering is None:
+                return False
+        if self.objective.fit_intercept:
+            root2 = self._steering[1] ** 2
+            da, unit = -self._solve(np.column_stack([self.v, root2])).T
+            db = -float(self.a.sum() + da.sum()) / float(unit.sum()) if unit.sum() else 0.0
+            da = da + db * unit
+        else:
+            da, db = -self._solve(self.v[:, None])[:, 0], 0.0
         change = self.K @ da
-        slope = float(self.alpha @ (change + db) + l2 * (self.a @ change))
+        slope = float(self.alpha @ (change + db) + self.objective.l2 * (self.a @ change))
         if not slope < 0.0:
             return False
+        before = self.length2()
         noise = 4.0 * np.finfo(float).eps * abs(self.value)
         length = 1.0
         for _ in range(_MAX_HALVINGS):
             value = self._value(self.linear + length * change, self.a + length * da, self.b + length * db)
             if value <= self.value + _ARMIJO * length * slope + noise:
-                self.a = self.a + length * da
-                self.b += length * db
-                self._evaluate(self.linear + length * change)
-                return True
+                break
             length *= 0.5
-        return False
+        else:
+            return False
+        self.a = self.a + length * da
+        self.b += length * db
+        self._evaluate(self.linear + length * change)
+        after = self.length2()
+        self._steers_well = after <= _KEEP**2 * before
+        return True
+
+    def length2(self):
+        """Squared length of the gradient: of its part in w, and of its part in b."""
+        return float(self.v @ (self.K @ self.v)) + float(self.alpha.sum()) ** 2
 
 
 def solve(objective, start=None, *, tol, max_iter, callback=None):
@@ -114,7 +137,7 @@ def solve(objective, start=None, *, tol, max_iter, callback=None):
         record = {
             "iteration": n_iter,
             "value": newton.value,
-            "gradient_norm": float(np.sqrt(max(0.0, newton.v @ (newton.K @ newton.v)) + newton.alpha.sum() ** 2)),
+            "gradient_norm": float(np.sqrt(max(0.0, newton.length2()))),
             "gap": gap,
             "n_passes": objective.design.n_passes,
         }

@@ -1,0 +1,382 @@
+"""Every solver against the optimum that NumPy finds: where it ends, what it certifies on the way, and what it keeps."""
+
+import numpy as np
+import pytest
+from scipy.special import expit
+from test_objective import exact_derivatives, exact_minimum, labelled, objective_of, rounding
+
+from fastlr._team import Team
+from fastlr._validation import check_features
+from fastlr.design import DenseDesign
+from fastlr.objective import LogisticObjective, l2_from_C
+from fastlr.solvers import SOLVERS, choose
+
+solvers = pytest.mark.parametrize("name", sorted(SOLVERS))
+intercepts = pytest.mark.parametrize("fit_intercept", [True, False])
+
+SCALES = np.logspace(-8, 8, 17)
+
+
+def solve(name, objective, start=None, *, tol=1e-6, max_iter=100, callback=None):
+    return SOLVERS[name](objective, start, tol=tol, max_iter=max_iter, callback=callback)
+
+
+def check_certificate(result, objective, X, y, weight, minimum):
+    """Each gap of the history, and the last one, bounds how far the objective is above its minimum."""
+    l2, fit_intercept = objective.l2, objective.fit_intercept
+    error = rounding(X, result.coef) if X.dtype == np.float64 else 1e9 * rounding(X, result.coef)
+    for record in result.history:
+        above = float(record["value"] - minimum)
+        # Gaps of records are allowed the rounding of their values.
+        assert above / float(minimum) <= record["gap"] + error / float(minimum)
+    value, _, _ = exact_derivatives(X.astype(np.float64), y, weight, l2, result.coef, fit_intercept)
+    tiny = 1e-14 if X.dtype == np.float64 else 1e-9
+    assert float(value - minimum) / float(minimum) <= result.gap + tiny / float(minimum)
+    assert result.value == pytest.approx(float(value), abs=error)
+
+
+def zipf_one_hot(n_samples, n_categories, n_numbers, seed=0):
+    """A standardised table of one-hot columns, some of them rare or constant, and numbers; labels 0 and 1."""
+    rng = np.random.default_rng(seed)
+    shares = rng.dirichlet(np.full(n_categories, 0.2))
+    X = np.column_stack(
+        [np.eye(n_categories)[rng.choice(n_categories, n_samples, p=shares)], rng.normal(size=(n_samples, n_numbers))]
+    )
+    deviation = X.std(axis=0)
+    X = (X - X.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
+    y = (rng.random(n_samples) < expit(X @ rng.normal(size=X.shape[1]))).astype(np.float64)
+    return X, y
+
+
+# ------------------------------------------------------------------------------------------------------- the optimum
+
+
+@solvers
+@pytest.mark.parametrize("shape", [(80, 6), (300, 25), (25, 60), (30, 30)], ids=str)
+@pytest.mark.parametrize("C", [0.01, 1.0, 100.0])
+@pytest.mark.parametrize("use_weight", [False, True])
+@intercepts
+def test_all_solvers_reach_the_optimum_and_certify_it(name, shape, C, use_weight, fit_intercept):
+    X, y, weight = labelled(*shape)
+    weight = weight if use_weight else None
+    l2 = l2_from_C(C, len(y) if weight is None else weight.sum())
+    optimum, minimum = exact_minimum(X, y, weight, l2, fit_intercept)
+    objective = objective_of(X, y, weight, l2=l2, fit_intercept=fit_intercept)
+    result = solve(name, objective, tol=1e-11)
+    assert result.converged
+    assert result.gap <= 1e-11
+    check_certificate(result, objective, X, y, weight, minimum)
+    np.testing.assert_allclose(result.coef, optimum.astype(float), atol=2e-5 * np.abs(optimum).max())
+    if not fit_intercept:
+        assert result.coef[-1] == 0.0
+
+
+@pytest.mark.parametrize("name", ["newton_cholesky", "newton_cg"])
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("use_weight", [False, True])
+@intercepts
+def test_without_a_penalty_the_optimum_is_reached_and_certified(name, seed, use_weight, fit_intercept):
+    X, y, weight = labelled(200, 6, seed)
+    weight = weight if use_weight else None
+    optimum, minimum = exact_minimum(X, y, weight, 0.0, fit_intercept)
+    objective = objective_of(X, y, weight, fit_intercept=fit_intercept)
+    result = solve(name, objective)
+    assert result.converged
+    assert result.n_iter <= 30
+    check_certificate(result, objective, X, y, weight, minimum)
+    np.testing.assert_allclose(result.coef, optimum.astype(float), atol=5e-3 * np.abs(optimum).max())
+
+
+@solvers
+@pytest.mark.parametrize("shape", [(200, 6), (25, 60)], ids=str)
+@pytest.mark.parametrize("C", [0.01, 1.0, 1e3])
+@pytest.mark.parametrize("seed", range(3))
+@intercepts
+def test_float32_features_reach_the_default_tolerance(name, shape, C, seed, fit_intercept):
+    # scikit-learn #8769
+    X, y, _ = labelled(*shape, seed)
+    X = X.astype(np.float32)
+    l2 = l2_from_C(C, len(y))
+    _, minimum = exact_minimum(X, y, None, l2, fit_intercept)
+    objective = objective_of(X, y, l2=l2, fit_intercept=fit_intercept)
+    result = solve(name, objective)
+    assert result.converged
+    check_certificate(result, objective, X, y, None, minimum)
+
+
+@pytest.mark.parametrize("name", ["newton_cholesky", "newton_cg"])
+@pytest.mark.parametrize("seed", range(6))
+@intercepts
+def test_float32_features_reach_the_default_tolerance_without_a_penalty(name, seed, fit_intercept):
+    X, y, _ = labelled(200, 6, seed)
+    X = X.astype(np.float32)
+    _, minimum = exact_minimum(X, y, None, 0.0, fit_intercept)
+    objective = objective_of(X, y, fit_intercept=fit_intercept)
+    result = solve(name, objective)
+    assert result.converged
+    assert result.n_iter <= 30
+    check_certificate(result, objective, X, y, None, minimum)
+
+
+# ----------------------------------------------------------------------------------------------------- hard problems
+
+
+def hard_problem(kind, n_samples=240):
+    rng = np.random.default_rng(8)
+    X = rng.normal(size=(n_samples, 17))
+    y = (rng.random(n_samples) < expit(X @ rng.normal(size=17) / 2)).astype(np.float64)
+    if kind == "scales":
+        X = X * SCALES
+    elif kind == "collinear":
+        X[:, 1] = X[:, 0]
+        X[:, 2] = X[:, 3] + X[:, 4]
+    elif kind == "nearly collinear":
+        X[:, 1] = X[:, 0] + 1e-6 * X[:, 1]
+    elif kind == "constant":
+        X[:, 0], X[:, 1] = 3.0, 0.0
+    elif kind == "shifted":
+        X = X + 1e3 * rng.normal(size=17)
+    elif kind == "one-hot":
+        X, y = zipf_one_hot(n_samples, 30, 3)
+    return X, y
+
+
+HARD = ["scales", "collinear", "nearly collinear", "constant", "shifted", "one-hot"]
+
+
+@pytest.mark.parametrize("name", ["newton_cholesky", "newton_cg"])
+@pytest.mark.parametrize("kind", HARD)
+@pytest.mark.parametrize("C", [1e-2, 1.0, 1e4, np.inf])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_hard_problems_reach_a_certified_optimum(name, kind, C, dtype):
+    # scikit-learn #15556, #23314
+    X, y = hard_problem(kind)
+    X = X.astype(dtype)
+    l2 = l2_from_C(C, len(y))
+    _, minimum = exact_minimum(X, y, None, l2)
+    objective = objective_of(X, y, l2=l2)
+    result = solve(name, objective)
+    assert result.converged
+    check_certificate(result, objective, X, y, None, minimum)
+
+
+@pytest.mark.parametrize("C", [1e-2, 1.0, 1e4])
+@pytest.mark.parametrize("kind", ["scales", "duplicates", "constant", "one-hot"])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_hard_wide_problems_reach_a_certified_optimum_with_the_chosen_solver(kind, C, dtype):
+    rng = np.random.default_rng(9)
+    X = rng.normal(size=(30, 85))
+    y = np.arange(30) % 2 + 0.0
+    if kind == "scales":
+        X *= np.repeat(SCALES, 5)
+    elif kind == "duplicates":  # of both classes
+        X[15:] = X[:15]
+    elif kind == "constant":
+        X[:, :40] = 2.0
+    else:
+        X = np.eye(85)[rng.integers(85, size=30)]
+    X = X.astype(dtype)
+    l2 = l2_from_C(C, len(y))
+    _, minimum = exact_minimum(X, y, None, l2)
+    objective = objective_of(X, y, l2=l2)
+    result = solve(choose(30, 85, l2), objective)
+    assert result.converged
+    check_certificate(result, objective, X, y, None, minimum)
+
+
+def test_pixels_with_a_duplicate_of_the_other_class_reach_the_optimum():
+    rng = np.random.default_rng(10)
+    X = rng.integers(0, 256, (120, 700), dtype=np.uint8)
+    X[3] = X[4]
+    y = np.arange(120) % 2 + 0.0
+    objective = objective_of(X, y, l2=1 / 120)
+    result = solve("gram_newton", objective)
+    assert result.converged
+    value, gradient, _ = exact_derivatives(X, y, None, 1 / 120, result.coef, dtype=np.float64)
+    assert np.sum(gradient**2) * 120 / 2 <= 1e-5 * value
+
+
+@pytest.mark.parametrize("name", ["newton_cholesky", "newton_cg"])
+@pytest.mark.parametrize(("dtype", "factor"), [("float32", 1e20), ("float32", 1e30), ("float64", 1e160)])
+def test_what_overflows_is_never_certified_wrongly(name, dtype, factor):
+    # scikit-learn #31888
+    X, y, _ = labelled(60, 3)
+    small = X.copy()
+    X[:, 0] *= factor
+    objective = objective_of(X.astype(dtype), y, l2=1 / 60)
+    with np.errstate(all="ignore"):
+        result = solve(name, objective)
+    # As good as no penalty on the first column; with it, f can only be larger.
+    free, minimum = exact_minimum(small, y, None, 1 / 60)
+    coef = np.append(result.coef[0] * factor, result.coef[1:])
+    assert np.isfinite(coef).all()
+    assert np.isfinite(result.value)
+
+    def value(coef):
+        unpenalised = np.append(0.0, coef[1:])
+        f, _, _ = exact_derivatives(small, y, None, 0.0, coef)
+        return float(f) + unpenalised[:-1] @ unpenalised[:-1] / 120
+
+    if result.gap < np.inf:
+        assert value(coef) <= value(free.astype(float)) * (1 + result.gap + 1e-6)
+
+
+@pytest.mark.parametrize("C", [1.0, 1e3])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("seed", range(2))
+def test_categories_that_the_subsample_lacks_do_not_stop_the_solver(C, dtype, seed):
+    X, y = zipf_one_hot(15_000, 90, 10, seed)
+    l2 = l2_from_C(C, len(y))
+    X = X.astype(dtype)
+    _, minimum = exact_minimum(X, y, None, l2, dtype=np.float64)
+    result = solve("newton_cholesky", objective_of(X, y, l2=l2))
+    assert result.converged
+    value, _, _ = exact_derivatives(X.astype(np.float64), y, None, l2, result.coef, dtype=np.float64)
+    assert value <= minimum * (1 + result.gap + 1e-9)
+
+
+# ------------------------------------------------------------------------------------------------------------ starts
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("use_weight", [False, True])
+@pytest.mark.parametrize("l2", [0.0, 1e-4])
+def test_a_large_problem_starts_from_a_subsample_and_ends_at_the_optimum(order, use_weight, l2):
+    X, y, weight = labelled(50_000, 24)
+    weight = weight if use_weight else None
+    objective = objective_of(np.asarray(X, order=order), y, weight, l2=l2)
+    result = solve("newton_cholesky", objective, tol=1e-8)
+    assert result.converged
+    optimum, minimum = exact_minimum(X, y, weight, l2, dtype=np.float64)
+    assert result.history[0]["value"] < 1.02 * minimum
+    value, _, _ = exact_derivatives(X, y, weight, l2, result.coef, dtype=np.float64)
+    assert value <= minimum * (1 + result.gap + 1e-13)
+    np.testing.assert_allclose(result.coef, optimum, atol=1e-3)
+
+
+def test_a_subsample_of_a_subsample_leads_to_the_optimum():
+    rng = np.random.default_rng(11)
+    X = rng.integers(0, 256, (600_000, 28), dtype=np.uint8)
+    raw = (X @ rng.normal(size=28).astype(np.float32) - 100.0) / 200.0
+    y = (rng.random(len(X)) < expit(raw)).astype(np.float64)
+    objective = LogisticObjective(DenseDesign(check_features(X), y, np.empty(0)), l2=1e-6)
+    result = solve("newton_cholesky", objective)
+    assert result.converged
+    chosen = rng.choice(len(X), 20_000, replace=False)  # enough to see a wrong answer
+    _, minimum = exact_minimum(X[chosen], y[chosen], None, 1e-6, dtype=np.float64)
+    value, _, _ = exact_derivatives(X[chosen], y[chosen], None, 1e-6, result.coef, dtype=np.float64)
+    assert value <= minimum * (1 + 60 / 20_000)
+
+
+def test_a_subsample_of_one_class_does_no_harm():
+    rng = np.random.default_rng(12)
+    X = rng.normal(size=(60_000, 20))
+    y = np.zeros(len(X))
+    y[rng.choice(len(X), 12, replace=False)] = 1.0
+    objective = objective_of(X, y, l2=1e-3)
+    result = solve("newton_cholesky", objective)
+    assert result.converged
+    _, minimum = exact_minimum(X, y, None, 1e-3, dtype=np.float64)
+    value, _, _ = exact_derivatives(X, y, None, 1e-3, result.coef, dtype=np.float64)
+    assert value <= minimum * (1 + result.gap + 1e-12)
+
+
+@solvers
+@pytest.mark.parametrize("shape", [(300, 25), (25, 60)], ids=str)
+@intercepts
+def test_a_start_at_the_optimum_needs_hardly_a_step(name, shape, fit_intercept):
+    X, y, weight = labelled(*shape)
+    optimum, _ = exact_minimum(X, y, weight, 0.01, fit_intercept)
+    start = optimum.astype(float)
+    kept = start.copy()
+    result = solve(name, objective_of(X, y, weight, l2=0.01, fit_intercept=fit_intercept), start, tol=1e-10)
+    assert result.converged
+    assert result.n_iter <= 1
+    np.testing.assert_array_equal(start, kept)
+    far = solve(name, objective_of(X, y, weight, l2=0.01, fit_intercept=fit_intercept), start + 0.3, tol=1e-10)
+    assert far.converged
+    np.testing.assert_allclose(far.coef[:-1], kept[:-1], atol=1e-4)
+
+
+@solvers
+def test_a_start_of_the_wrong_sign_and_size_is_overcome(name):
+    X, y, _ = labelled(200, 6)
+    optimum, minimum = exact_minimum(X, y, None, 0.01)
+    for factor in (-1.0, -30.0, 1e3):
+        start = factor * optimum.astype(float)
+        result = solve(name, objective_of(X, y, l2=0.01), start, tol=1e-9)
+        assert result.converged
+        assert result.value == pytest.approx(float(minimum), rel=1e-8)
+
+
+# ---------------------------------------------------------------------------------------------------------- contract
+
+
+@solvers
+@pytest.mark.parametrize("max_iter", [0, 1, 2])
+def test_no_more_steps_than_allowed(name, max_iter):
+    X, y, _ = labelled(120, 6)
+    result = solve(name, objective_of(X, y, l2=1e-3), tol=1e-12, max_iter=max_iter)
+    assert result.n_iter == max_iter
+    assert len(result.history) == max_iter + 1
+    assert not result.converged
+
+
+@solvers
+def test_the_callback_sees_the_history_as_it_grows(name):
+    X, y, _ = labelled(120, 6)
+    records = []
+    objective = objective_of(X, y, l2=1e-3)
+    result = solve(name, objective, callback=records.append)
+    assert records == result.history
+    assert [record["iteration"] for record in records] == list(range(result.n_iter + 1))
+    assert set(records[0]) == {"iteration", "value", "gradient_norm", "gap", "n_passes"}
+    values = [record["value"] for record in records]
+    assert all(after <= before * (1 + 1e-13) for before, after in zip(values, values[1:], strict=False))
+    passes = [record["n_passes"] for record in records]
+    assert passes == sorted(passes)
+    assert passes[-1] <= objective.design.n_passes
+    assert records[-1]["gradient_norm"] < records[0]["gradient_norm"]
+    assert result.converged == (result.gap <= 1e-6)
+
+
+@solvers
+@pytest.mark.parametrize("shape", [(4000, 80), (150, 2500)], ids=str)
+@pytest.mark.parametrize("dtype", ["float64", "float32", "uint8"])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_any_number_of_threads_gives_the_same_bits(name, shape, dtype, order):
+    if name == "gram_newton" and shape[0] > shape[1]:
+        pytest.skip("its matrix would be large")
+    # scikit-learn #24615, #18790
+    X, y, _ = labelled(*shape)
+    X = np.asarray((40 * X).clip(-100, 100) + 100 if dtype == "uint8" else X, dtype=dtype, order=order)
+    results = []
+    for n_threads in (1, 2, 3, 7):
+        with Team(n_threads) as team:
+            design = DenseDesign(check_features(X), y, np.empty(0), team=team)
+            scale = 1e-2 if dtype == "uint8" else 1.0
+            result = solve(name, LogisticObjective(design, l2=0.01 / scale), max_iter=6)
+        results.append((result.coef.tobytes(), result.value, result.gap, result.n_iter, str(result.history)))
+    assert len(set(results)) == 1
+
+
+@pytest.mark.parametrize(
+    ("n_samples", "n_features", "l2", "name"),
+    [
+        (10, 10, 0.1, "gram_newton"),
+        (11, 10, 0.1, "newton_cholesky"),
+        (10, 11, 0.1, "gram_newton"),
+        (10, 11, 0.0, "newton_cholesky"),
+        (3_000, 3_000, 0.1, "gram_newton"),
+        (3_000, 50_000, 0.1, "gram_newton"),
+        (3_001, 50_000, 0.1, "newton_cg"),
+        (3_001, 3_000, 0.1, "newton_cholesky"),
+        (3_000, 3_001, 0.0, "newton_cg"),
+        (10**7, 3_000, 0.0, "newton_cholesky"),
+        (10**7, 3_001, 1.0, "newton_cg"),
+        (1, 1, 0.1, "gram_newton"),
+    ],
+)
+def test_one_rule_chooses_the_solver_from_shape_and_penalty(n_samples, n_features, l2, name):
+    assert choose(n_samples, n_features, l2) == name
+    assert name in SOLVERS
