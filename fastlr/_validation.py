@@ -90,7 +90,7 @@ def check_sample_weight(sample_weight, n_samples, name="sample_weight"):
     if sample_weight is None:
         return np.empty(0)
     weight = _check_vector(sample_weight, n_samples, name)
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         total = weight.sum()
     if not (weight.min() >= 0.0 and np.isfinite(total)):
         raise ValueError(f"{name} must hold finite numbers >= 0, with a finite sum")
