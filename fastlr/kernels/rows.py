@@ -11,6 +11,7 @@ from numba import uint64
 
 from .._jit import kernel
 from .links import apply_link
+from .prefetch import prefetch_rows
 
 _CHUNK_BYTES = 16_384  # two chunks stay in a first-level cache of 48 KB
 MAX_CHUNK = 256
@@ -119,6 +120,7 @@ def fused_pass(link, X, y, sample_weight, w, b, start, stop, raw, curvature, gra
         count = min(rows, stop - first)
         for k in range(0, count, 4):
             i0, i1, i2, i3 = _quad(first + k, last)
+            prefetch_rows(X, first + k + 2 * rows, 4)
             if k < n_before:
                 p0, p1, p2, p3 = _quad(before + k, last)
                 z0, z1, z2, z3 = _dot_four_add_four(
@@ -169,7 +171,9 @@ def _add_rows(X, first, done, count, last, residual, gradient):
 def raw_prediction(X, w, b, start, stop, raw, z):
     """Write X w + b of the rows [start, stop) into `raw`; `z` is work space that only `columns` needs."""
     last = stop - 1
+    ahead = 2 * chunk_rows(X.shape[1], X.itemsize)
     for i in range(start, stop, 4):
+        prefetch_rows(X, i + ahead, 4)
         i0, i1, i2, i3 = _quad(i, last)
         z0, z1, z2, z3 = _dot_four(X, i0, i1, i2, i3, w)
         raw[i0] = z0 + b
