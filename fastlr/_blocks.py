@@ -4,6 +4,8 @@ It depends on the shape of X alone, never on the number of threads: each block w
 added in block order. That is why results are the same bits for any number of threads.
 """
 
+import numpy as np
+
 # A block has at least this many entries of X, that handing it out (0.1 us) and adding its sums cost little next to
 # it, and this many rows, because a kernel's first and last few rows cannot overlap with others.
 _BLOCK_ENTRIES = 60_000
@@ -11,6 +13,7 @@ _BLOCK_ROWS = 56
 _MAX_BLOCKS = 256
 _MAX_HESSIAN_BLOCKS = 16
 _ROW_MULTIPLE = 32
+_GUARD_BYTES = 4_096  # more than what one turn of any vectorised loop writes
 
 
 def block_rows(n_samples, n_features, max_blocks=_MAX_BLOCKS):
@@ -37,10 +40,32 @@ def block_rows(n_samples, n_features, max_blocks=_MAX_BLOCKS):
 def hessian_block_rows(n_samples, n_features):
     """Rows of each block of a Hessian pass, where every block has a matrix of its own.
 
-    The matrices together stay below an eighth of X, but for four of them, which even two cores need.
+    The matrices together have at most an eighth of X's entries, but there are two at least, for two cores.
     """
-    allowed = max(4, n_samples // (8 * n_features))
+    allowed = max(2, n_samples // (8 * n_features))
     return block_rows(n_samples, n_features, min(_MAX_HESSIAN_BLOCKS, allowed))
+
+
+def guarded_empty(shape, dtype=np.float64):
+    """Uninitialised array with a stretch of unused memory on either side.
+
+    Where a loop both adds up and writes, the compiler tests at run time whether what it writes lies just behind what
+    it reads, and takes a scalar loop if so, which adds in another order. Kept apart from all else, arrays that such
+    loops write give the same bits wherever they happen to be allocated.
+
+    Parameters
+    ----------
+    shape : int or tuple of int
+    dtype : numpy dtype
+
+    Returns
+    -------
+    ndarray
+        C order, a view of a larger one.
+    """
+    guard = _GUARD_BYTES // np.dtype(dtype).itemsize
+    size = int(np.prod(shape))
+    return np.empty(size + 2 * guard, dtype)[guard : guard + size].reshape(shape)
 
 
 def count_blocks(n_items, items_per_block):

@@ -5,7 +5,7 @@ Everything above asks a design for sums over all samples and never learns how X 
 
 import numpy as np
 
-from ._blocks import block_rows, count_blocks, hessian_block_rows
+from ._blocks import block_rows, count_blocks, guarded_empty, hessian_block_rows
 from ._team import Task, Team
 from ._validation import read_only
 from .kernels import dense, products
@@ -63,8 +63,8 @@ class DenseDesign:
         self._n_blocks = count_blocks(n_samples, int(self._rows[0]))
         self._w = np.zeros(n_features, self.dtype)
         self._intercept = np.zeros(1)
-        self.raw = np.empty(n_samples)
-        self.curvature = np.empty(n_samples)
+        self.raw = guarded_empty(n_samples)
+        self.curvature = guarded_empty(n_samples)
         self._sums = np.empty((self._n_blocks, 2))
         self._gradients = np.empty((self._n_blocks, n_features))
         self._task = Task(
@@ -148,7 +148,7 @@ class DenseDesign:
         ----------
         raw : float64 array of shape (n_samples,)
         residual : array of shape (n_samples,)
-            Written: weighted derivatives of the loss.
+            From `guarded_empty`. Written: weighted derivatives of the loss.
 
         Returns
         -------

@@ -32,6 +32,8 @@ Dual coordinate descent methods for logistic regression, Machine Learning 85, 20
 
 import numpy as np
 
+from ._blocks import guarded_empty
+
 
 def l2_from_C(C, weight_sum):
     """Penalty on the mean loss that has the same optimum as scikit-learn's C; 0 for C = inf."""
@@ -95,7 +97,7 @@ class LogisticObjective:
             Raw predictions at `coef`, and how `direction` changes them.
         length : float
         """
-        residual = np.empty_like(raw)
+        residual = guarded_empty(raw.size)
         self.design.loss_residual(raw + length * raw_change, residual)
         w, d = coef[:-1], direction[:-1]
         return float(residual @ raw_change) / self.design.weight_sum + self.l2 * float((w + length * d) @ d)

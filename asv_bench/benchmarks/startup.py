@@ -23,6 +23,14 @@ from sklearn.linear_model import LogisticRegression
 LogisticRegression().fit(np.arange(40.0).reshape(8, 5), np.arange(8) % 2)
 """
 
+FIRST_FIT = """
+from sklearn.datasets import load_breast_cancer
+from {module} import LogisticRegression
+X, y = load_breast_cancer(return_X_y=True)
+LogisticRegression().fit((X - X.mean(axis=0)) / X.std(axis=0), y)
+"""
+FASTLR_FIT = FIRST_FIT.format(module="fastlr")
+
 
 class Import:
     timeout = 120
@@ -57,3 +65,26 @@ class FirstCallWarmCache:
 
     def timeraw_fastlr(self):
         return FIRST_CALL
+
+
+class FirstFit:
+    """From an empty interpreter to a fitted model: imports, the data, and whatever is compiled."""
+
+    timeout = 300
+    repeat = (1, 3, 60.0)
+
+    def timeraw_fastlr_cold_cache(self):
+        return EMPTY_CACHE + FASTLR_FIT
+
+    def timeraw_sklearn(self):
+        return FIRST_FIT.format(module="sklearn.linear_model")
+
+
+class FirstFitWarmCache:
+    timeout = 300
+
+    def setup(self):
+        subprocess.run([sys.executable, "-c", FASTLR_FIT], check=True)
+
+    def timeraw_fastlr(self):
+        return FASTLR_FIT

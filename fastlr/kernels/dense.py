@@ -9,6 +9,7 @@ import math
 import numpy as np
 from numba.extending import overload
 
+from .._blocks import guarded_empty
 from .._jit import FASTMATH, kernel
 from .._team import first_block, join_round, leave_round, next_block, operation
 from . import columns, products, rows
@@ -71,7 +72,8 @@ def work_space(n_features, dtype):
     -------
     tuple of ndarray
     """
-    return np.empty(rows.MAX_CHUNK), np.empty(2 * rows.MAX_CHUNK, dtype), np.empty(n_features, dtype)
+    z = np.empty(rows.MAX_CHUNK)
+    return z, guarded_empty(2 * rows.MAX_CHUNK, dtype), guarded_empty(n_features, dtype)
 
 
 def packed_space(n_rows, dtype):

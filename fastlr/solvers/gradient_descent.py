@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._blocks import block_rows, count_blocks
+from .._blocks import block_rows, count_blocks, guarded_empty
 from .._team import Task
 from .._validation import check_number, read_only
 from ..design import DenseDesign
@@ -157,7 +157,7 @@ class _SweepSteps(_PassSteps):
         self._step = np.array([rate * design.scale**2])
         # The kernel sees the unscaled X, whose coefficients are scale * w, and whose gradient is 1/scale of ours.
         self._coef = coef[:-1] * design.scale
-        self._residual = np.empty(n_samples, design.dtype)
+        self._residual = guarded_empty(n_samples, design.dtype)
         self._gradient = np.zeros(n_features)
         self._raws = np.empty((self._n_blocks, n_samples))
         self._task = Task(
@@ -211,7 +211,7 @@ class _GramSteps(_PassSteps):
         self._linear = design.raw_prediction(np.append(coef[:-1], 0.0)).copy()  # X w
         gram = read_only(design.gram())
         self._gram = DenseDesign(gram, design.y, design.sample_weight, team=design.team)
-        self._residual = np.zeros(n_samples)
+        self._residual = guarded_empty(n_samples)
         self._stepped_residual = np.zeros(n_samples)  # where the last step started
         self._residual_sum = np.zeros(n_samples)  # of all steps: w = w_0 - rate X^T residual_sum
 

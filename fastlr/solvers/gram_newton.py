@@ -17,6 +17,7 @@ import numpy as np
 import scipy.linalg
 from scipy.linalg.lapack import dpotrf, dpotrs
 
+from .._blocks import guarded_empty
 from ..objective import relative_gap
 from ._result import SolverResult
 
@@ -45,7 +46,7 @@ class _GramNewton:
             raw = self.design.raw_prediction(np.append(start[:-1], 0.0))
             self.a = scipy.linalg.solve(self.K + ridge * np.eye(n_samples), raw, assume_a="pos")
             self.b = float(start[-1])
-        self._residual = np.empty(n_samples)
+        self._residual = guarded_empty(n_samples)
         self._evaluate(self.K @ self.a)
 
     def _value(self, linear, a, b):

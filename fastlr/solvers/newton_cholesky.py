@@ -16,8 +16,8 @@ from ..objective import relative_gap
 from ._result import SolverResult
 
 _SAMPLED_ENTRIES = 1_000_000  # from this size of X on, a subsample is solved first
-_SAMPLE_SHARE = 16
-_SAMPLE_PER_FEATURE = 12
+_SAMPLE_SHARE = 8
+_SAMPLE_PER_FEATURE = 24
 _MEMORY = 12  # pairs of L-BFGS
 _ARMIJO = 1e-4
 _MAX_HALVINGS = 60
@@ -185,6 +185,7 @@ def _start_from_subsample(objective):
     for _ in range(20):
         if not newton.step() or newton.length2 < enough * newton.value:
             break
+    newton.refresh()
     return newton.coef, newton.steering
 
 
