@@ -9,6 +9,7 @@ cannot be seen in the result.
 Nothing outlives a fit: no pool to break at a fork, and fits in several Python threads do not meet.
 """
 
+import logging
 import os
 import sys
 import threading
@@ -33,6 +34,8 @@ _COUNT_MASK = (1 << _COUNT_BITS) - 1
 
 _SPINS = 2_000  # about 2 us of pure spinning
 _YIELDS = 5_000  # then some 2 ms of giving the core to whoever wants it
+
+_logger = logging.getLogger("fastlr")
 
 _sched_yield = types.ExternalFunction(
     "SwitchToThread" if sys.platform == "win32" else "sched_yield", types.int32()
@@ -188,6 +191,32 @@ def _available_cores():
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def _current_core():
+    """Number of the core the calling thread is on; -1 where the system does not tell."""
+    try:
+        with open(f"/proc/self/task/{threading.get_native_id()}/stat", encoding="ascii") as file:
+            return int(file.read().rpartition(")")[2].split()[36])
+    except (OSError, ValueError, IndexError):
+        return -1
+
+
+def _leave_core(core, worker):
+    """Move the calling thread to another core than `core`; the system may move it on from there.
+
+    A new thread sits on its maker's core, and Linux was seen to leave it there, the two in turns, for 0.1 s and more.
+    """
+    if core < 0 or not hasattr(os, "sched_setaffinity"):
+        return
+    allowed = os.sched_getaffinity(0)
+    others = sorted(allowed - {core})
+    if others:
+        try:
+            os.sched_setaffinity(0, {others[(worker - 1) % len(others)]})
+            os.sched_setaffinity(0, allowed)
+        except OSError as error:  # a container that forbids it
+            _logger.info("helper threads stay where they are: %r", error)
+
+
 class Task:
     """A kernel, the arrays it works on, and what each thread needs to itself.
 
@@ -230,6 +259,7 @@ class Team:
         self.n_threads = n_threads
         self._state = np.zeros(_STATE_SIZE, dtype=np.int64)
         self._threads = {}  # by worker
+        self._leader_core = None
         self._task = None
         self._number = 0  # of the task, counted up whenever it changes
 
@@ -270,9 +300,12 @@ class Team:
 
     def _start_helpers(self):
         """Start the helpers that are not there: none was needed so far, or they got tired of waiting."""
+        self._leader_core = None
         for worker in range(1, self.n_threads):
             if worker in self._threads and self._threads[worker].is_alive():
                 continue
+            if self._leader_core is None:
+                self._leader_core = _current_core()
             thread = threading.Thread(target=self._help, args=(worker,), name=f"fastlr-{worker}", daemon=True)
             try:
                 thread.start()
@@ -281,6 +314,7 @@ class Team:
             self._threads[worker] = thread
 
     def _help(self, worker):
+        _leave_core(self._leader_core, worker)
         while True:
             # Number before task: of the two, a change in between can then only give an old number, which is refused.
             number, task = self._number, self._task

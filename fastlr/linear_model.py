@@ -162,22 +162,39 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
                 )
             start = np.append(self.coef_[0], self.intercept_ if self.fit_intercept else 0.0).astype(np.float64)
 
+        def solve(dtype, start, max_iter, name):
+            design = DenseDesign(features, targets, weight, dtype=dtype, team=team)
+            l2 = l2_from_C(C, design.weight_sum)
+            name = name if name in SOLVERS else choose(*X.shape, l2)
+            if name == "gram_newton" and not l2:
+                raise ValueError('solver="gram_newton" needs a penalty: pass a finite C, or solver="auto"')
+            objective = LogisticObjective(design, l2=l2, fit_intercept=bool(self.fit_intercept))
+            report = self._report(name)
+            return design, name, SOLVERS[name](objective, start, tol=tol, max_iter=max_iter, callback=report)
+
         with Team(n_threads) as team, single_threaded_blas():
-            design = DenseDesign(features, targets, weight, team=team)
             try:
-                objective = LogisticObjective(
-                    design, l2=l2_from_C(C, design.weight_sum), fit_intercept=bool(self.fit_intercept)
-                )
-                name = self.solver if self.solver in SOLVERS else choose(*X.shape, objective.l2)
-                if name == "gram_newton" and not objective.l2:
-                    raise ValueError('solver="gram_newton" needs a penalty: pass a finite C, or solver="auto"')
-                result = SOLVERS[name](objective, start, tol=tol, max_iter=max_iter, callback=self._report(name))
+                dtype = np.float32 if X.dtype == np.float32 else np.float64
+                design, name, result = solve(dtype, start, max_iter, self.solver)
+                n_passes = design.n_passes
+                inexact = design.dtype == np.float32 or name == "gram_newton"
+                if inexact and not result.converged and result.n_iter < max_iter and self.solver not in SOLVERS:
+                    # Rounding of float32 products or of a Gram matrix of badly scaled columns.
+                    _logger.info("%s in %s is not exact enough for tol=%g", name, design.dtype, tol)
+                    first, name = result, choose(X.shape[0], X.shape[1], 0.0)
+                    design, name, result = solve(np.float64, first.coef, max_iter - first.n_iter, name)
+                    n_passes += design.n_passes
+                    result.n_iter += first.n_iter
+                    result.history = first.history + result.history
             except ValueError:
                 # scikit-learn's own words for NaN and infinity.
                 assert_all_finite(X, estimator_name=type(self).__name__, input_name="X")
                 raise
-            if not result.converged:
-                _warn_not_converged(result, design, objective.l2, tol, max_iter)
+            separated = np.isinf(C) and _separates(design, result.coef)
+            if separated:
+                result.gap = np.inf
+            if separated or not result.converged:
+                _warn_not_converged(result, separated, np.isinf(C), tol, max_iter)
 
         dtype = np.float32 if X.dtype == np.float32 else np.float64
         self.classes_ = classes
@@ -186,7 +203,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         self.n_iter_ = np.array([result.n_iter], dtype=np.int32)
         self.objective_ = result.value
         self.gap_ = result.gap
-        self.n_passes_ = design.n_passes
+        self.n_passes_ = n_passes
         self.history_ = result.history
         self.solver_ = name
         return self
@@ -343,10 +360,16 @@ def _combine_weights(sample_weight, class_weight, classes, targets):
     return factors * weight if weight.size else factors
 
 
-def _warn_not_converged(result, design, l2, tol, max_iter):
+def _separates(design, coef):
+    """Whether all samples lie on the right side of the hyperplane."""
+    raw = design.raw_prediction(coef)
+    return bool(np.where(design.y > 0.5, raw, -raw).min() > 0.0)
+
+
+def _warn_not_converged(result, separated, unpenalised, tol, max_iter):
     """One warning in plain words: the classes are separable, or steps or digits ran out."""
-    margins = np.where(design.y > 0.5, design.raw, -design.raw)
-    if not l2 and margins.min() > 0.0:
+    hint = ", or pass a finite C: without a penalty the optimum may be infinitely far away." if unpenalised else "."
+    if separated:
         message = (
             "The classes are perfectly separated by a hyperplane, so without a penalty there is no optimum: the "
             "coefficients grow without end. Pass a finite C."
@@ -355,13 +378,13 @@ def _warn_not_converged(result, design, l2, tol, max_iter):
         message = (
             f"The fit stopped after max_iter={max_iter} steps with a certified relative gap of {result.gap:.1e}, "
             f"above tol={tol:g}. Increase max_iter"
-            + (", or pass a finite C: without a penalty the optimum may be infinitely far away." if not l2 else ".")
+            + hint
         )
     else:
         message = (
             f"The fit stopped at a certified relative gap of {result.gap:.1e}, above tol={tol:g}: rounding allows "
-            f"no further progress in {design.dtype.name}. Increase tol"
-            + (", or pass a finite C: without a penalty the optimum may be infinitely far away." if not l2 else ".")
+            "no further progress. Increase tol"
+            + hint
         )
     _logger.info(message)
     warnings.warn(message, ConvergenceWarning, stacklevel=3)

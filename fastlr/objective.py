@@ -112,8 +112,7 @@ class LogisticObjective:
         """
         hessian = self.design.hessian()
         hessian /= self.design.weight_sum
-        hessian.flat[:: self.n_coef + 1] += self.l2
-        hessian[-1, -1] -= self.l2
+        hessian.flat[: -1 : self.n_coef + 1] += self.l2  # all of the diagonal but its last entry
         if not self.fit_intercept:
             hessian[-1] = hessian[:, -1] = 0.0
             hessian[-1, -1] = 1.0

@@ -26,7 +26,7 @@ from fastlr.design import DenseDesign
 # One to many rows and features; all remainders of the unrolled loops, chunks, tiles and panels; several blocks.
 SMALL = [(1, 1), (1, 5), (5, 1), (2, 3), (3, 2), (4, 4), (6, 18), (17, 16), (33, 31), (64, 64), (65, 67), (131, 3)]
 LARGE = [(259, 5), (513, 33), (1030, 2), (400, 351), (1301, 97), (5000, 7), (70, 1100), (70, 4100), (3, 50_001)]
-THREADED = (1301, 97)
+THREADED = (2603, 97)
 
 shapes = pytest.mark.parametrize("shape", SMALL + LARGE, ids=lambda shape: "x".join(map(str, shape)))
 dtypes = pytest.mark.parametrize("dtype", DTYPES)
@@ -249,8 +249,8 @@ def test_no_copy_of_features_is_made(dtype, order):
 @orders
 def test_any_number_of_threads_gives_the_same_bits(dtype, order):
     problem = make_problem(*THREADED, dtype, order, "random", 0.5)
-    wide = make_problem(130, 1100, dtype, order)
-    assert problem.X.size > 100_000  # smaller ones run inline
+    wide = make_problem(230, 1100, dtype, order)
+    assert problem.X.size > 250_000  # smaller ones run inline
     results = []
     for n_threads in (1, 2, 3, 7):
         with problem.threaded(n_threads) as design:

@@ -28,7 +28,7 @@ ASIDE = {"datasets", "plotting"}
 MAY_IMPORT_ASIDE = {"__main__"}
 
 # Within the kernels, from the scalar formulas up.
-STOREYS = {"pointwise": 0, "links": 1, "rows": 2, "columns": 2, "products": 2, "dense": 3}
+STOREYS = {"pointwise": 0, "prefetch": 0, "links": 1, "rows": 2, "columns": 2, "products": 2, "dense": 3}
 
 MODULES = {path.relative_to(ROOT).with_suffix("").parts: path for path in sorted(ROOT.rglob("*.py"))}
 modules = pytest.mark.parametrize("parts", list(MODULES), ids=".".join)

@@ -241,7 +241,7 @@ def points_around(optimum, fit_intercept, seed=5):
     rng = np.random.default_rng(seed)
     free = np.append(np.ones(optimum.size - 1), fit_intercept)
     yield np.zeros(optimum.size)
-    for distance in np.logspace(-7, 1, 17):
+    for distance in np.logspace(-7, 1, 9):
         yield optimum + distance * rng.normal(size=optimum.size) * free
         yield optimum + distance * free * np.append(np.zeros(optimum.size - 1), 1.0)
 
@@ -263,7 +263,7 @@ def test_gap_bound_bounds_the_distance_from_the_optimum_at_any_point(shape, orde
         bound = objective.gap_bound(gradient)
         assert bound >= float(value - minimum) * (1 - 1e-9) - 1e-17
         finite += np.isfinite(bound)
-    assert finite >= 20
+    assert finite >= 12
     _, gradient = objective.loss_gradient(optimum.astype(float))
     assert objective.gap_bound(gradient) <= 1e-14 / min(l2, 1.0)
 
@@ -346,7 +346,7 @@ def test_the_decrement_bound_of_newton_steps_bounds_the_distance(shape, order, u
             true, _, _ = exact_derivatives(X, y, weight, l2, newton.coef, fit_intercept)
             assert newton.step_gap >= float(true - minimum) - rounding(X, newton.coef)
             certified += newton.step_gap < 1e-12
-    assert certified >= 20
+    assert certified >= 12
 
 
 def test_relative_gap_bounds_the_relative_distance():

@@ -25,7 +25,7 @@ N_CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 
 @pytest.fixture(scope="module")
 def problem():
     """Large enough for several blocks, and for threads."""
-    return make_problem(1301, 97, "float64", "C", "random")
+    return make_problem(2603, 97, "float64", "C", "random")
 
 
 def bits_of_pass(problem, n_threads):
@@ -188,7 +188,7 @@ def in_threads(tasks):
 
 @pytest.mark.parametrize("n_threads", [1, 2])
 def test_eight_fits_at_once_give_the_bits_of_each_alone(n_threads):
-    tasks = [make_problem(1301, 97, ("float64", "uint8")[k % 2], "CF"[k // 2 % 2], None, seed=k) for k in range(8)]
+    tasks = [make_problem(2603, 97, ("float64", "uint8")[k % 2], "CF"[k // 2 % 2], None, seed=k) for k in range(8)]
     alone = [bits_of_fit(problem, 1) for problem in tasks]
     assert len(set(alone)) == 8
     assert in_threads([lambda p=problem: bits_of_fit(p, n_threads) for problem in tasks]) == alone

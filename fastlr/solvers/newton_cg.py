@@ -93,7 +93,7 @@ def solve(objective, start=None, *, tol, max_iter, callback=None):
     first = np.sqrt(gradient @ (gradient / diagonal))
     decrement = np.inf
     history = []
-    n_iter = 0
+    n_iter = n_lost = 0
     while True:
         gap = _gap(objective, value, gradient, decrement, tol)
         record = {
@@ -106,7 +106,7 @@ def solve(objective, start=None, *, tol, max_iter, callback=None):
         history.append(record)
         if callback is not None:
             callback(record)
-        if gap <= tol or n_iter >= max_iter or first == 0.0:
+        if gap <= tol or n_iter >= max_iter or first == 0.0 or n_lost == 3:
             break
         size = np.sqrt(gradient @ (gradient / diagonal))
         accuracy = min(0.25, np.sqrt(size / first))
@@ -115,6 +115,8 @@ def solve(objective, start=None, *, tol, max_iter, callback=None):
         end = _step(objective, coef, value, gradient, direction)
         if end is None:
             break
+        # Three steps in a row that rounding has swallowed are enough.
+        n_lost = n_lost + 1 if end[1] > value - 4.0 * np.finfo(objective.design.dtype).eps * abs(value) else 0
         coef, value, gradient = end
         n_iter += 1
     return SolverResult(coef, value, gap, n_iter, gap <= tol, history)

@@ -21,6 +21,7 @@ _SAMPLE_PER_FEATURE = 24
 _MEMORY = 12  # pairs of L-BFGS
 _ARMIJO = 1e-4
 _MAX_HALVINGS = 60
+_MAX_LOST = 3
 _FRESH_CONTRACTION = 0.05  # what a step with a fresh Hessian leaves of the gradient, typically
 
 
@@ -80,6 +81,7 @@ class _Newton:
         self.steering = steering
         self.hessian = None  # of the current coefficients, if it was formed
         self.n_iter = 0
+        self._n_lost = 0  # steps in a row whose effect was lost in rounding
         self._steers_well = True
         # A Hessian costs about as many passes as this (measured: 4 at 50 features, 21 at 400).
         self._hessian_cost = 1.0 + objective.n_coef / 16
@@ -94,9 +96,23 @@ class _Newton:
 
     def step(self):
         """Go one step; False when none makes the objective smaller."""
-        if self.steering is None or not self._steers_well:
+        if self._n_lost >= _MAX_LOST:
+            return False
+        # Without a penalty only a step with the exact Hessian can be certified.
+        if self.steering is None or not self._steers_well or not self.objective.l2:
             self.refresh()
-        exact = self.hessian is not None
+        exact = self.hessian is not None and bool(np.isfinite(self.hessian).all())
+        if self._attempt(exact):
+            return True
+        if exact:
+            return False
+        # A Hessian from elsewhere misled: form that of where we are, whose curvatures the attempt has overwritten.
+        self.value, self.gradient = self.objective.loss_gradient(self.coef)
+        self.refresh()
+        return self._attempt(bool(np.isfinite(self.hessian).all()))
+
+    def _attempt(self, exact):
+        """One safeguarded step along the direction of `steering`; False when it makes the objective no smaller."""
         direction = -self.steering(self.gradient)
         slope = float(self.gradient @ direction)
         if not slope < 0.0:
@@ -115,6 +131,8 @@ class _Newton:
         step = length * direction
         self.steering.learn(step, gradient - self.gradient)
         length2 = self.steering.norm2(gradient)
+        lost = value > self.value - self._noise and length2 > 0.25 * self.length2
+        self._n_lost = self._n_lost + 1 if lost else 0
         contraction = np.sqrt(length2 / self.length2) if self.length2 > 0.0 else 0.0
         self._steers_well = contraction ** (1.0 + self._hessian_cost) < _FRESH_CONTRACTION
         self.coef, self.value, self.gradient, self.length2 = self.coef + step, value, gradient, length2

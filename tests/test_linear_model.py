@@ -1,0 +1,342 @@
+"""The estimator: scikit-learn's optimum, its interface, and the promises of its own."""
+
+import pickle
+import tracemalloc
+import warnings
+
+import numpy as np
+import pytest
+from scipy.special import expit
+from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.datasets import load_breast_cancer
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression as SklearnLogisticRegression
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from fastlr import LogisticRegression
+from fastlr.solvers import SOLVERS
+
+
+@parametrize_with_checks([LogisticRegression()])
+def test_scikit_learns_estimator_checks(estimator, check):
+    check(estimator)
+
+
+def labelled(n_samples, n_features, seed=0):
+    """Correlated features with unequal scales, and labels that no hyperplane separates."""
+    rng = np.random.default_rng([seed, n_samples, n_features])
+    X = rng.normal(size=(n_samples, n_features)) @ (np.eye(n_features) + 0.3 * rng.normal(size=(n_features,) * 2))
+    z = X @ rng.normal(size=n_features) / np.sqrt(n_features) + 0.5
+    y = (rng.random(n_samples) < expit(z)).astype(int)
+    y[:4] = [0, 1, 0, 1]
+    return X, y
+
+
+def mean_objective(model, X, y, C, weight):
+    """scikit-learn's objective over C and the sum of the weights, in plain NumPy."""
+    z = X.astype(np.float64) @ model.coef_[0] + model.intercept_[0]
+    loss = np.logaddexp(0.0, z) - y * z
+    penalty = 0.0 if np.isinf(C) else model.coef_[0] @ model.coef_[0] / (2 * C * weight.sum())
+    return weight @ loss / weight.sum() + penalty
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("C", [0.01, 1.0, 100.0, np.inf])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("shape", [(300, 7), (40, 90)])
+def test_optimum_is_scikit_learns(shape, weighted, C, fit_intercept):
+    if np.isinf(C) and shape[0] < shape[1]:
+        pytest.skip("separable: there is no optimum")
+    X, y = labelled(*shape)
+    weight = np.random.default_rng(1).exponential(size=len(y)) if weighted else np.ones(len(y))
+    ours = LogisticRegression(C=C, fit_intercept=fit_intercept, tol=1e-12).fit(X, y, weight if weighted else None)
+    theirs = SklearnLogisticRegression(
+        C=C, fit_intercept=fit_intercept, tol=1e-10, solver="newton-cholesky", max_iter=1000
+    ).fit(X, y, weight if weighted else None)
+    np.testing.assert_allclose(ours.coef_, theirs.coef_, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(ours.intercept_, theirs.intercept_, rtol=1e-5, atol=1e-6)
+    reached = mean_objective(ours, X, y, C, weight)
+    assert reached == pytest.approx(ours.objective_, rel=1e-12)
+    assert reached <= mean_objective(theirs, X, y, C, weight) * (1 + 1e-12)
+
+
+@pytest.mark.parametrize("class_weight", ["balanced", {0: 2.0, 1: 0.5}])
+def test_class_weights_are_scikit_learns(class_weight):
+    X, y = labelled(200, 5)
+    ours = LogisticRegression(class_weight=class_weight, tol=1e-12).fit(X, y)
+    theirs = SklearnLogisticRegression(class_weight=class_weight, tol=1e-10, solver="newton-cholesky").fit(X, y)
+    np.testing.assert_allclose(ours.coef_, theirs.coef_, rtol=1e-6)
+
+
+@pytest.mark.parametrize("solver", list(SOLVERS))
+@pytest.mark.parametrize("shape", [(500, 12), (30, 60)])
+def test_tol_is_met_and_bounds_the_true_gap_whatever_the_solver(solver, shape):
+    X, y = labelled(*shape)
+    weight = np.ones(len(y))
+    best = LogisticRegression(tol=1e-13).fit(X, y)
+    least = mean_objective(best, X, y, 1.0, weight)
+    for tol in (1e-2, 1e-5, 1e-8):
+        model = LogisticRegression(solver=solver, tol=tol).fit(X, y)
+        assert model.solver_ == solver
+        true_gap = (mean_objective(model, X, y, 1.0, weight) - least) / least
+        assert true_gap <= model.gap_ * (1 + 1e-6) + 1e-13
+        assert model.gap_ <= tol
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga"])
+def test_every_solver_name_of_scikit_learn_reaches_the_same_optimum(solver):
+    X, y = labelled(100, 4)
+    model = LogisticRegression(solver=solver).fit(X, y)
+    assert model.solver_ in SOLVERS
+    assert (model.coef_ == LogisticRegression().fit(X, y).coef_).all()
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("dtype", ["float32", "uint8", "int8", "bool"])
+def test_features_of_every_dtype_give_the_fit_of_their_float64_copy(dtype, order):  # sk#8769, sk#34903
+    X, y = labelled(400, 9)
+    X = np.asarray(X > 0 if dtype == "bool" else np.clip(30 * X, 0, 127), dtype=dtype, order=order)
+    X.flags.writeable = False
+    model = LogisticRegression(tol=1e-9).fit(X, y)
+    expected = LogisticRegression(tol=1e-12).fit(X.astype(np.float64), y)
+    np.testing.assert_allclose(model.coef_, expected.coef_, rtol=2e-4, atol=1e-6)
+    raw = X.astype(float) @ expected.coef_[0] + expected.intercept_
+    np.testing.assert_allclose(model.decision_function(X), raw, rtol=1e-3, atol=1e-3)
+    assert model.coef_.dtype == (np.float32 if dtype == "float32" else np.float64)
+
+
+def test_number_of_threads_cannot_be_seen_in_the_result():  # sk#24615
+    X, y = labelled(6_000, 60)
+    models = [LogisticRegression(n_jobs=n_jobs, tol=1e-9).fit(X, y) for n_jobs in (1, 2, 3, 7)]
+    wide = [LogisticRegression(n_jobs=n_jobs).fit(X[:70].repeat(60, axis=1), y[:70]) for n_jobs in (1, 2, 3)]
+    assert len({model.coef_.tobytes() + model.intercept_.tobytes() for model in models}) == 1
+    assert len({model.coef_.tobytes() for model in wide}) == 1
+
+
+def test_probabilities_are_expit_of_the_decision_function():
+    X, y = labelled(100, 4)
+    model = LogisticRegression().fit(X, y)
+    raw = model.decision_function(X * 50)
+    proba = model.predict_proba(X * 50)
+    np.testing.assert_array_equal(proba[:, 1], expit(raw))
+    np.testing.assert_allclose(proba.sum(axis=1), 1.0, rtol=1e-15)
+    np.testing.assert_allclose(np.exp(model.predict_log_proba(X * 50)), proba, rtol=1e-12)
+    np.testing.assert_array_equal(model.predict(X * 50), (raw > 0).astype(int))
+
+
+@pytest.mark.parametrize("labels", [["no", "yes"], [False, True], [-1, 1], [3.0, 7.0], [np.int8(2), np.int8(5)]])
+def test_labels_of_any_kind(labels):
+    X, y = labelled(80, 3)
+    named = np.array(labels)[y]
+    model = LogisticRegression().fit(X, named)
+    np.testing.assert_array_equal(model.classes_, labels)
+    np.testing.assert_array_equal(model.predict(X), np.array(labels)[LogisticRegression().fit(X, y).predict(X)])
+    assert model.coef_.tobytes() == LogisticRegression().fit(X, y).coef_.tobytes()
+
+
+def test_weight_k_is_k_copies_and_weight_zero_is_absence():  # sk#29419, sk#16298
+    X, y = labelled(90, 4)
+    k = np.random.default_rng(0).integers(0, 4, len(y))
+    k[:4] = 1
+    for options in ({}, {"class_weight": "balanced"}):
+        weighted = LogisticRegression(tol=1e-12, **options).fit(X, y, sample_weight=k)
+        copied = LogisticRegression(tol=1e-12, **options).fit(X.repeat(k, axis=0), y.repeat(k))
+        np.testing.assert_allclose(weighted.coef_, copied.coef_, rtol=1e-7)
+        np.testing.assert_allclose(weighted.intercept_, copied.intercept_, rtol=1e-7)
+
+
+def test_penalty_none_is_infinite_C():
+    X, y = labelled(300, 4)
+    assert (LogisticRegression(penalty=None).fit(X, y).coef_ == LogisticRegression(C=np.inf).fit(X, y).coef_).all()
+
+
+@pytest.mark.parametrize("shape", [(500, 8), (30, 60)])
+def test_warm_start_starts_from_the_last_coefficients(shape):
+    X, y = labelled(*shape)
+    model = LogisticRegression(warm_start=True, tol=1e-8).fit(X, y)
+    cold = model.n_iter_[0]
+    assert model.fit(X, y).n_iter_[0] <= 1 < cold
+    nearby = model.set_params(C=1.05).fit(X, y)
+    assert nearby.n_iter_[0] < cold
+    np.testing.assert_allclose(nearby.coef_, LogisticRegression(C=1.05, tol=1e-8).fit(X, y).coef_, rtol=1e-3, atol=1e-5)
+
+
+def test_raw_columns_from_1e_minus_8_to_1e8_converge_without_a_warning():  # sk#15556
+    X, y = labelled(600, 17)
+    scales = np.logspace(-8, 8, 17)
+    model = LogisticRegression(C=np.inf, tol=1e-9).fit(X * scales, y)
+    expected = LogisticRegression(C=np.inf, tol=1e-12).fit(X, y)
+    np.testing.assert_allclose(model.coef_ * scales, expected.coef_, rtol=1e-3, atol=1e-5)
+    assert LogisticRegression().fit(X * scales, y).gap_ <= 1e-6
+
+
+def test_breast_cancer_as_it_is():
+    X, y = load_breast_cancer(return_X_y=True)
+    assert LogisticRegression().fit(X, y).score(X, y) > 0.94
+
+
+def test_constant_and_collinear_columns_change_no_prediction():
+    X, y = labelled(200, 4)
+    wide = np.column_stack([X, np.ones(200), X[:, 0], X[:, 1] - X[:, 2]])
+    for C in (1.0, np.inf):
+        model = LogisticRegression(C=C, tol=1e-8).fit(wide, y)
+        assert np.isfinite(model.coef_).all()
+        assert abs(model.coef_[0, 4]) < 1e-4 or np.isinf(C)
+    plain = LogisticRegression(C=np.inf, tol=1e-10).fit(X, y)
+    np.testing.assert_allclose(model.decision_function(wide), plain.decision_function(X), rtol=1e-3, atol=1e-3)
+
+
+def test_separable_classes_without_a_penalty_are_named():  # sm#39, sm#2282
+    X = np.array([[-2.0], [-1.0], [1.0], [2.0]])
+    with pytest.warns(ConvergenceWarning, match="separated"):
+        model = LogisticRegression(C=np.inf).fit(X, [0, 0, 1, 1])
+    assert np.isfinite(model.coef_).all()
+    assert (model.predict(X) == [0, 0, 1, 1]).all()
+
+
+def test_smallest_problems():
+    model = LogisticRegression(tol=1e-12).fit([[0.0], [1.0]], [0, 1])
+    # By symmetry b = -w/2; w solves w = sigmoid(-w/2), the stationarity of |w|^2/2 + 2 log(1 + exp(-w/2)).
+    w = model.coef_[0, 0]
+    assert w == pytest.approx(expit(-w / 2), rel=1e-6)
+    assert model.intercept_[0] == pytest.approx(-w / 2, rel=1e-6)
+    with pytest.raises(ValueError, match="one class"):
+        LogisticRegression().fit([[1.0]], [0])
+
+
+def test_huge_features_do_not_hang():  # sk#31888
+    X, y = labelled(50, 3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        with np.errstate(all="ignore"):
+            model = LogisticRegression().fit(X * 1e30, y)
+    assert np.isfinite(model.coef_).all()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("shape", [(60, 5), (5, 60)])
+def test_nan_and_infinity_are_refused_in_scikit_learns_words(shape, value):
+    X, y = labelled(*shape)
+    X[2, 3] = value
+    with pytest.raises(ValueError, match=r"Input X contains (NaN|infinity)"):
+        LogisticRegression().fit(X, y)
+
+
+BAD_PARAMETERS = [
+    ("C", 0.0, ValueError),
+    ("C", -1.0, ValueError),
+    ("C", np.nan, ValueError),
+    ("C", "1", TypeError),
+    ("tol", 0.0, ValueError),
+    ("tol", np.inf, ValueError),
+    ("max_iter", -1, ValueError),
+    ("max_iter", 1.5, TypeError),
+    ("l1_ratio", 0.5, ValueError),
+    ("l1_ratio", 2.0, ValueError),
+    ("penalty", "l1", ValueError),
+    ("solver", "newton", ValueError),
+    ("n_jobs", 0, ValueError),
+    ("n_jobs", "2", TypeError),
+    ("class_weight", {0: -1.0, 1: 1.0}, ValueError),
+    ("class_weight", "equal", ValueError),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "error"), BAD_PARAMETERS)
+def test_a_bad_parameter_is_named_and_leaves_the_estimator_as_it_was(name, value, error):
+    X, y = labelled(40, 3)
+    model = LogisticRegression().fit(X, y)
+    before = {key: np.copy(item) for key, item in vars(model).items() if key.endswith("_") and key != "history_"}
+    with pytest.raises(error, match=name):
+        model.set_params(**{name: value}).fit(X, y)
+    for key, item in before.items():
+        np.testing.assert_array_equal(getattr(model, key), item)
+    unfitted = LogisticRegression(**{name: value})
+    with pytest.raises(error, match=name):
+        unfitted.fit(X, y)
+    assert not hasattr(unfitted, "coef_")
+
+
+@pytest.mark.parametrize(
+    "weight", [[1.0] * 3, np.r_[-1.0, np.ones(39)], np.zeros(40), np.full(40, np.nan), np.ones((40, 1))]
+)
+def test_bad_sample_weights_are_named(weight):
+    X, y = labelled(40, 3)
+    with pytest.raises(ValueError, match="sample_weight"):
+        LogisticRegression().fit(X, y, sample_weight=weight)
+
+
+def test_a_class_without_weight_is_named():
+    X, y = labelled(40, 3)
+    with pytest.raises(ValueError, match="sample_weight leaves only one class"):
+        LogisticRegression().fit(X, y, sample_weight=y)
+
+
+def test_too_few_steps_warn_and_tell_the_gap():
+    X, y = labelled(200, 5)
+    with pytest.warns(ConvergenceWarning, match="max_iter=1"):
+        model = LogisticRegression(max_iter=1, tol=1e-12).fit(X, y)
+    assert model.gap_ > 1e-12
+
+
+def test_inputs_are_never_written_to():
+    X, y = labelled(300, 6)
+    weight = np.linspace(0.5, 2, 300)
+    before = X.tobytes(), y.tobytes(), weight.tobytes()
+    LogisticRegression().fit(X, y, weight).predict_proba(X)
+    assert before == (X.tobytes(), y.tobytes(), weight.tobytes())
+
+
+def test_memory_maps_and_strided_arrays(tmp_path):  # sk#15924
+    X, y = labelled(300, 6)
+    np.save(tmp_path / "X.npy", X)
+    expected = LogisticRegression().fit(X, y).coef_
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
+    np.testing.assert_array_equal(LogisticRegression().fit(mapped, y).coef_, expected)
+    np.testing.assert_array_equal(LogisticRegression().fit(X.repeat(2, axis=0)[::2], y).coef_, expected)
+    np.testing.assert_array_equal(LogisticRegression().fit(X.astype(">f8"), y).coef_, expected)
+    np.testing.assert_array_equal(LogisticRegression().fit(X.tolist(), y.tolist()).coef_, expected)
+
+
+def test_frames():
+    X, y = labelled(100, 3)
+    expected = LogisticRegression().fit(X, y).coef_
+    for library in ("pandas", "polars"):
+        frame = pytest.importorskip(library).DataFrame(dict(zip("abc", X.T, strict=True)))
+        model = LogisticRegression().fit(frame, y)
+        np.testing.assert_allclose(model.coef_, expected, rtol=1e-6)
+        np.testing.assert_array_equal(model.feature_names_in_, ["a", "b", "c"])
+
+
+def test_works_in_scikit_learns_tools():
+    X, y = labelled(200, 5)
+    model = LogisticRegression()
+    assert clone(model).get_params() == model.get_params()
+    fitted = make_pipeline(StandardScaler(), model).fit(X, y)
+    restored = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(restored.predict_proba(X), fitted.predict_proba(X))
+    assert cross_val_score(model, X, y).mean() > 0.5
+    grid = {"C": [0.1, 1.0]}
+    searches = [GridSearchCV(model, grid, n_jobs=n_jobs, cv=3).fit(X, y) for n_jobs in (1, 2)]
+    np.testing.assert_array_equal(*[search.cv_results_["mean_test_score"] for search in searches])
+    CalibratedClassifierCV(model, cv=3).fit(X, y)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_no_copy_of_small_integers_is_made(order):  # sk#8597, sk#5175
+    rng = np.random.default_rng(0)
+    X = np.asarray(rng.integers(0, 256, (50_000, 100), dtype=np.uint8), order=order)
+    y = (X[:, 0] + rng.normal(0, 100, len(X)) > 128).astype(int)
+    LogisticRegression(max_iter=30).fit(X, y)
+    tracemalloc.start()
+    try:
+        LogisticRegression(max_iter=30).fit(X, y)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # Vectors of n_samples numbers, a subsample of an eighth, and a few n_features^2 matrices.
+    assert peak < X.nbytes
