@@ -149,6 +149,15 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         ValueError, TypeError
             If a parameter or an argument is not as described; the message names it. The estimator is then as before.
         """
+        before = dict(vars(self))
+        try:
+            return self._fit(X, y, sample_weight)
+        except BaseException:  # an interrupt included: nothing is left half set
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+
+    def _fit(self, X, y, sample_weight):
         C, tol, max_iter, n_threads = self._check_parameters()
         X, y = validate_data(self, X, y, dtype="numeric", ensure_all_finite=False, order=None)
         features = check_features(X)
@@ -354,8 +363,8 @@ def _combine_weights(sample_weight, class_weight, classes, targets):
         factors = 0.5 * total / np.array([total - positive, positive])
     else:
         factors = compute_class_weight(class_weight, classes=classes, y=classes[targets.astype(np.intp)])
-        if not (np.isfinite(factors).all() and (factors >= 0.0).all() and factors.any()):
-            raise ValueError(f"class_weight must hold finite numbers >= 0, not all zero, got {class_weight!r}")
+        if not (np.isfinite(factors).all() and (factors > 0.0).all()):
+            raise ValueError(f"class_weight must hold finite numbers > 0 for both classes, got {class_weight!r}")
     factors = factors[targets.astype(np.intp)]
     return factors * weight if weight.size else factors
 

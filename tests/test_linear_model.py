@@ -242,6 +242,7 @@ BAD_PARAMETERS = [
     ("n_jobs", 0, ValueError),
     ("n_jobs", "2", TypeError),
     ("class_weight", {0: -1.0, 1: 1.0}, ValueError),
+    ("class_weight", {0: 0.0, 1: 1.0}, ValueError),
     ("class_weight", "equal", ValueError),
 ]
 
@@ -274,6 +275,18 @@ def test_a_class_without_weight_is_named():
     X, y = labelled(40, 3)
     with pytest.raises(ValueError, match="sample_weight leaves only one class"):
         LogisticRegression().fit(X, y, sample_weight=y)
+
+
+def test_a_fit_that_fails_leaves_all_attributes_as_they_were():
+    X, y = labelled(40, 5)
+    model, unfitted = LogisticRegression().fit(X, y), LogisticRegression()
+    for estimator in (model, unfitted):
+        before = set(vars(estimator))
+        with pytest.raises(ValueError, match="one class"):
+            estimator.fit(X[:, :3], np.zeros(40))
+        assert set(vars(estimator)) == before
+    assert model.n_features_in_ == 5
+    assert model.predict(X).shape == (40,)
 
 
 def test_too_few_steps_warn_and_tell_the_gap():
