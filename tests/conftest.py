@@ -38,10 +38,6 @@ KNOWN_LIMITS = {
         "test_hard_problems_reach_a_certified_optimum[float64-inf-shifted-newton_cg]",
         "test_hard_problems_reach_a_certified_optimum[float32-inf-shifted-newton_cg]",
     ),
-    "float32 products are not exact enough for the certificate": (
-        "test_hard_problems_reach_a_certified_optimum[float32-1.0-shifted-newton_cholesky]",
-        "test_categories_that_the_subsample_lacks_do_not_stop_the_solver[0-float32-1000.0]",
-    ),
     "the Gram matrix of columns from 1e-8 to 1e8 is singular to rounding": tuple(
         f"test_hard_wide_problems_reach_a_certified_optimum_with_the_chosen_solver[{dtype}-scales-{C}]"
         for dtype in ("float64", "float32")
