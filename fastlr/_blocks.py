@@ -10,6 +10,7 @@ import numpy as np
 # it, and this many rows, because a kernel's first and last few rows cannot overlap with others.
 _BLOCK_ENTRIES = 60_000
 _BLOCK_ROWS = 56
+_ENTRIES_PER_ROW = 4
 _MAX_BLOCKS = 256
 _MAX_HESSIAN_BLOCKS = 16
 _ROW_MULTIPLE = 32
@@ -44,6 +45,39 @@ def hessian_block_rows(n_samples, n_features):
     """
     allowed = max(2, n_samples // (8 * n_features))
     return block_rows(n_samples, n_features, min(_MAX_HESSIAN_BLOCKS, allowed))
+
+
+def entry_blocks(indptr, n_features):
+    """First rows of the blocks of a pass over a sparse X, and the number of rows: about as many entries in each.
+
+    Every block has a gradient of its own; together they take a sixth of X's memory at most, but there may be two
+    blocks, for two cores.
+
+    Parameters
+    ----------
+    indptr : int64 array of shape (n_samples + 1,)
+        Where the entries of each row begin.
+    n_features : int
+
+    Returns
+    -------
+    int64 array of shape (n_blocks + 1,)
+    """
+    n_samples = len(indptr) - 1
+    # Work in units of entries; a row costs as much as a few of them.
+    work = indptr + _ENTRIES_PER_ROW * np.arange(n_samples + 1)
+    n_blocks = min(_MAX_BLOCKS, max(2, int(indptr[-1]) // (4 * n_features)), int(work[-1]) // _BLOCK_ENTRIES)
+    n_blocks = n_blocks // 4 * 4 if n_blocks > 4 else max(1, n_blocks)  # even shares for a few threads
+    starts = np.searchsorted(work, work[-1] * np.arange(n_blocks) // n_blocks)
+    return np.unique(np.append(starts, n_samples))
+
+
+def sample_rows(n_samples, n_sampled):
+    """Indices of a subsample, spread evenly but not regularly: one from each of n_sampled equal stretches."""
+    golden = 0.6180339887498949
+    stretch = n_samples / n_sampled
+    offsets = np.modf(golden * np.arange(1, n_sampled + 1))[0]
+    return np.minimum(((np.arange(n_sampled) + offsets) * stretch).astype(np.int64), n_samples - 1)
 
 
 def guarded_empty(shape, dtype=np.float64):

@@ -5,7 +5,7 @@ Everything above asks a design for sums over all samples and never learns how X 
 
 import numpy as np
 
-from ._blocks import block_rows, count_blocks, guarded_empty, hessian_block_rows
+from ._blocks import block_rows, count_blocks, guarded_empty, hessian_block_rows, sample_rows
 from ._team import Task, Team
 from ._validation import read_only
 from .kernels import dense, products
@@ -13,6 +13,8 @@ from .kernels.links import LOSS, apply_link
 
 # Below this many entries a pass takes less than the start of a thread.
 _INLINE_ENTRIES = 250_000
+
+_MOMENT_ROWS = 1_024
 
 
 class DenseDesign:
@@ -183,6 +185,24 @@ class DenseDesign:
         ones = np.zeros(self.shape[1] + 1)
         ones[-1] = 1.0
         return self.hessian_product(ones)
+
+    def column_moments(self):
+        """First and second moments of the columns, weighted with `curvature`, estimated from a subsample.
+
+        Returns
+        -------
+        first, second : float64 arrays of shape (n_features,)
+            X^T h and (X * X)^T h.
+        total : float
+            Sum of h.
+        """
+        n_samples = self.shape[0]
+        rows = sample_rows(n_samples, min(n_samples, _MOMENT_ROWS))
+        X = self.scale * self.X[rows].astype(np.float64)
+        h = self.curvature[rows]
+        sampled, total = h.sum(), self.curvature.sum()
+        h = h * (total / sampled) if sampled > 0.0 else h
+        return X.T @ h, (X * X).T @ h, float(total)
 
     def hessian(self):
         """[X 1]^T D [X 1], D from the last `loss_gradient`: one pass.

@@ -12,6 +12,7 @@ Sub-sampled Newton methods, Mathematical Programming 174, 2019 (Hessians from a 
 import numpy as np
 from scipy.linalg.lapack import dpotrf, dpotrs
 
+from .._blocks import sample_rows
 from ..objective import relative_gap
 from ._result import SolverResult
 
@@ -180,14 +181,6 @@ class _Newton:
                 column = None if self.hessian is None else self.hessian[:, -1]
                 gap = min(gap, self.objective.gap_bound(self.gradient, column))
         return relative_gap(gap, self.value)
-
-
-def sample_rows(n_samples, n_sampled):
-    """Indices of a subsample, spread evenly but not regularly: one from each of n_sampled equal stretches."""
-    golden = 0.6180339887498949
-    stretch = n_samples / n_sampled
-    offsets = np.modf(golden * np.arange(1, n_sampled + 1))[0]
-    return np.minimum(((np.arange(n_sampled) + offsets) * stretch).astype(np.int64), n_samples - 1)
 
 
 def _start_from_subsample(objective):

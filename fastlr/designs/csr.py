@@ -1,0 +1,168 @@
+"""A sparse X in compressed rows."""
+
+import numpy as np
+
+from .._blocks import entry_blocks
+from .._team import Task
+from .._validation import read_only
+from ..kernels import csr
+from .base import Design, symmetric
+
+# Below this many entries a pass takes less than the start of a thread.
+_INLINE_ENTRIES = 100_000
+
+
+class CSRDesign(Design):
+    """A sparse X with its targets and weights, and the passes over it.
+
+    The data, float32 or float64, are read as they stand; sums are float64.
+
+    Parameters
+    ----------
+    X : SciPy CSR matrix or array of shape (n_samples, n_features)
+        As returned by `check_sparse_features`.
+    y, sample_weight, name, team
+        See `Design`.
+    """
+
+    dtype = np.dtype(np.float64)  # what products are computed in
+
+    def __init__(self, X, y, sample_weight, *, name="X", team=None):
+        super().__init__(X, y, sample_weight, name, team)
+        n_features = X.shape[1]
+        # Unsigned, which spares the kernels a test for negative indices.
+        self._arrays = (
+            read_only(X.data),
+            read_only(X.indices.view(f"u{X.indices.itemsize}")),
+            read_only(X.indptr.astype(np.int64)),
+        )
+        self.alone = X.nnz <= _INLINE_ENTRIES
+        self._starts = entry_blocks(self._arrays[2], n_features)
+        n_blocks = len(self._starts) - 1
+        self._w = np.zeros(n_features)
+        self._sums = np.empty((n_blocks, 2))
+        self._gradients = np.empty((n_blocks, n_features))
+        self._task = Task(
+            csr.serve,
+            (
+                *self._arrays,
+                self.y,
+                self.sample_weight,
+                self._w,
+                self._intercept,
+                self._starts,
+                self.raw,
+                self.curvature,
+                self._sums,
+                self._gradients,
+            ),
+            csr.work_space,
+        )
+        self._hessian_task = None
+
+    def subsample(self, rows):
+        """A design of some of the rows, which are copied; `rows` are ascending indices."""
+        weight = self.sample_weight[rows] if self.sample_weight.size else self.sample_weight
+        return CSRDesign(self.X[rows], self.y[rows], weight, name=self._name, team=self.team)
+
+    def _run(self, operation, coef):
+        self._w[:] = coef[:-1]
+        self._intercept[0] = coef[-1]
+        self.team.run(self._task, operation, len(self._sums), alone=self.alone)
+        self.n_passes += 1
+
+    def _summed_gradient(self):
+        return np.append(self._gradients.sum(axis=0), self._sums[:, 1].sum())
+
+    def loss_gradient(self, coef):
+        """Summed loss and its gradient at ``coef = [w, b]``: one pass.
+
+        Returns
+        -------
+        loss : float
+        gradient : float64 array of shape (n_features + 1,)
+
+        Raises
+        ------
+        ValueError
+            If X holds NaN or infinity, which this pass finds.
+        """
+        self._run(csr.LOSS_GRADIENT, coef)
+        loss = float(self._sums[:, 0].sum())
+        if not np.isfinite(loss):
+            self.check_finite()
+        return loss, self._summed_gradient()
+
+    def raw_prediction(self, coef):
+        """X w + b in `raw`, which is returned: one pass. Raises ValueError as `loss_gradient` does."""
+        self._run(csr.RAW_PREDICTION, coef)
+        if not np.isfinite(self.raw).all():
+            self.check_finite()
+        return self.raw
+
+    def hessian_product(self, direction):
+        """[X 1]^T D [X 1] direction, D from the last `loss_gradient`: one pass.
+
+        Returns
+        -------
+        float64 array of shape (n_features + 1,)
+        """
+        self._run(csr.HESSIAN_PRODUCT, direction)
+        return self._summed_gradient()
+
+    def column_moments(self):
+        """First and second moments of the columns, weighted with `curvature`: two passes.
+
+        Returns
+        -------
+        first, second : float64 arrays of shape (n_features,)
+            X^T h and (X * X)^T h.
+        total : float
+            Sum of h.
+        """
+        unit = np.zeros(self.shape[1] + 1)
+        unit[-1] = 1.0
+        first = self.hessian_product(unit)
+        self._run(csr.COLUMN_SQUARES, unit)
+        return first[:-1], self._gradients.sum(axis=0), float(first[-1])
+
+    def hessian(self):
+        """[X 1]^T D [X 1], D from the last `loss_gradient`: one pass.
+
+        Returns
+        -------
+        float64 array of shape (n_features + 1, n_features + 1)
+            Symmetric.
+        """
+        if self._hessian_task is None:
+            m = self.shape[1] + 1
+            # A matrix for each block: four at most.
+            starts = self._starts[:: -(-len(self._sums) // 4)]
+            starts = starts if starts[-1] == self.shape[0] else np.append(starts, self.shape[0])
+            self._hessians = np.empty((len(starts) - 1, m, m))
+            self._hessian_task = Task(
+                csr.serve_hessian, (*self._arrays, self.curvature, starts, self._hessians), tuple
+            )
+        self.team.run(self._hessian_task, csr.HESSIAN, len(self._hessians), alone=self.alone)
+        self.n_passes += 1
+        return symmetric(self._hessians.sum(axis=0))
+
+    def gram(self):
+        """X X^T without the intercept, a dense float64 array of shape (n_samples, n_samples): one pass.
+
+        Raises
+        ------
+        ValueError
+            If X holds NaN or infinity.
+        """
+        self.n_passes += 1
+        X = self.X.astype(np.float64, copy=False)
+        gram = (X @ X.T).toarray()
+        if not np.isfinite(gram.diagonal()).all():
+            self.check_finite()
+        return gram
+
+    def check_finite(self):
+        """Raise ValueError if X holds NaN or infinity; called when a sum over X came out not finite."""
+        if not np.isfinite(self.X.data).all():
+            raise ValueError(f"{self._name} must be finite, but contains NaN or infinity")
