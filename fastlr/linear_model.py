@@ -13,7 +13,7 @@ from sklearn.utils.validation import assert_all_finite, check_is_fitted, validat
 
 from ._blas import single_threaded_blas
 from ._team import Team, effective_n_threads
-from ._validation import NATIVE_DTYPES, check_features, check_number, check_sample_weight
+from ._validation import NATIVE_DTYPES, check_features, check_flag, check_number, check_sample_weight
 from .design import DenseDesign
 from .objective import LogisticObjective, l2_from_C
 from .solvers import SOLVERS, choose
@@ -161,6 +161,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         C, tol, max_iter, n_threads = self._check_parameters()
         X, y = validate_data(self, X, y, dtype="numeric", ensure_all_finite=False, order=None)
         features = check_features(X)
+        dtype = np.float32 if X.dtype.newbyteorder("=") == np.float32 else np.float64
         classes, targets = _encode_labels(y)
         weight = _combine_weights(sample_weight, self.class_weight, classes, targets)
         start = None
@@ -183,7 +184,6 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
 
         with Team(n_threads) as team, single_threaded_blas():
             try:
-                dtype = np.float32 if X.dtype == np.float32 else np.float64
                 design, name, result = solve(dtype, start, max_iter, self.solver)
                 n_passes = design.n_passes
                 inexact = design.dtype == np.float32 or name == "gram_newton"
@@ -205,7 +205,6 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
             if separated or not result.converged:
                 _warn_not_converged(result, separated, np.isinf(C), tol, max_iter)
 
-        dtype = np.float32 if X.dtype == np.float32 else np.float64
         self.classes_ = classes
         self.coef_ = result.coef[None, :-1].astype(dtype)
         self.intercept_ = result.coef[-1:].astype(dtype)
@@ -230,6 +229,10 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
             raise ValueError(f"solver must be one of {names}, got {self.solver!r}")
         tol = check_number(self.tol, "tol", low=0.0, inclusive=False)
         max_iter = check_number(self.max_iter, "max_iter", low=0, integer=True)
+        check_flag(self.fit_intercept, "fit_intercept")
+        check_flag(self.warm_start, "warm_start")
+        if not isinstance(self.verbose, (bool, np.bool_)):
+            check_number(self.verbose, "verbose", low=0, integer=True)
         return C, tol, max_iter, effective_n_threads(self.n_jobs)
 
     def _report(self, name):
@@ -318,9 +321,12 @@ def _encode_labels(y):
     Raises
     ------
     ValueError
-        If there are not exactly two classes.
+        If there are not exactly two classes, or labels that cannot be compared.
     """
-    classes, codes = _two_values(y) if y.dtype.kind in "biuf" else np.unique(y, return_inverse=True)
+    try:
+        classes, codes = _two_values(y) if y.dtype.kind in "biuf" else np.unique(y, return_inverse=True)
+    except TypeError as error:
+        raise ValueError("y must hold labels of one kind, with none missing") from error
     if len(classes) != 2 or (classes.dtype.kind == "f" and (classes != np.rint(classes)).any()):
         check_classification_targets(y)  # scikit-learn's words for continuous targets and the like
     if len(classes) > 2:
@@ -329,7 +335,7 @@ def _encode_labels(y):
             f"y has {len(classes)} classes"
         )
     if len(classes) < 2:
-        raise ValueError(f"y must hold two classes, but the data contains only one class: {classes[0]!r}")
+        raise ValueError(f"y must hold two classes, but the data contains only one class: {classes.tolist()[0]!r}")
     return classes, codes.astype(np.float64)
 
 
@@ -354,7 +360,7 @@ def _combine_weights(sample_weight, class_weight, classes, targets):
     # Empty weights stand for ones.
     positive = float((weight if weight.size else np.ones_like(targets)) @ targets)
     total = float(weight.sum()) if weight.size else float(len(targets))
-    for class_, part in zip(classes, (total - positive, positive), strict=True):
+    for class_, part in zip(classes.tolist(), (total - positive, positive), strict=True):
         if not part > 0.0:
             raise ValueError(f"sample_weight leaves only one class: those of class {class_!r} are all zero")
     if class_weight is None:
@@ -370,9 +376,12 @@ def _combine_weights(sample_weight, class_weight, classes, targets):
 
 
 def _separates(design, coef):
-    """Whether all samples lie on the right side of the hyperplane."""
+    """Whether all samples that weigh anything lie on the right side of the hyperplane."""
     raw = design.raw_prediction(coef)
-    return bool(np.where(design.y > 0.5, raw, -raw).min() > 0.0)
+    right = np.where(design.y > 0.5, raw, -raw) > 0.0
+    if design.sample_weight.size:
+        right |= design.sample_weight == 0.0
+    return bool(right.all())
 
 
 def _warn_not_converged(result, separated, unpenalised, tol, max_iter):

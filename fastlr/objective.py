@@ -119,8 +119,9 @@ class LogisticObjective:
         return hessian
 
     def hessian_product(self, direction):
-        """Hessian of f, where `loss_gradient` was last evaluated, times a direction: one pass."""
-        product = self.design.hessian_product(direction)
+        """`hessian` times a direction, without forming it: one pass."""
+        inner = direction if self.fit_intercept else np.append(direction[:-1], 0.0)
+        product = self.design.hessian_product(inner)
         product /= self.design.weight_sum
         product[:-1] += self.l2 * direction[:-1]
         if not self.fit_intercept:

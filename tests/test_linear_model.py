@@ -244,6 +244,14 @@ BAD_PARAMETERS = [
     ("class_weight", {0: -1.0, 1: 1.0}, ValueError),
     ("class_weight", {0: 0.0, 1: 1.0}, ValueError),
     ("class_weight", "equal", ValueError),
+    ("fit_intercept", "no", TypeError),
+    ("fit_intercept", 1, TypeError),
+    ("fit_intercept", None, TypeError),
+    ("warm_start", "yes", TypeError),
+    ("warm_start", 0.0, TypeError),
+    ("verbose", -1, ValueError),
+    ("verbose", 1.0, TypeError),
+    ("verbose", "1", TypeError),
 ]
 
 
@@ -262,6 +270,16 @@ def test_a_bad_parameter_is_named_and_leaves_the_estimator_as_it_was(name, value
     assert not hasattr(unfitted, "coef_")
 
 
+def test_flags_of_numpy_and_a_flag_for_verbose_are_accepted(capsys):
+    X, y = labelled(40, 3)
+    options = {"fit_intercept": np.bool_(False), "warm_start": np.True_}
+    model = LogisticRegression(verbose=True, **options).fit(X, y)
+    assert model.intercept_[0] == 0.0
+    assert len(capsys.readouterr().out.splitlines()) == len(model.history_)
+    LogisticRegression(verbose=np.False_, **options).fit(X, y)
+    assert capsys.readouterr().out == ""
+
+
 @pytest.mark.parametrize(
     "weight", [[1.0] * 3, np.r_[-1.0, np.ones(39)], np.zeros(40), np.full(40, np.nan), np.ones((40, 1))]
 )
@@ -271,10 +289,30 @@ def test_bad_sample_weights_are_named(weight):
         LogisticRegression().fit(X, y, sample_weight=weight)
 
 
-def test_a_class_without_weight_is_named():
+@pytest.mark.parametrize("labels", [[3.0, 4.0], [3, 4], ["no", "yes"], [False, True]])
+def test_a_single_class_is_named_as_the_user_wrote_it(labels):
     X, y = labelled(40, 3)
-    with pytest.raises(ValueError, match="sample_weight leaves only one class"):
-        LogisticRegression().fit(X, y, sample_weight=y)
+    low, high = labels
+    with pytest.raises(ValueError, match=f"only one class: {low!r}$"):
+        LogisticRegression().fit(X, np.full(40, low))
+    with pytest.raises(ValueError, match=f"sample_weight leaves only one class: those of class {high!r} are all zero"):
+        LogisticRegression().fit(X, np.where(y, high, low), sample_weight=1 - y)
+
+
+@pytest.mark.parametrize("missing", [None, np.nan])
+def test_a_missing_label_is_named(missing):
+    X, y = labelled(40, 3)
+    for labels in (["no", "yes"], [0, 1]):
+        named = np.array(labels, dtype=object)[y]
+        named[7] = missing
+        with pytest.raises(ValueError, match=r"labels of one kind, with none missing|contains NaN"):
+            LogisticRegression().fit(X, named)
+
+
+def test_samples_of_zero_weight_do_not_hide_that_the_classes_are_separated():
+    X = np.array([[-2.0], [-1.0], [1.0], [2.0], [5.0]])
+    with pytest.warns(ConvergenceWarning, match="separated"):
+        LogisticRegression(C=np.inf).fit(X, [0, 0, 1, 1, 0], sample_weight=[1, 1, 2, 1, 0])
 
 
 def test_a_fit_that_fails_leaves_all_attributes_as_they_were():
@@ -311,7 +349,10 @@ def test_memory_maps_and_strided_arrays(tmp_path):  # sk#15924
     mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
     np.testing.assert_array_equal(LogisticRegression().fit(mapped, y).coef_, expected)
     np.testing.assert_array_equal(LogisticRegression().fit(X.repeat(2, axis=0)[::2], y).coef_, expected)
-    np.testing.assert_array_equal(LogisticRegression().fit(X.astype(">f8"), y).coef_, expected)
+    for dtype in ("f8", "f4"):
+        swapped, native = (LogisticRegression().fit(X.astype(order + dtype), y).coef_ for order in "><")
+        assert swapped.dtype == native.dtype == dtype
+        np.testing.assert_array_equal(swapped, native)
     np.testing.assert_array_equal(LogisticRegression().fit(X.tolist(), y.tolist()).coef_, expected)
 
 
