@@ -182,7 +182,8 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
             report = self._report(name)
             return design, name, SOLVERS[name](objective, start, tol=tol, max_iter=max_iter, callback=report)
 
-        with Team(n_threads) as team, single_threaded_blas():
+        # Solvers look at what comes out: NumPy need not warn of an overflow on the way.
+        with Team(n_threads) as team, single_threaded_blas(), np.errstate(all="ignore"):
             try:
                 design, name, result = solve(dtype, start, max_iter, self.solver)
                 n_passes = design.n_passes
@@ -204,10 +205,13 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
                 result.gap = np.inf
             if separated or not result.converged:
                 _warn_not_converged(result, separated, np.isinf(C), tol, max_iter)
+            coef = result.coef.astype(dtype)
+            if not np.isfinite(coef).all():
+                raise ValueError(f"The coefficients overflow {coef.dtype}: scale X up, or pass it as float64")
 
         self.classes_ = classes
-        self.coef_ = result.coef[None, :-1].astype(dtype)
-        self.intercept_ = result.coef[-1:].astype(dtype)
+        self.coef_ = coef[None, :-1]
+        self.intercept_ = coef[-1:]
         self.n_iter_ = np.array([result.n_iter], dtype=np.int32)
         self.objective_ = result.value
         self.gap_ = result.gap
@@ -400,8 +404,8 @@ def _warn_not_converged(result, separated, unpenalised, tol, max_iter):
         )
     else:
         message = (
-            f"The fit stopped at a certified relative gap of {result.gap:.1e}, above tol={tol:g}: rounding allows "
-            "no further progress. Increase tol"
+            f"The fit stopped at a certified relative gap of {result.gap:.1e}, above tol={tol:g}: rounding, or numbers "
+            "too large to be squared, allow no further progress. Scale the columns of X, or increase tol"
             + hint
         )
     _logger.info(message)
