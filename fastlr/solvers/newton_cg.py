@@ -1,8 +1,8 @@
 """Truncated Newton's method with conjugate gradients, where both n_samples and n_features are large.
 
 A product with the Hessian is one pass over X, and so is a step: the raw predictions are linear along it, so the line
-search needs none. Conjugate gradients are preconditioned with the diagonal of the Hessian on a subsample, which makes
-columns of any scale equals.
+search needs none. Conjugate gradients are preconditioned with the diagonal of the Hessian of centred columns, formed
+anew for each step, so that raw counts and columns of any scale are no harder than standardised ones.
 
 Source: Nocedal & Wright, Numerical Optimization, 2nd ed., 2006, 7.1 (Newton-CG and its forcing sequence).
 """
@@ -11,33 +11,21 @@ import numpy as np
 
 from ..objective import relative_gap
 from ._result import SolverResult
-from .newton_cholesky import sample_rows
 
-_SAMPLED_ROWS = 1_024
 _MAX_CG = 200
 _ARMIJO = 1e-4
 _MAX_HALVINGS = 60
 
 
-def _preconditioner(objective):
-    """Diagonal of the Hessian at zero, from a subsample."""
-    design = objective.design
-    n_samples = design.shape[0]
-    X = design.X[sample_rows(n_samples, min(n_samples, _SAMPLED_ROWS))].astype(np.float64)
-    diagonal = np.full(objective.n_coef, 0.25)
-    diagonal[:-1] = 0.25 * design.scale**2 * np.mean(X * X, axis=0) + objective.l2
-    return np.where(diagonal > 0.0, diagonal, 1.0)
-
-
-def _conjugate_gradients(objective, gradient, diagonal, accuracy):
+def _conjugate_gradients(objective, gradient, precondition, accuracy):
     """Approximate Newton direction -H^-1 g: the residual's preconditioned norm falls to `accuracy` of its start."""
     direction = np.zeros_like(gradient)
     residual = -gradient
-    z = residual / diagonal
+    z = precondition(residual)
     conjugate = z.copy()
     squared = start = float(residual @ z)
     for _ in range(_MAX_CG):
-        if squared <= accuracy**2 * start:
+        if not squared > accuracy**2 * start:
             break
         product = objective.hessian_product(conjugate)
         curvature = float(conjugate @ product)
@@ -46,10 +34,10 @@ def _conjugate_gradients(objective, gradient, diagonal, accuracy):
         length = squared / curvature
         direction += length * conjugate
         residual -= length * product
-        z = residual / diagonal
+        z = precondition(residual)
         squared, before = float(residual @ z), squared
         conjugate = z + (squared / before) * conjugate
-    return direction if direction.any() else -gradient / diagonal
+    return direction if direction.any() else -precondition(gradient)
 
 
 def _step(objective, coef, value, gradient, direction):
@@ -79,18 +67,22 @@ def _gap(objective, value, gradient, decrement, tol):
 
     Without a penalty: twice the Newton decrement of conjugate gradients, which bounds it up to their accuracy.
     """
+    if not gradient.any():
+        return 0.0
     if not objective.l2:
         return relative_gap(2.0 * decrement, value)
-    rough = relative_gap(float(gradient[:-1] @ gradient[:-1]) / (2.0 * objective.l2), value)
+    rough = relative_gap(objective.rough_gap(gradient), value)
     return relative_gap(objective.gap_bound(gradient), value) if rough <= tol else np.inf
 
 
 def solve(objective, start=None, *, tol, max_iter, callback=None):
     """Minimise an objective; parameters and result as of `newton_cholesky.solve`."""
     coef = np.zeros(objective.n_coef) if start is None else start
-    diagonal = _preconditioner(objective)
     value, gradient = objective.loss_gradient(coef)
-    first = np.sqrt(gradient @ (gradient / diagonal))
+    if start is not None and not value <= objective.value_at_zero:  # a start that misleads
+        coef = np.zeros(objective.n_coef)
+        value, gradient = objective.loss_gradient(coef)
+    first = None
     decrement = np.inf
     history = []
     n_iter = n_lost = 0
@@ -106,11 +98,12 @@ def solve(objective, start=None, *, tol, max_iter, callback=None):
         history.append(record)
         if callback is not None:
             callback(record)
-        if gap <= tol or n_iter >= max_iter or first == 0.0 or n_lost == 3:
+        if gap <= tol or n_iter >= max_iter or n_lost == 3:
             break
-        size = np.sqrt(gradient @ (gradient / diagonal))
-        accuracy = min(0.25, np.sqrt(size / first))
-        direction = _conjugate_gradients(objective, gradient, diagonal, accuracy)
+        precondition = objective.preconditioner()
+        size = np.sqrt(gradient @ precondition(gradient))
+        first = first or size
+        direction = _conjugate_gradients(objective, gradient, precondition, min(0.25, np.sqrt(size / first)))
         decrement = -float(gradient @ direction)
         end = _step(objective, coef, value, gradient, direction)
         if end is None:
