@@ -47,7 +47,16 @@ def hessian_block_rows(n_samples, n_features):
     return block_rows(n_samples, n_features, min(_MAX_HESSIAN_BLOCKS, allowed))
 
 
-def entry_blocks(indptr, n_features):
+def softmax_block_rows(n_samples, n_features, n_classes):
+    """Rows of each block of a pass with many classes, where every block has a gradient for each class.
+
+    The gradients together have at most an eighth of X's entries, but there are two at least, for two cores.
+    """
+    allowed = max(2, n_samples // (8 * n_classes))
+    return block_rows(n_samples, n_features * n_classes, min(_MAX_HESSIAN_BLOCKS, allowed))
+
+
+def entry_blocks(indptr, n_features, n_classes=1):
     """First rows of the blocks of a pass over a sparse X, and the number of rows: about as many entries in each.
 
     Every block has a gradient of its own; together they take a sixth of X's memory at most, but there may be two
@@ -58,6 +67,8 @@ def entry_blocks(indptr, n_features):
     indptr : int64 array of shape (n_samples + 1,)
         Where the entries of each row begin.
     n_features : int
+    n_classes : int
+        Gradients of a block.
 
     Returns
     -------
@@ -66,7 +77,8 @@ def entry_blocks(indptr, n_features):
     n_samples = len(indptr) - 1
     # Work in units of entries; a row costs as much as a few of them.
     work = indptr + _ENTRIES_PER_ROW * np.arange(n_samples + 1)
-    n_blocks = min(_MAX_BLOCKS, max(2, int(indptr[-1]) // (4 * n_features)), int(work[-1]) // _BLOCK_ENTRIES)
+    allowed = max(2, int(indptr[-1]) // (4 * n_features * n_classes))
+    n_blocks = min(_MAX_BLOCKS, allowed, int(work[-1]) * n_classes // _BLOCK_ENTRIES)
     n_blocks = n_blocks // 4 * 4 if n_blocks > 4 else max(1, n_blocks)  # even shares for a few threads
     starts = np.searchsorted(work, work[-1] * np.arange(n_blocks) // n_blocks)
     return np.unique(np.append(starts, n_samples))

@@ -90,6 +90,12 @@ def log1p_unit(e):
 
 
 @kernel(CONTRACT)
+def log1p_positive(x):
+    """log(1 + x) for x >= 0."""
+    return math.log1p(x)
+
+
+@kernel(CONTRACT)
 def sigmoid(z):
     """1 / (1 + exp(-z))."""
     e = exp_negative(-abs(z))

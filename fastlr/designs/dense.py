@@ -5,11 +5,11 @@ Everything above asks a design for sums over all samples and never learns how X 
 
 import numpy as np
 
-from ._blocks import block_rows, count_blocks, guarded_empty, hessian_block_rows, sample_rows
-from ._team import Task, Team
-from ._validation import read_only
-from .kernels import dense, products
-from .kernels.links import LOSS, apply_link
+from .._blocks import block_rows, count_blocks, guarded_empty, hessian_block_rows, sample_rows
+from .._team import Task, Team
+from .._validation import read_only
+from ..kernels import dense, products
+from ..kernels.links import LOSS, apply_link
 
 # Below this many entries a pass takes less than the start of a thread.
 _INLINE_ENTRIES = 250_000

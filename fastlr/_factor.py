@@ -1,0 +1,40 @@
+"""Cholesky factors of matrices that may be singular, or of columns on very different scales."""
+
+import numpy as np
+from scipy.linalg.lapack import dpotrf, dpotrs
+
+_RIDGES = (0.0, *np.logspace(-12, 6, 10))  # the last makes the diagonal dominant, whatever the matrix
+_SMALLEST = 1e-7  # of the factor's diagonal, where that of the matrix is 1
+
+
+class ScaledCholesky:
+    """Cholesky factor of a symmetric, finite matrix, brought to unit diagonal and with as much ridge as it needs.
+
+    Parameters
+    ----------
+    matrix : float64 array of shape (n, n)
+
+    Attributes
+    ----------
+    smallest_pivot : float
+        The smallest pivot without a ridge; 0 for collinear columns.
+    """
+
+    def __init__(self, matrix):
+        diagonal = matrix.diagonal()
+        self._scale = 1.0 / np.sqrt(np.where(diagonal > 0.0, diagonal, 1.0))
+        scaled = matrix * self._scale * self._scale[:, None]
+        for ridge in _RIDGES:
+            scaled.flat[:: len(scaled) + 1] = 1.0 + ridge
+            self._factor, failed = dpotrf(scaled, lower=1)
+            smallest = 0.0 if failed else self._factor.diagonal().min()
+            if ridge == 0.0:
+                self.smallest_pivot = smallest**2
+            if smallest > _SMALLEST:
+                break
+
+    def solve(self, sides):
+        """The inverse times one vector, of shape (n,), or several, of shape (n, m)."""
+        scale = self._scale if sides.ndim == 1 else self._scale[:, None]
+        solution, _ = dpotrs(self._factor, scale * sides, lower=1)
+        return scale * solution
