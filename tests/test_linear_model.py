@@ -16,6 +16,8 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from test_objective import exact_minimum
+from test_solvers import zipf_one_hot
 
 from fastlr import LogisticRegression
 from fastlr.solvers import SOLVERS
@@ -172,6 +174,29 @@ def test_raw_columns_from_1e_minus_8_to_1e8_converge_without_a_warning():  # sk#
     expected = LogisticRegression(C=np.inf, tol=1e-12).fit(X, y)
     np.testing.assert_allclose(model.coef_ * scales, expected.coef_, rtol=1e-3, atol=1e-5)
     assert LogisticRegression().fit(X * scales, y).gap_ <= 1e-6
+
+
+@pytest.mark.parametrize("C", [0.01, 1.0, 100.0])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_wide_table_of_raw_columns_goes_on_where_its_gram_matrix_is_singular_to_rounding(C, dtype):
+    rng = np.random.default_rng(9)
+    X = (rng.normal(size=(30, 85)) * np.repeat(np.logspace(-8, 8, 17), 5)).astype(dtype)
+    y = np.arange(30) % 2
+    model = LogisticRegression(C=C).fit(X, y)
+    assert model.solver_ == "newton_cholesky"  # from shape alone it would be gram_newton
+    assert model.gap_ <= 1e-6
+    _, minimum = exact_minimum(X, y, None, 1 / (30 * C))
+    assert abs(model.objective_ - minimum) <= 1e-6 * minimum
+
+
+def test_a_fit_goes_on_in_float64_where_float32_is_not_exact_enough():
+    X, y = zipf_one_hot(3_000, 60, 10)
+    X = X.astype(np.float32)
+    for tol in (1e-6, 1e-10):
+        model = LogisticRegression(C=1e3, tol=tol).fit(X, y)
+        assert model.gap_ <= tol
+        _, minimum = exact_minimum(X, y, None, 1 / 3e6, dtype=np.float64)
+        assert model.objective_ <= float(minimum) * (1 + tol + (1e-6 if tol == 1e-6 else 1e-12))
 
 
 def test_breast_cancer_as_it_is():
