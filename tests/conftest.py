@@ -38,9 +38,6 @@ KNOWN_LIMITS = {
         "test_hard_problems_reach_a_certified_optimum[float64-inf-shifted-newton_cg]",
         "test_hard_problems_reach_a_certified_optimum[float32-inf-shifted-newton_cg]",
     ),
-    "float32 products are not exact enough for the certificate": (
-        "test_hard_problems_reach_a_certified_optimum[float32-1.0-shifted-newton_cholesky]",
-    ),
 }
 
 
