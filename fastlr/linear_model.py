@@ -76,7 +76,9 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         f at the optimum: mean weighted loss + |w|^2 / (2 C S), S the sum of the weights. That is scikit-learn's
         objective divided by C S.
     gap_ : float
-        Certified bound on (f - f*) / f*, see `fastlr.objective`; inf if none could be given.
+        Certified bound on (f - f*) / f*, see `fastlr.objective`; inf if none could be given. It holds up to the
+        rounding of raw predictions: for float32 X about 1e-7 of sum_j |x_ij w_j|, unless float32 could not reach `tol`
+        and the fit went on in float64.
     n_passes_ : int
         How often X was read.
     history_ : list of dict

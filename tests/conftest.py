@@ -38,14 +38,6 @@ KNOWN_LIMITS = {
         "test_hard_problems_reach_a_certified_optimum[float64-inf-shifted-newton_cg]",
         "test_hard_problems_reach_a_certified_optimum[float32-inf-shifted-newton_cg]",
     ),
-    "the Gram matrix of columns from 1e-8 to 1e8 is singular to rounding": tuple(
-        f"test_hard_wide_problems_reach_a_certified_optimum_with_the_chosen_solver[{dtype}-scales-{C}]"
-        for dtype in ("float64", "float32")
-        for C in ("0.01", "1.0", "10000.0")
-    ),
-    "Newton's method on the Gram matrix stalls at 3e-7 on duplicates of both classes": (
-        "test_pixels_with_a_duplicate_of_the_other_class_reach_the_optimum",
-    ),
 }
 
 

@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastlr import reference
-from fastlr._blocks import block_rows, count_blocks, hessian_block_rows
+from fastlr._blocks import block_rows, count_blocks, guarded_empty, hessian_block_rows
 from fastlr._validation import check_features
 from fastlr.design import DenseDesign
 
@@ -271,6 +271,21 @@ def test_small_work_starts_no_thread():
     with problem.threaded(4) as design:
         design.loss_gradient(problem.coef)
         assert design.team._threads == {}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "uint8"])
+@pytest.mark.parametrize("shape", [1, 7, (3, 1000), (5, 2, 3)])
+def test_guarded_arrays_have_unused_memory_on_either_side(shape, dtype):
+    array = guarded_empty(shape, dtype)
+    assert array.shape == (shape if isinstance(shape, tuple) else (shape,))
+    assert array.dtype == dtype
+    assert array.flags.c_contiguous
+    assert array.flags.writeable
+    whole = array.base
+    before = array.ctypes.data - whole.ctypes.data
+    after = whole.ctypes.data + whole.nbytes - array.ctypes.data - array.nbytes
+    assert min(before, after) >= 4_096  # a page: more than a turn of any vectorised loop
+    assert before % array.itemsize == 0
 
 
 @given(st.integers(1, 10**7), st.integers(1, 10**6))

@@ -1,21 +1,28 @@
 """The estimator: scikit-learn's optimum, its interface, and the promises of its own."""
 
 import pickle
+import subprocess
+import sys
 import tracemalloc
 import warnings
 
 import numpy as np
 import pytest
+from joblib import parallel_backend
 from scipy.special import expit
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_breast_cancer
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, UnsetMetadataPassedError
 from sklearn.linear_model import LogisticRegression as SklearnLogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from test_objective import exact_minimum
+from test_solvers import zipf_one_hot
 
 from fastlr import LogisticRegression
 from fastlr.solvers import SOLVERS
@@ -172,6 +179,40 @@ def test_raw_columns_from_1e_minus_8_to_1e8_converge_without_a_warning():  # sk#
     expected = LogisticRegression(C=np.inf, tol=1e-12).fit(X, y)
     np.testing.assert_allclose(model.coef_ * scales, expected.coef_, rtol=1e-3, atol=1e-5)
     assert LogisticRegression().fit(X * scales, y).gap_ <= 1e-6
+
+
+@pytest.mark.parametrize("C", [0.01, 1.0, 100.0])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_wide_table_of_raw_columns_goes_on_where_its_gram_matrix_is_singular_to_rounding(C, dtype):
+    rng = np.random.default_rng(9)
+    X = (rng.normal(size=(30, 85)) * np.repeat(np.logspace(-8, 8, 17), 5)).astype(dtype)
+    y = np.arange(30) % 2
+    model = LogisticRegression(C=C).fit(X, y)
+    assert model.solver_ == "newton_cholesky"  # from shape alone it would be gram_newton
+    assert model.gap_ <= 1e-6
+    _, minimum = exact_minimum(X, y, None, 1 / (30 * C))
+    assert abs(model.objective_ - minimum) <= 1e-6 * minimum
+
+
+def test_a_fit_goes_on_in_float64_where_float32_is_not_exact_enough():
+    X, y = zipf_one_hot(3_000, 60, 10)
+    X = X.astype(np.float32)
+    for tol in (1e-6, 1e-10):
+        model = LogisticRegression(C=1e3, tol=tol).fit(X, y)
+        assert model.gap_ <= tol
+        _, minimum = exact_minimum(X, y, None, 1 / 3e6, dtype=np.float64)
+        assert model.objective_ <= float(minimum) * (1 + tol + (1e-6 if tol == 1e-6 else 1e-12))
+
+
+@pytest.mark.parametrize("shift", [1e3, 1e4])
+@pytest.mark.parametrize("C", [1.0, 100.0, np.inf])
+def test_float32_columns_far_from_zero_are_not_certified_by_what_rounding_left_of_them(shift, C):
+    X, y = labelled(400, 8)
+    X = (X + shift).astype(np.float32)
+    model = LogisticRegression(C=C).fit(X, y)
+    assert model.gap_ <= 1e-6
+    _, minimum = exact_minimum(X, y, None, 1 / (400 * C))
+    assert mean_objective(model, X, y, C, np.ones(400)) <= float(minimum) * (1 + 1e-5)
 
 
 def test_breast_cancer_as_it_is():
@@ -463,6 +504,78 @@ def test_frames():
         np.testing.assert_array_equal(model.feature_names_in_, ["a", "b", "c"])
 
 
+def test_frames_go_in_and_out_of_a_pipeline():
+    pandas = pytest.importorskip("pandas")
+    X, y = labelled(100, 3)
+    frame = pandas.DataFrame(X, columns=list("abc"))
+    pipeline = make_pipeline(StandardScaler(), LogisticRegression()).set_output(transform="pandas").fit(frame, y)
+    np.testing.assert_array_equal(pipeline[-1].feature_names_in_, ["a", "b", "c"])
+    np.testing.assert_allclose(
+        pipeline.predict_proba(frame),
+        make_pipeline(StandardScaler(), LogisticRegression()).fit(X, y).predict_proba(X),
+        rtol=1e-9,
+    )
+    named = pandas.Series(np.where(y, "yes", "no"), index=range(5, 105))
+    assert set(pipeline.fit(frame, named).predict(frame)) == {"yes", "no"}
+    with pytest.raises(ValueError, match="feature names"):
+        pipeline[-1].predict(frame[["c", "a", "b"]])
+
+
+def test_sample_weights_are_routed_through_pipelines_and_searches():
+    X, y = labelled(120, 4)
+    weight = np.random.default_rng(0).exponential(size=120)
+    with config_context(enable_metadata_routing=True):
+        model = LogisticRegression(tol=1e-10).set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
+        pipeline = make_pipeline(StandardScaler().set_fit_request(sample_weight=False), model)
+        fitted = pipeline.fit(X, y, sample_weight=weight)
+        search = GridSearchCV(pipeline, {"logisticregression__C": [0.1, 1.0]}, cv=2)
+        search.fit(X, y, sample_weight=weight)
+        with pytest.raises(UnsetMetadataPassedError):
+            make_pipeline(LogisticRegression()).fit(X, y, sample_weight=weight)
+    scaled = StandardScaler().fit_transform(X)
+    expected = LogisticRegression(tol=1e-10).fit(scaled, y, weight)
+    np.testing.assert_array_equal(fitted[-1].coef_, expected.coef_)
+    expected = LogisticRegression(tol=1e-10, C=search.best_params_["logisticregression__C"]).fit(scaled, y, weight)
+    np.testing.assert_array_equal(search.best_estimator_[-1].coef_, expected.coef_)
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading"])
+def test_cross_validation_gives_the_same_in_workers_of_any_kind(backend):
+    X, y = labelled(300, 5)
+    expected = cross_val_score(LogisticRegression(), X, y, cv=3, scoring="neg_log_loss")
+    with parallel_backend(backend, n_jobs=2):
+        scores = cross_val_score(LogisticRegression(), X, y, cv=3, scoring="neg_log_loss", n_jobs=2)
+    np.testing.assert_array_equal(scores, expected)
+
+
+def test_a_fitted_model_predicts_the_same_in_another_process(tmp_path):
+    X, y = labelled(100, 3)
+    model = LogisticRegression().fit(X, y)
+    (tmp_path / "model.pickle").write_bytes(pickle.dumps((model, X)))
+    code = (
+        "import pickle, sys; path = sys.argv[1]; model, X = pickle.load(open(path + '.pickle', 'rb'));"
+        "model.predict_proba(X).tofile(path + '.bin')"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "model")], check=True)
+    np.testing.assert_array_equal(np.fromfile(tmp_path / "model.bin").reshape(-1, 2), model.predict_proba(X))
+
+
+def test_one_against_the_rest():
+    X, _ = labelled(150, 4)
+    y = np.digitize(X[:, 0] + 0.5 * np.random.default_rng(0).normal(size=150), [-0.5, 0.5])
+    around = OneVsRestClassifier(LogisticRegression(tol=1e-10)).fit(X, y)
+    for k, model in enumerate(around.estimators_):
+        np.testing.assert_array_equal(model.coef_, LogisticRegression(tol=1e-10).fit(X, (y == k).astype(int)).coef_)
+    assert around.score(X, y) > 0.6
+
+
+def test_calibration_keeps_what_is_calibrated():
+    X, y = labelled(2_000, 4)
+    calibrated = CalibratedClassifierCV(LogisticRegression(), cv=3).fit(X, y)
+    expected = LogisticRegression().fit(X, y).predict_proba(X)
+    np.testing.assert_allclose(calibrated.predict_proba(X), expected, atol=0.05)
+
+
 def test_works_in_scikit_learns_tools():
     X, y = labelled(200, 5)
     model = LogisticRegression()
@@ -474,7 +587,6 @@ def test_works_in_scikit_learns_tools():
     grid = {"C": [0.1, 1.0]}
     searches = [GridSearchCV(model, grid, n_jobs=n_jobs, cv=3).fit(X, y) for n_jobs in (1, 2)]
     np.testing.assert_array_equal(*[search.cv_results_["mean_test_score"] for search in searches])
-    CalibratedClassifierCV(model, cv=3).fit(X, y)
 
 
 @pytest.mark.parametrize("order", ["C", "F"])

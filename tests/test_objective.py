@@ -59,7 +59,7 @@ def exact_minimum(X, y, weight=None, l2=0.0, fit_intercept=True, dtype=np.longdo
         length = dtype(1)
         while decrement > 4 * np.finfo(dtype).eps * value and length > 1e-12:
             end = exact_derivatives(X, y, weight, l2, coef + length * step, fit_intercept, dtype)
-            if end[0] <= value - 1e-4 * length * decrement:
+            if end[0] < value and end[0] <= value - 1e-4 * length * decrement:  # equal values are no progress
                 break
             length /= 2
         else:

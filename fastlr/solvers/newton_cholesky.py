@@ -24,6 +24,7 @@ _ARMIJO = 1e-4
 _MAX_HALVINGS = 60
 _MAX_LOST = 3
 _RIDGES = (0.0, *np.logspace(-12, 6, 10))  # the last makes the diagonal dominant, whatever the matrix
+_FLOAT32_BLUR = 64.0 * float(np.finfo(np.float32).eps)  # pivots of float32 products below this may be rounding
 _FRESH_CONTRACTION = 0.05  # what a step with a fresh Hessian leaves of the gradient, typically
 
 
@@ -38,7 +39,10 @@ class _Steering:
         for ridge in _RIDGES:
             scaled.flat[:: len(scaled) + 1] = 1.0 + ridge
             self._factor, failed = dpotrf(scaled, lower=1)
-            if not failed and self._factor.diagonal().min() > 1e-7:
+            smallest = 0.0 if failed else self._factor.diagonal().min()
+            if ridge == 0.0:
+                self.smallest_pivot = smallest**2  # 0 for collinear columns
+            if smallest > 1e-7:
                 break
         self._pairs = []
 
@@ -80,7 +84,7 @@ class _Newton:
         self.steering = steering
         self.hessian = None  # of the current coefficients, if it was formed
         self.n_iter = 0
-        self._n_lost = 0  # steps in a row whose effect was lost in rounding
+        self._n_lost = 0  # steps in a row whose effect, or direction, was lost in rounding
         self._steers_well = True
         # A Hessian costs about as many passes as this (measured: 4 at 50 features, 21 at 400).
         self._hessian_cost = 1.0 + objective.n_coef / 16
@@ -111,8 +115,13 @@ class _Newton:
         return self._attempt()
 
     def _is_exact(self):
-        """Whether the Hessian is that of the current coefficients, and no column's squares have vanished in it."""
-        return self.hessian is not None and not self.gradient[self.hessian.diagonal() == 0.0].any()
+        """Whether `steering` is the Hessian of the current coefficients, with nothing lost in rounding.
+
+        Lost are columns whose squares vanish, and in float32 what sets nearly collinear columns apart.
+        """
+        if self.hessian is None or self.gradient[self.hessian.diagonal() == 0.0].any():
+            return False
+        return self.objective.design.dtype == np.float64 or self.steering.smallest_pivot > _FLOAT32_BLUR
 
     def _attempt(self):
         """One safeguarded step along the direction of `steering`; False when it makes the objective no smaller."""
@@ -126,7 +135,8 @@ class _Newton:
         if self.length2 is None:
             self.length2 = self.steering.norm2(self.gradient)
         length, value, gradient = self._try(direction, 1.0)
-        if self._is_exact() and np.abs(self.objective.design.raw - raw).max() <= 1.0:
+        exact = self._is_exact()
+        if exact and np.abs(self.objective.design.raw - raw).max() <= 1.0:
             self.step_gap = min(self.step_gap, -slope)
         if not self._accept(value, gradient, slope):
             length, value, gradient = self._try(direction, self._search(raw, direction))
@@ -136,7 +146,8 @@ class _Newton:
         step = length * direction
         self.steering.learn(step, gradient - self.gradient)
         length2 = self.steering.norm2(gradient)
-        lost = value > self.value - self._noise and length2 > 0.25 * self.length2
+        blurred = self.hessian is not None and not exact
+        lost = length2 > 0.25 * self.length2 and (blurred or value > self.value - self._noise)
         self._n_lost = self._n_lost + 1 if lost else 0
         contraction = np.sqrt(length2 / self.length2) if self.length2 > 0.0 else 0.0
         self._steers_well = contraction ** (1.0 + self._hessian_cost) < _FRESH_CONTRACTION
