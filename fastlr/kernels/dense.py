@@ -11,7 +11,7 @@ from numba.extending import overload
 
 from .._blocks import guarded_empty
 from .._jit import FASTMATH, kernel
-from .._team import first_block, join_round, leave_round, next_block, operation
+from .._rounds import first_block, join_round, leave_round, next_block, operation
 from . import columns, products, rows
 from .links import LOSS, PRODUCT
 
