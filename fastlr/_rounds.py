@@ -11,7 +11,8 @@ from numba.extending import intrinsic
 
 from ._jit import CONTRACT, kernel
 
-# Places in the shared int64 state, which a team makes, one to a cache line so that spinning on one does not slow another.
+# Places in the shared int64 state, which a team makes. One to a cache line, so that spinning on one does not slow
+# another.
 _EPOCH, _TICKET, _DONE, _OPERATION = 0, 8, 16, 24
 
 # A ticket is the number of the task in its high bits and the count of blocks left in the low ones, so that a thread

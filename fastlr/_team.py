@@ -11,7 +11,6 @@ Nothing outlives a fit: no pool to break at a fork, and fits in several Python t
 
 import logging
 import os
-import sys
 import threading
 
 import joblib

@@ -28,8 +28,8 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
 
     Minimises scikit-learn's objective, C sum_i s_i loss(x_i . w + b, y_i) + |w|^2 / 2, with the intercept b never
     penalised, until the objective is certified to be within `tol` of the optimum. X of float64, float32, uint8, int8
-    and bool, in C or Fortran order, is read as it stands: no converted copy is made, but of X of at most 20,000 entries;
-    of large X an eighth is sampled.
+    and bool, in C or Fortran order, is read as it stands: no converted copy is made, except of X of at most 20,000
+    entries; of large X an eighth is sampled.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """Passes over a small X in NumPy: nothing to compile, and Numba is not even loaded.
 
 Compiling the passes takes seconds, loading them from the cache half a second; a fit to a few hundred rows takes a
-millisecond. Up to `MAX_ENTRIES` of X NumPy is as fast, so these serve there, whether or not something is compiled already:
-the shape of X alone decides, and the same data give the same bits.
+millisecond. Up to `MAX_ENTRIES` of X NumPy is as fast, so these serve there, whether or not something is compiled
+already: the shape of X alone decides, and the same data give the same bits.
 """
 
 import math
@@ -42,6 +42,7 @@ class SmallDesign:
         self.X = read_only(X.astype(np.float64, copy=False))
         self.y = read_only(y)
         self.sample_weight = read_only(sample_weight)
+        self.scale = 1.0
         self.dtype = self.X.dtype
         self.weight_sum = float(sample_weight.sum()) if sample_weight.size else float(len(X))
         self.n_passes = 0

@@ -127,7 +127,7 @@ def story(tmp_path_factory):
     return story
 
 
-EVERYTHING = {"apply_link", "sigmoid_array", "serve", "_open_round"}
+EVERYTHING = {"apply_link", "sigmoid_array", "serve", "open_round"}
 
 
 def test_a_second_process_loads_what_the_first_compiled(story):
