@@ -1,6 +1,9 @@
 """Compile ahead: one fit per kind of problem, dtype and order leaves in the cache what fits of that kind need."""
 
+import warnings
+
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 
 from ._validation import NATIVE_DTYPES
 from .linear_model import LogisticRegression
@@ -9,8 +12,8 @@ from .small_design import MAX_ENTRIES
 _DTYPES = (*NATIVE_DTYPES, np.dtype(bool))
 _ORDERS = ("C", "F")
 
-# Float32 products do not certify this gap, so that a fit to float32 compiles what it goes on with, too.
-_TOL = 1e-10
+# A gap out of reach, so that a fit also compiles what it goes on with where rounding stops it short.
+_TOL = 1e-300
 
 
 def _dense(n_samples, n_features):
@@ -68,7 +71,9 @@ def warmup(dtypes=("float64",), orders=("C",), kinds=tuple(_KINDS)):
         for dtype in dtypes:
             for order in orders:
                 X, y = _KINDS[kind](dtype, order)
-                LogisticRegression(tol=_TOL).fit(X, y).predict(X)
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", ConvergenceWarning)
+                    LogisticRegression(tol=_TOL).fit(X, y).predict(X)
 
 
 def _listed(items, name):

@@ -122,7 +122,8 @@ def test_both_ways_give_the_same_fit(shape, dtype, monkeypatch):
     one = LogisticRegression(tol=1e-12).fit(X, labels)
     monkeypatch.setattr(small_design, "MAX_ENTRIES", 0)
     other = LogisticRegression(tol=1e-12).fit(X, labels)
-    np.testing.assert_allclose(one.objective_, other.objective_, rtol=2e-12)
+    # The compiled passes form products of float32 in float32.
+    np.testing.assert_allclose(one.objective_, other.objective_, rtol=1e-7 if dtype == "float32" else 2e-12)
     rtol = 1e-5 if dtype != "float64" else 1e-6
     np.testing.assert_allclose(one.coef_, other.coef_, rtol=rtol, atol=rtol * np.abs(other.coef_).max())
     np.testing.assert_allclose(one.decision_function(X), other.decision_function(X), rtol=1e-4, atol=1e-4)
