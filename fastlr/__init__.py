@@ -10,9 +10,9 @@ import importlib
 __version__ = "0.1.0"
 
 _MODULES = ("datasets", "functional", "plotting", "reference")
-_NAMES = {"LogisticRegression": "linear_model"}
+_NAMES = {"LogisticRegression": "linear_model", "warmup": "_warmup"}
 
-__all__ = ["LogisticRegression", "__version__", *_MODULES]
+__all__ = ["LogisticRegression", "__version__", "warmup", *_MODULES]
 
 
 def __getattr__(name):

@@ -14,8 +14,8 @@ from sklearn.utils.validation import assert_all_finite, check_is_fitted, validat
 from ._blas import single_threaded_blas
 from ._team import Team, effective_n_threads
 from ._validation import NATIVE_DTYPES, check_features, check_flag, check_number, check_sample_weight
-from .design import DenseDesign
 from .objective import LogisticObjective, l2_from_C
+from .small_design import SmallDesign, is_small
 from .solvers import SOLVERS, choose
 
 _SKLEARN_SOLVERS = ("lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga")
@@ -28,7 +28,8 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
 
     Minimises scikit-learn's objective, C sum_i s_i loss(x_i . w + b, y_i) + |w|^2 / 2, with the intercept b never
     penalised, until the objective is certified to be within `tol` of the optimum. X of float64, float32, uint8, int8
-    and bool, in C or Fortran order, is read as it stands: no converted copy is made; of large X an eighth is sampled.
+    and bool, in C or Fortran order, is read as it stands: no converted copy is made, except of X of at most 20,000
+    entries; of large X an eighth is sampled.
 
     Parameters
     ----------
@@ -175,7 +176,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
             start = np.append(self.coef_[0], self.intercept_ if self.fit_intercept else 0.0).astype(np.float64)
 
         def solve(dtype, start, max_iter, name):
-            design = DenseDesign(features, targets, weight, dtype=dtype, team=team)
+            design = _make_design(features, targets, weight, team, dtype)
             l2 = l2_from_C(C, design.weight_sum)
             name = name if name in SOLVERS else choose(*X.shape, l2)
             if name == "gram_newton" and not l2:
@@ -273,7 +274,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         # Small integers are widened by the kernel, not in a copy of X.
         unused = np.zeros(len(X))
         with Team(effective_n_threads(self.n_jobs)) as team:
-            design = DenseDesign(check_features(X), unused, np.empty(0), team=team)
+            design = _make_design(check_features(X), unused, np.empty(0), team)
             return design.raw_prediction(np.append(w, b).astype(np.float64))
 
     def predict(self, X):
@@ -319,6 +320,15 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         """
         raw = self.decision_function(X)
         return np.column_stack([log_expit(-raw), log_expit(raw)])
+
+
+def _make_design(X, y, sample_weight, team, dtype=None):
+    """The passes over X: NumPy's where it is small, compiled ones else; only these need Numba, so it is loaded here."""
+    if is_small(X):
+        return SmallDesign(X, y, sample_weight)
+    from .design import DenseDesign
+
+    return DenseDesign(X, y, sample_weight, dtype=dtype, team=team)
 
 
 def _encode_labels(y):

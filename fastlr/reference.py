@@ -18,19 +18,39 @@ import numpy as np
 
 def sigmoid(z):
     """1 / (1 + exp(-z)), without overflow."""
-    e = np.exp(-np.abs(z))
-    return np.where(z >= 0, 1.0, e) / (1.0 + e)
+    return _sigmoid(z, _small_exponential(z))
 
 
 def loss(z, y):
     """log(1 + exp(z)) - y z, without overflow."""
-    return np.log1p(np.exp(-np.abs(z))) + (np.maximum(z, 0.0) - y * z)
+    return _loss(z, y, _small_exponential(z))
 
 
 def curvature(z):
     """Second derivative of the loss with respect to z: p (1 - p)."""
-    e = np.exp(-np.abs(z))
-    return e / (1.0 + e) ** 2
+    return _curvature(_small_exponential(z))
+
+
+def loss_residual_curvature(z, y):
+    """`loss`, its derivative with respect to z, sigmoid(z) - y, and `curvature`, from one exponential."""
+    e = _small_exponential(z)
+    return _loss(z, y, e), _sigmoid(z, e) - y, _curvature(e)
+
+
+def _small_exponential(z):
+    return np.exp(-np.abs(z))
+
+
+def _sigmoid(z, e):
+    return np.where(z >= 0, 1.0, e) / (1.0 + e)
+
+
+def _loss(z, y, e):
+    return np.log1p(e) + (np.maximum(z, 0.0) - y * z)
+
+
+def _curvature(e):
+    return e / np.square(1.0 + e)
 
 
 def _weighted(values, sample_weight):

@@ -41,13 +41,13 @@ with warnings.catch_warnings(record=True) as caught:
     sigmoid_array(z, probability)
     out["sigmoid"] = probability.tolist()
     if "with-design" in sys.argv:
-        from fastlr import _team
+        from fastlr import _rounds
         from fastlr.design import DenseDesign
         from fastlr.kernels import dense
         from fastlr._validation import check_features
         design = DenseDesign(check_features(z[:, None]), y, none)
         out["design"] = design.loss_gradient(np.array([1.0, 0.0]))[0]
-        dispatchers += [dense.serve, _team._open_round]
+        dispatchers += [dense.serve, _rounds.open_round]
     out["compiled"] = [d.__name__ for d in dispatchers if sum(d.stats.cache_misses.values())]
     out["loaded"] = [d.__name__ for d in dispatchers if sum(d.stats.cache_hits.values())]
 out["warnings"] = [f"{w.category.__name__}: {w.message}" for w in caught]
@@ -114,7 +114,7 @@ def story(tmp_path_factory):
 
     for damage, pattern in (
         (empty, "links.apply_link-*.nbi"),
-        (truncate, "_team._open_round-*.nbi"),
+        (truncate, "_rounds.open_round-*.nbi"),
         (empty, "dense.serve-*.nbc"),
         (truncate, "pointwise.sigmoid_array-*.nbc"),
     ):
@@ -127,7 +127,7 @@ def story(tmp_path_factory):
     return story
 
 
-EVERYTHING = {"apply_link", "sigmoid_array", "serve", "_open_round"}
+EVERYTHING = {"apply_link", "sigmoid_array", "serve", "open_round"}
 
 
 def test_a_second_process_loads_what_the_first_compiled(story):
@@ -149,7 +149,7 @@ def test_data_files_of_an_edited_package_are_removed(story):
     def data_files(name, kernel_name):
         return {file for file in story.files[name] if file.startswith(kernel_name) and file.endswith(".nbc")}
 
-    for name in ("links.apply_link", "dense.serve-", "_team._open_round"):
+    for name in ("links.apply_link", "dense.serve-", "_rounds.open_round"):
         before, after = data_files("fresh", name), data_files("edited", name)
         assert before
         assert len(after) == len(before)

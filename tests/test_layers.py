@@ -14,14 +14,17 @@ FLOORS = {
     "_blas": 0,
     "_blocks": 0,
     "_validation": 0,
-    "_team": 1,
+    "_rounds": 1,
+    "_team": 2,
     "kernels": 2,
     "reference": 2,
     "design": 3,
+    "small_design": 3,
     "objective": 4,
     "solvers": 5,
     "linear_model": 6,
     "functional": 6,
+    "_warmup": 7,
     "__main__": 7,
 }
 ASIDE = {"datasets", "plotting"}

@@ -11,7 +11,7 @@ from numba.extending import overload
 
 from .._blocks import guarded_empty
 from .._jit import FASTMATH, kernel
-from .._team import first_block, join_round, leave_round, next_block, operation
+from .._rounds import first_block, join_round, leave_round, next_block, operation
 from . import columns, products, rows
 from .links import LOSS, PRODUCT
 
@@ -35,28 +35,19 @@ def _fused_pass(link, X, y, sample_weight, w, b, start, stop, raw, curvature, gr
     )
 
 
+# The implementation itself, not a function that calls it: a layer less to compile.
 @overload(_fused_pass, jit_options=_OPTIONS)
 def _overload_fused_pass(link, X, y, sample_weight, w, b, start, stop, raw, curvature, gradient, z, residual, part):
-    fused_pass = rows.fused_pass if X.layout == "C" else columns.fused_pass
-
-    def run(link, X, y, sample_weight, w, b, start, stop, raw, curvature, gradient, z, residual, part):
-        return fused_pass(link, X, y, sample_weight, w, b, start, stop, raw, curvature, gradient, z, residual, part)
-
-    return run
+    return (rows if X.layout == "C" else columns).fused_pass.py_func
 
 
-def _raw_prediction(X, w, b, start, stop, raw, z):
-    _layout(X).raw_prediction(X, w, b, start, stop, raw, z)
+def _raw_prediction(X, w, b, start, stop, raw, part):
+    _layout(X).raw_prediction(X, w, b, start, stop, raw, part)
 
 
 @overload(_raw_prediction, jit_options=_OPTIONS)
-def _overload_raw_prediction(X, w, b, start, stop, raw, z):
-    raw_prediction = rows.raw_prediction if X.layout == "C" else columns.raw_prediction
-
-    def run(X, w, b, start, stop, raw, z):
-        raw_prediction(X, w, b, start, stop, raw, z)
-
-    return run
+def _overload_raw_prediction(X, w, b, start, stop, raw, part):
+    return (rows if X.layout == "C" else columns).raw_prediction.py_func
 
 
 def work_space(n_features, dtype):
@@ -184,7 +175,9 @@ def _hessian_block(X, curvature, start, stop, scale, packed, hessian):
             scale[i] = math.sqrt(curvature[first + i])
         products.pack(X, scale, first, first + count, 0, n_features, packed)
         packed[n_features + 1 :, :count] = 0
-        packed[n_features, :count] = scale[:count]  # the intercept's column of ones
+        # In a loop: assigning one slice to another doubles the time to compile, for the error it might raise.
+        for i in range(count):
+            packed[n_features, i] = scale[i]  # the intercept's column of ones
         products.add_lower_product(packed, count, hessian)
 
 

@@ -7,7 +7,7 @@ kept busy all the time. Alone, two alternating loops reach 70 % of the read band
 Indices are unsigned, which spares the test for negative ones in every load.
 """
 
-from numba import uint64
+from numba import int64, uint64
 
 from .._jit import kernel
 from .links import apply_link
@@ -110,8 +110,10 @@ def fused_pass(link, X, y, sample_weight, w, b, start, stop, raw, curvature, gra
     total = 0.0
     last = stop - 1
     before = start  # first row of the chunk before, and how many rows it has
-    n_before = 0
-    n_summed = 0  # rows in `part`
+    # Of a type, for a literal 0 would have helpers compiled for that number as well.
+    none = int64(0)
+    n_before = none
+    n_summed = none  # rows in `part`
     old = residual[:MAX_CHUNK]
     new = residual[MAX_CHUNK:]
     gradient[:] = 0
@@ -144,7 +146,7 @@ def fused_pass(link, X, y, sample_weight, w, b, start, stop, raw, curvature, gra
         total += value_total
         before, n_before = first, count
         old, new = new, old
-    _add_rows(X, before, 0, n_before, last, old, part)
+    _add_rows(X, before, none, n_before, last, old, part)
     _move(part, gradient)
     return loss, total
 
@@ -168,8 +170,8 @@ def _add_rows(X, first, done, count, last, residual, gradient):
 
 
 @kernel()
-def raw_prediction(X, w, b, start, stop, raw, z):
-    """Write X w + b of the rows [start, stop) into `raw`; `z` is work space that only `columns` needs."""
+def raw_prediction(X, w, b, start, stop, raw, part):
+    """Write X w + b of the rows [start, stop) into `raw`; `part` is work space that only `columns` needs."""
     last = stop - 1
     ahead = 2 * chunk_rows(X.shape[1], X.itemsize)
     for i in range(start, stop, 4):

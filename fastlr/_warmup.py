@@ -1,0 +1,82 @@
+"""Compile ahead: one fit per kind of problem, dtype and order leaves in the cache what fits of that kind need."""
+
+import warnings
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from ._validation import NATIVE_DTYPES
+from .linear_model import LogisticRegression
+from .small_design import MAX_ENTRIES
+
+_DTYPES = (*NATIVE_DTYPES, np.dtype(bool))
+_ORDERS = ("C", "F")
+
+# A gap out of reach, so that a fit also compiles what it goes on with where rounding stops it short.
+_TOL = 1e-300
+
+
+def _dense(n_samples, n_features):
+    """A maker of dense problems of a shape: from dtype and order to X and y."""
+
+    def make(dtype, order):
+        rng = np.random.default_rng(0)
+        X = rng.integers(0, 2 if dtype.kind == "b" else 100, (n_samples, n_features)).astype(dtype, order=order)
+        if dtype.kind == "f":
+            X /= 100
+        return X, np.arange(n_samples) % 2
+
+    return make
+
+
+# What a kind of problem is: a maker of data that take its way through the package. All are too large for NumPy's way.
+_KINDS = {
+    "tall": _dense(MAX_ENTRIES // 16 + 1, 16),
+    "wide": _dense(100, MAX_ENTRIES // 100 + 1),
+}
+
+
+def warmup(dtypes=("float64",), orders=("C",), kinds=tuple(_KINDS)):
+    """Compile what fits and predictions need, once, ahead of the workers that share the cache.
+
+    Compiling takes some seconds per dtype and order; a process that finds the result on disk, in Numba's cache, or
+    is forked from this one, starts at once. Small problems need nothing compiled.
+
+    Parameters
+    ----------
+    dtypes : iterable of dtype or str, default=("float64",)
+        Of X: float64, float32, uint8, int8 or bool. Features of other dtypes are converted to float64.
+    orders : iterable of {"C", "F"}, default=("C",)
+        Memory layouts of X.
+    kinds : iterable of {"tall", "wide"}, default: all
+        Kinds of problem: more samples than features, or no more.
+
+    Raises
+    ------
+    ValueError
+        If a dtype, an order or a kind is none of these.
+
+    Examples
+    --------
+    >>> import fastlr
+    >>> fastlr.warmup(dtypes=["float32"], kinds=["tall"])
+    """
+    dtypes = [np.dtype(dtype) for dtype in _listed(dtypes, "dtypes")]
+    orders, kinds = _listed(orders, "orders"), _listed(kinds, "kinds")
+    for name, given, known in (("dtypes", dtypes, _DTYPES), ("orders", orders, _ORDERS), ("kinds", kinds, (*_KINDS,))):
+        for item in given:
+            if item not in known:
+                raise ValueError(f"{name} must hold only {', '.join(map(str, known))}, got {item!s}")
+    for kind in kinds:
+        for dtype in dtypes:
+            for order in orders:
+                X, y = _KINDS[kind](dtype, order)
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", ConvergenceWarning)
+                    LogisticRegression(tol=_TOL).fit(X, y).predict(X)
+
+
+def _listed(items, name):
+    if isinstance(items, str):  # whose letters would be taken one by one
+        raise ValueError(f"{name} must be a list, got {items!r}: pass [{items!r}]")
+    return list(items)

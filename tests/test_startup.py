@@ -1,0 +1,75 @@
+"""What a new process loads and compiles: nothing before it must, and nothing that `warmup` has compiled."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+import fastlr
+
+LOADED = """
+import json, sys
+import numpy as np
+steps = {}
+def note(step):
+    steps[step] = "numba" in sys.modules
+import fastlr
+note("import")
+from fastlr import LogisticRegression, warmup
+note("name")
+X, y = np.arange(60.0).reshape(20, 3), np.arange(20) % 2
+model = LogisticRegression().fit(X, y)
+model.predict_proba(X)
+LogisticRegression().fit(X.astype(np.uint8), y).predict(X.astype(np.uint8))
+note("small fit")
+LogisticRegression().fit(np.random.default_rng(0).normal(size=(1_001, 2)), np.arange(1_001) % 2)
+note("large fit")
+print(json.dumps(steps))
+"""
+
+COMPILED = """
+import json, sys
+import numpy as np
+import fastlr
+fastlr.warmup(["float32"], kinds=["tall"])
+from fastlr import _rounds
+from fastlr.kernels import dense, links
+def count():
+    return [len(d.signatures) for d in (dense.serve, dense.serve_hessian, _rounds.open_round, links.apply_link)]
+before = count()
+X = np.random.default_rng(1).normal(size=(4_000, 7)).astype(np.float32)
+y = X[:, 0] > 0.3
+fastlr.LogisticRegression(n_jobs=2, tol=1e-10).fit(X, y, sample_weight=np.arange(4_000.0)).predict(X)
+print(json.dumps([before, count()]))
+"""
+
+
+def run(code):
+    result = subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, capture_output=True, text=True)
+    return json.loads(result.stdout)
+
+
+def test_numba_is_not_loaded_before_a_kernel_is_needed():
+    assert run(LOADED) == {"import": False, "name": False, "small fit": False, "large fit": True}
+
+
+def test_after_warmup_a_fit_of_that_kind_compiles_nothing():
+    before, after = run(COMPILED)
+    assert after == before
+    assert before[0] >= 2  # float32 features with products in float32 and float64
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        ({"dtypes": ["int64"]}, "dtypes"),
+        ({"dtypes": "float64"}, "dtypes"),
+        ({"orders": ["A"]}, "orders"),
+        ({"kinds": ["round"]}, "kinds"),
+        ({"kinds": "tall"}, "kinds"),
+    ],
+)
+def test_warmup_names_a_bad_argument(arguments, name):
+    with pytest.raises(ValueError, match=name):
+        fastlr.warmup(**arguments)
