@@ -15,7 +15,7 @@ from . import __version__, functional, reference
 from ._team import Team, effective_n_threads
 from ._validation import check_features
 from .datasets import load_sign_digits
-from .design import DenseDesign
+from .designs.dense import DenseDesign
 from .solvers import gradient_descent
 
 _TIMED_RUNS = 5

@@ -50,6 +50,67 @@ def check_features(X, name="X"):
     return read_only(X)
 
 
+def check_sparse_features(X, name="X"):
+    """Make a sparse X readable by the kernels: CSR, of float32 or float64, with a structure that is sound.
+
+    Parameters
+    ----------
+    X : SciPy sparse matrix or array of shape (n_samples, n_features)
+        Indices may be unsorted, or occur more than once.
+    name : str
+        What errors call it.
+
+    Returns
+    -------
+    SciPy CSR matrix or array
+        X itself where it is CSR of those dtypes; of CSR with other data, the data are copied; other formats are
+        converted. Finiteness is not checked here: the first pass of a kernel finds out.
+
+    Raises
+    ------
+    TypeError
+        If X holds complex numbers or objects.
+    ValueError
+        If X is empty, or its structure is broken, so that to read it would be to read outside of its arrays.
+    """
+    if X.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must hold real numbers, got dtype {X.dtype}")
+    if X.ndim != 2:
+        raise ValueError(f"{name} must be two-dimensional, got an array of shape {X.shape}")
+    if 0 in X.shape:
+        raise ValueError(f"{name} must not be empty, got an array of shape {X.shape}")
+    if X.format in ("csr", "csc"):
+        n_major, n_minor = X.shape if X.format == "csr" else X.shape[::-1]
+        _check_pointers(X, n_major, name)
+        _check_indices(X.indices[: X.indptr[-1]], n_minor, name)
+    elif X.format == "coo":
+        if not len(X.row) == len(X.col) == len(X.data):
+            raise ValueError(f"{name} has a broken sparse structure: arrays of different lengths")
+        _check_indices(X.row, X.shape[0], name)
+        _check_indices(X.col, X.shape[1], name)
+    X = X.tocsr()
+    if X.dtype not in (np.float32, np.float64) or not X.dtype.isnative:
+        X = X.astype(np.float32 if X.dtype.newbyteorder("=") in (np.float16, np.float32) else np.float64)
+    return X
+
+
+def _check_pointers(X, n_major, name):
+    indptr = X.indptr
+    sound = indptr.ndim == 1 and indptr.dtype.kind == "i" and len(indptr) == n_major + 1
+    if not (sound and indptr[0] == 0 and (indptr[1:] >= indptr[:-1]).all()):
+        raise ValueError(f"{name} has a broken sparse structure: indptr must rise from 0, with an entry per row and one")
+    if not indptr[-1] <= min(len(X.indices), len(X.data)):
+        raise ValueError(f"{name} has a broken sparse structure: indptr ends beyond the indices or the data")
+
+
+def _check_indices(indices, size, name):
+    if indices.ndim != 1 or indices.dtype.kind != "i":
+        raise ValueError(f"{name} has a broken sparse structure: indices must be one-dimensional and integers")
+    # Seen as unsigned, negative ones are large.
+    if indices.size and indices.view(f"u{indices.itemsize}").max() >= size:
+        raise ValueError(f"{name} has a broken sparse structure: indices outside of [0, {size})")
+
+
 def read_only(array):
     """View of an array that cannot be written to."""
     view = array.view()

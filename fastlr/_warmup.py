@@ -6,8 +6,8 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from ._validation import NATIVE_DTYPES
+from .designs.small import MAX_ENTRIES
 from .linear_model import LogisticRegression
-from .small_design import MAX_ENTRIES
 
 _DTYPES = (*NATIVE_DTYPES, np.dtype(bool))
 _ORDERS = ("C", "F")

@@ -12,7 +12,7 @@ import numpy as np
 
 from ._team import Team, effective_n_threads
 from ._validation import check_features, check_number, check_targets
-from .design import DenseDesign
+from .designs.dense import DenseDesign
 from .kernels.pointwise import sigmoid_array
 from .solvers import gradient_descent
 

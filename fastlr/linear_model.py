@@ -14,8 +14,9 @@ from sklearn.utils.validation import assert_all_finite, check_is_fitted, validat
 from ._blas import single_threaded_blas
 from ._team import Team, effective_n_threads
 from ._validation import NATIVE_DTYPES, check_features, check_flag, check_number, check_sample_weight
-from .objective import LogisticObjective, l2_from_C
-from .small_design import SmallDesign, is_small
+from .designs.small import SmallDesign, is_small
+from .objectives import l2_from_C
+from .objectives.logistic import LogisticObjective
 from .solvers import SOLVERS, choose
 
 _SKLEARN_SOLVERS = ("lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga")
@@ -326,7 +327,7 @@ def _make_design(X, y, sample_weight, team, dtype=None):
     """The passes over X: NumPy's where it is small, compiled ones else; only these need Numba, so it is loaded here."""
     if is_small(X):
         return SmallDesign(X, y, sample_weight)
-    from .design import DenseDesign
+    from .designs.dense import DenseDesign
 
     return DenseDesign(X, y, sample_weight, dtype=dtype, team=team)
 

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 
 from fastlr._team import Team
 from fastlr._validation import check_features, check_sample_weight, check_targets
-from fastlr.design import DenseDesign
+from fastlr.designs.dense import DenseDesign
 
 REAL_DATA = Path(__file__).parents[1].parent / "shared" / "data" / "sign_digits.npz"
 

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from fastlr import reference
 from fastlr._blocks import block_rows, count_blocks, guarded_empty, hessian_block_rows
 from fastlr._validation import check_features
-from fastlr.design import DenseDesign
+from fastlr.designs.dense import DenseDesign
 
 # One to many rows and features; all remainders of the unrolled loops, chunks, tiles and panels; several blocks.
 SMALL = [(1, 1), (1, 5), (5, 1), (2, 3), (3, 2), (4, 4), (6, 18), (17, 16), (33, 31), (64, 64), (65, 67), (131, 3)]

@@ -42,7 +42,7 @@ with warnings.catch_warnings(record=True) as caught:
     out["sigmoid"] = probability.tolist()
     if "with-design" in sys.argv:
         from fastlr import _rounds
-        from fastlr.design import DenseDesign
+        from fastlr.designs.dense import DenseDesign
         from fastlr.kernels import dense
         from fastlr._validation import check_features
         design = DenseDesign(check_features(z[:, None]), y, none)

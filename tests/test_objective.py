@@ -7,8 +7,9 @@ from scipy.special import expit, xlogy
 
 from fastlr import reference
 from fastlr._validation import check_features
-from fastlr.design import DenseDesign
-from fastlr.objective import LogisticObjective, l2_from_C, relative_gap
+from fastlr.designs.dense import DenseDesign
+from fastlr.objectives import l2_from_C, relative_gap
+from fastlr.objectives.logistic import LogisticObjective
 from fastlr.solvers.newton_cholesky import _Newton
 
 SHAPES = [(1, 1), (7, 3), (40, 12), (12, 40)]

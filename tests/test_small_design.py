@@ -5,9 +5,10 @@ import pytest
 from conftest import DTYPES, ORDERS, WEIGHTS, assert_within, make_problem
 from scipy.special import expit
 
-from fastlr import LogisticRegression, reference, small_design
+from fastlr import LogisticRegression, reference
 from fastlr._validation import check_features, check_sample_weight
-from fastlr.small_design import MAX_ENTRIES, MAX_SAMPLES, SmallDesign, is_small
+from fastlr.designs import small as small_module
+from fastlr.designs.small import MAX_ENTRIES, MAX_SAMPLES, SmallDesign, is_small
 
 shapes = pytest.mark.parametrize("shape", [(1, 1), (17, 16), (131, 3), (9, 200)], ids=str)
 dtypes = pytest.mark.parametrize("dtype", DTYPES)
@@ -120,7 +121,7 @@ def test_both_ways_give_the_same_fit(shape, dtype, monkeypatch):
     problem = make_problem(*shape, dtype)
     X, labels = problem.X, problem.y > 0.5
     one = LogisticRegression(tol=1e-12).fit(X, labels)
-    monkeypatch.setattr(small_design, "MAX_ENTRIES", 0)
+    monkeypatch.setattr(small_module, "MAX_ENTRIES", 0)
     other = LogisticRegression(tol=1e-12).fit(X, labels)
     # The compiled passes form products of float32 in float32.
     np.testing.assert_allclose(one.objective_, other.objective_, rtol=1e-7 if dtype == "float32" else 2e-12)

@@ -9,8 +9,9 @@ from test_objective import exact_derivatives, exact_minimum, labelled, objective
 
 from fastlr._team import Team
 from fastlr._validation import check_features
-from fastlr.design import DenseDesign
-from fastlr.objective import LogisticObjective, l2_from_C
+from fastlr.designs.dense import DenseDesign
+from fastlr.objectives import l2_from_C
+from fastlr.objectives.logistic import LogisticObjective
 from fastlr.solvers import SOLVERS, choose
 
 solvers = pytest.mark.parametrize("name", sorted(SOLVERS))

@@ -15,7 +15,7 @@ import numpy as np
 from fastlr._jit import kernel
 from fastlr._team import Team
 from fastlr._validation import check_features
-from fastlr.design import DenseDesign
+from fastlr.designs.dense import DenseDesign
 
 LAYOUTS = ("rows", "columns")  # what is contiguous: the features of a sample, or the samples of a feature
 DTYPES = ("float64", "float32", "uint8")

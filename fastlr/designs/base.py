@@ -5,11 +5,14 @@ import numpy as np
 from .._blocks import guarded_empty
 from .._team import Team
 from .._validation import read_only
-from ..kernels.links import LOSS, apply_link
+from ..kernels.links import HESSIAN_PRODUCT, LOSS, LOSS_GRADIENT, RAW_PREDICTION, apply_link
 
 
 class Design:
     """X with its targets and weights, and the passes over it.
+
+    A layout adds ``_run(operation, coef)``, which does one operation of `links` on all blocks, `_summed_gradient`,
+    which adds up what the blocks wrote, and the passes that are its own.
 
     Everything above asks a design for sums over all samples and never learns how X lies in memory. Coefficients are
     ``coef = [w, b]``, intercept last; all results are float64 and weighted where there are weights.
@@ -54,6 +57,42 @@ class Design:
     def shape(self):
         """(n_samples, n_features)."""
         return self.X.shape
+
+    def loss_gradient(self, coef):
+        """Summed loss and its gradient at ``coef = [w, b]``: one pass.
+
+        Returns
+        -------
+        loss : float
+        gradient : float64 array of shape (n_features + 1,)
+
+        Raises
+        ------
+        ValueError
+            If X holds NaN or infinity, which this pass finds.
+        """
+        self._run(LOSS_GRADIENT, coef)
+        loss = float(self._sums[:, 0].sum())
+        if not np.isfinite(loss):
+            self.check_finite()
+        return loss, self._summed_gradient()
+
+    def raw_prediction(self, coef):
+        """X w + b in `raw`, which is returned: one pass. Raises ValueError as `loss_gradient` does."""
+        self._run(RAW_PREDICTION, coef)
+        if not np.isfinite(self.raw).all():
+            self.check_finite()
+        return self.raw
+
+    def hessian_product(self, direction):
+        """[X 1]^T D [X 1] direction, D from the last `loss_gradient`: one pass.
+
+        Returns
+        -------
+        float64 array of shape (n_features + 1,)
+        """
+        self._run(HESSIAN_PRODUCT, direction)
+        return self._summed_gradient()
 
     def loss_residual(self, raw, residual):
         """Summed loss at given raw predictions, without reading X.

@@ -12,6 +12,16 @@ from .base import Design, symmetric
 _INLINE_ENTRIES = 100_000
 
 
+def compressed_rows(X):
+    """What kernels read of a CSR matrix: data, indices, unsigned to spare a test for negative ones, and indptr."""
+    indices = np.ascontiguousarray(X.indices)
+    return (
+        read_only(np.ascontiguousarray(X.data)),
+        read_only(indices.view(f"u{indices.itemsize}")),
+        read_only(X.indptr.astype(np.int64)),
+    )
+
+
 class CSRDesign(Design):
     """A sparse X with its targets and weights, and the passes over it.
 
@@ -30,12 +40,7 @@ class CSRDesign(Design):
     def __init__(self, X, y, sample_weight, *, name="X", team=None):
         super().__init__(X, y, sample_weight, name, team)
         n_features = X.shape[1]
-        # Unsigned, which spares the kernels a test for negative indices.
-        self._arrays = (
-            read_only(X.data),
-            read_only(X.indices.view(f"u{X.indices.itemsize}")),
-            read_only(X.indptr.astype(np.int64)),
-        )
+        self._arrays = compressed_rows(X)
         self.alone = X.nnz <= _INLINE_ENTRIES
         self._starts = entry_blocks(self._arrays[2], n_features)
         n_blocks = len(self._starts) - 1
@@ -73,42 +78,6 @@ class CSRDesign(Design):
 
     def _summed_gradient(self):
         return np.append(self._gradients.sum(axis=0), self._sums[:, 1].sum())
-
-    def loss_gradient(self, coef):
-        """Summed loss and its gradient at ``coef = [w, b]``: one pass.
-
-        Returns
-        -------
-        loss : float
-        gradient : float64 array of shape (n_features + 1,)
-
-        Raises
-        ------
-        ValueError
-            If X holds NaN or infinity, which this pass finds.
-        """
-        self._run(csr.LOSS_GRADIENT, coef)
-        loss = float(self._sums[:, 0].sum())
-        if not np.isfinite(loss):
-            self.check_finite()
-        return loss, self._summed_gradient()
-
-    def raw_prediction(self, coef):
-        """X w + b in `raw`, which is returned: one pass. Raises ValueError as `loss_gradient` does."""
-        self._run(csr.RAW_PREDICTION, coef)
-        if not np.isfinite(self.raw).all():
-            self.check_finite()
-        return self.raw
-
-    def hessian_product(self, direction):
-        """[X 1]^T D [X 1] direction, D from the last `loss_gradient`: one pass.
-
-        Returns
-        -------
-        float64 array of shape (n_features + 1,)
-        """
-        self._run(csr.HESSIAN_PRODUCT, direction)
-        return self._summed_gradient()
 
     def column_moments(self):
         """First and second moments of the columns, weighted with `curvature`: two passes.

@@ -7,7 +7,8 @@ from .._blocks import entry_blocks, sample_rows, softmax_block_rows
 from .._team import Task, Team
 from .._validation import read_only
 from ..kernels import softmax
-from .csr import CSRDesign
+from ..kernels.links import HESSIAN_PRODUCT, LOSS_GRADIENT
+from .csr import CSRDesign, compressed_rows
 from .dense import DenseDesign
 
 _CHUNK_ROWS = 512  # of a sample whose probabilities are computed at a time
@@ -60,7 +61,7 @@ class SoftmaxDesign:
         self.is_sparse = sparse.issparse(X)
         if self.is_sparse:
             self.dtype = np.dtype(np.float64)
-            arrays = read_only(X.data), read_only(X.indices.view(f"u{X.indices.itemsize}")), X.indptr.astype(np.int64)
+            arrays = compressed_rows(X)
             starts = entry_blocks(arrays[2], n_features, n_classes)
             shape, n_entries = (n_features, n_classes), X.nnz
         else:
@@ -132,7 +133,7 @@ class SoftmaxDesign:
             If X holds NaN or infinity, which this pass finds.
         """
         self._set(0, coef)
-        self._run(softmax.LOSS_GRADIENT)
+        self._run(LOSS_GRADIENT)
         loss = float(self._sums[:, 0].sum())
         if not np.isfinite(loss):
             self.check_finite()
@@ -146,7 +147,7 @@ class SoftmaxDesign:
         float64 array of shape (n_classes, n_features + 1)
         """
         self._set(1, direction)
-        self._run(softmax.HESSIAN_PRODUCT)
+        self._run(HESSIAN_PRODUCT)
         return self._summed_gradient()
 
     def intercept_hessian(self):

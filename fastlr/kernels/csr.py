@@ -13,11 +13,11 @@ from numba import uint64
 
 from .._blocks import guarded_empty
 from .._jit import CONTRACT, kernel
-from .._team import first_block, join_round, leave_round, next_block, operation
-from .dense import HESSIAN, HESSIAN_PRODUCT, LOSS_GRADIENT, RAW_PREDICTION  # noqa: F401
-from .links import LOSS, PRODUCT, apply_link
+from .._rounds import first_block, join_round, leave_round, next_block, operation
+from .links import HESSIAN_PRODUCT, LOSS, LOSS_GRADIENT, PRODUCT, RAW_PREDICTION, apply_link
 
 COLUMN_SQUARES = HESSIAN_PRODUCT + 1  # one operation more than dense passes have
+HESSIAN = 1
 
 MAX_CHUNK = 64  # rows of a chunk: a few hundred entries each, and they stay in cache between the two products
 

@@ -13,10 +13,9 @@ from .._blocks import guarded_empty
 from .._jit import FASTMATH, kernel
 from .._rounds import first_block, join_round, leave_round, next_block, operation
 from . import columns, products, rows
-from .links import LOSS, PRODUCT
+from .links import LOSS, LOSS_GRADIENT, PRODUCT, RAW_PREDICTION
 
-# The operations of `serve`; the other kernels have one each.
-RAW_PREDICTION, LOSS_GRADIENT, HESSIAN_PRODUCT = 1, 2, 3
+# The only operation of each of the kernels that are not passes.
 HESSIAN = GRAM = DESCEND = 1
 
 GRAM_PANEL = 64  # rows of a tile of the Gram matrix

@@ -9,6 +9,9 @@ from .pointwise import loss_residual_curvature
 
 LOSS, PRODUCT = 0, 1
 
+# The operations of a pass; the first has no link.
+RAW_PREDICTION, LOSS_GRADIENT, HESSIAN_PRODUCT = 1, 2, 3
+
 
 @kernel(cache=True)
 def apply_link(link, z, count, start, y, sample_weight, raw, curvature, residual):

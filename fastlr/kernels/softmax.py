@@ -20,10 +20,11 @@ from numba.extending import overload
 
 from .._blocks import guarded_empty
 from .._jit import FASTMATH, kernel
-from .._team import first_block, join_round, leave_round, next_block, operation
+from .._rounds import first_block, join_round, leave_round, next_block, operation
+from .links import HESSIAN_PRODUCT, LOSS_GRADIENT
 from .pointwise import exp_negative, log1p_positive
 
-LOSS_GRADIENT, HESSIAN_PRODUCT, CLASS_PRODUCTS = 1, 2, 3
+CLASS_PRODUCTS = HESSIAN_PRODUCT + 1
 
 _TILE_BYTES = 262_144  # a tile of X stays in a second-level cache between the two products
 _MIN_TILE = 32

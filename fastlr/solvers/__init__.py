@@ -1,30 +1,43 @@
 """One algorithm a file: ``solve(objective, start, *, tol, max_iter, callback) -> SolverResult``."""
 
-from . import gram_newton, newton_cg, newton_cholesky
+from . import gram_newton, newton_cg, newton_cholesky, preconditioned_lbfgs
 
 SOLVERS = {
     "gram_newton": gram_newton.solve,
     "newton_cholesky": newton_cholesky.solve,
     "newton_cg": newton_cg.solve,
+    "preconditioned_lbfgs": preconditioned_lbfgs.solve,
 }
+
+# Those that solve problems of many classes too.
+MULTICLASS = ("newton_cg", "preconditioned_lbfgs")
 
 # Factorising a matrix of this size takes about 0.1 s, and several are needed.
 _LARGEST_FACTOR = 3_000
 
+# Sparse rows make a Hessian cheaply as long as it stays in cache.
+_LARGEST_SPARSE_FACTOR = 500
 
-def choose(n_samples, n_features, l2):
-    """Name of the solver that suits the shape of X: the rule of ``solver="auto"``.
+
+def choose(n_samples, n_features, l2, *, n_classes=2, is_sparse=False):
+    """Name of the solver that suits the problem: the rule of ``solver="auto"``.
 
     Parameters
     ----------
     n_samples, n_features : int
     l2 : float
         Strength of the penalty; the Gram matrix needs one.
+    n_classes : int
+    is_sparse : bool
 
     Returns
     -------
     str
     """
+    if n_classes > 2:
+        return "newton_cg" if is_sparse else "preconditioned_lbfgs"
+    if is_sparse:
+        return "newton_cholesky" if n_features <= _LARGEST_SPARSE_FACTOR else "newton_cg"
     if l2 > 0.0 and n_samples <= min(n_features, _LARGEST_FACTOR):
         return "gram_newton"
     return "newton_cholesky" if n_features <= _LARGEST_FACTOR else "newton_cg"

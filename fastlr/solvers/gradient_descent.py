@@ -22,7 +22,7 @@ import numpy as np
 from .._blocks import block_rows, count_blocks, guarded_empty
 from .._team import Task
 from .._validation import check_number, read_only
-from ..design import DenseDesign
+from ..designs.dense import DenseDesign
 from ..kernels import dense
 
 METHODS = ("auto", "fused", "gram")

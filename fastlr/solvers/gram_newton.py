@@ -17,7 +17,7 @@ import numpy as np
 from scipy.linalg.lapack import dposv, dpotrf, dpotrs
 
 from .._blocks import guarded_empty
-from ..objective import relative_gap
+from ..objectives import relative_gap
 from ._result import SolverResult
 
 _ARMIJO = 1e-4

@@ -1,4 +1,4 @@
-"""Truncated Newton's method with conjugate gradients, where both n_samples and n_features are large.
+"""Truncated Newton's method with conjugate gradients, where both n_samples and n_features are large, or X is sparse.
 
 A product with the Hessian is one pass over X, and so is a step: the raw predictions are linear along it, so the line
 search needs none. Conjugate gradients are preconditioned with the diagonal of the Hessian of centred columns, formed
@@ -9,12 +9,11 @@ Source: Nocedal & Wright, Numerical Optimization, 2nd ed., 2006, 7.1 (Newton-CG 
 
 import numpy as np
 
-from ..objective import relative_gap
 from ._result import SolverResult
+from ._steps import Certificate, Progress, first_evaluation, safeguarded_step
 
 _MAX_CG = 200
-_ARMIJO = 1e-4
-_MAX_HALVINGS = 60
+_MAX_LOST = 3
 
 
 def _conjugate_gradients(objective, gradient, precondition, accuracy):
@@ -40,54 +39,16 @@ def _conjugate_gradients(objective, gradient, precondition, accuracy):
     return direction if direction.any() else -precondition(gradient)
 
 
-def _step(objective, coef, value, gradient, direction):
-    """Evaluate the end of a safeguarded step along `direction`; None when none makes the objective smaller.
-
-    Returns
-    -------
-    (coef, value, gradient) or None
-    """
-    slope = float(gradient @ direction)
-    if not slope < 0.0:
-        return None
-    noise = 4.0 * np.finfo(objective.design.dtype).eps * abs(value)
-    length = 1.0
-    for _ in range(_MAX_HALVINGS):
-        new = coef + length * direction
-        new_value, new_gradient = objective.loss_gradient(new)
-        lost_in_rounding = new_value <= value + noise and new_gradient @ new_gradient < gradient @ gradient
-        if new_value <= value + _ARMIJO * length * slope or lost_in_rounding:
-            return new, new_value, new_gradient
-        length *= 0.5
-    return None
-
-
-def _gap(objective, value, gradient, decrement, tol):
-    """Certified relative gap; an extra pass is spent on it only where it may come out within `tol`.
-
-    Without a penalty: twice the Newton decrement of conjugate gradients, which bounds it up to their accuracy.
-    """
-    if not gradient.any():
-        return 0.0
-    if not objective.l2:
-        return relative_gap(2.0 * decrement, value)
-    rough = relative_gap(objective.rough_gap(gradient), value)
-    return relative_gap(objective.gap_bound(gradient), value) if rough <= tol else np.inf
-
-
 def solve(objective, start=None, *, tol, max_iter, callback=None):
     """Minimise an objective; parameters and result as of `newton_cholesky.solve`."""
-    coef = np.zeros(objective.n_coef) if start is None else start
-    value, gradient = objective.loss_gradient(coef)
-    if start is not None and not value <= objective.value_at_zero:  # a start that misleads
-        coef = np.zeros(objective.n_coef)
-        value, gradient = objective.loss_gradient(coef)
+    coef, value, gradient = first_evaluation(objective, start)
+    certificate, progress = Certificate(objective, tol), Progress(objective)
     first = None
-    decrement = np.inf
+    decrement = np.inf  # of the last step, with which conjugate gradients estimate f - f* where it ended
     history = []
-    n_iter = n_lost = 0
+    n_iter = 0
     while True:
-        gap = _gap(objective, value, gradient, decrement, tol)
+        gap, reached = certificate(value, gradient, 2.0 * decrement)
         record = {
             "iteration": n_iter,
             "value": value,
@@ -98,18 +59,18 @@ def solve(objective, start=None, *, tol, max_iter, callback=None):
         history.append(record)
         if callback is not None:
             callback(record)
-        if gap <= tol or n_iter >= max_iter or n_lost == 3:
+        if reached or n_iter >= max_iter or progress.n_lost == _MAX_LOST:
             break
         precondition = objective.preconditioner()
         size = np.sqrt(gradient @ precondition(gradient))
         first = first or size
         direction = _conjugate_gradients(objective, gradient, precondition, min(0.25, np.sqrt(size / first)))
         decrement = -float(gradient @ direction)
-        end = _step(objective, coef, value, gradient, direction)
+        end = safeguarded_step(objective, coef, value, gradient, direction)
         if end is None:
             break
-        # Three steps in a row that rounding has swallowed are enough.
-        n_lost = n_lost + 1 if end[1] > value - 4.0 * np.finfo(objective.design.dtype).eps * abs(value) else 0
-        coef, value, gradient = end
+        step, new_value, new_gradient = end
+        progress.note(value, new_value, new_gradient)
+        coef, value, gradient = coef + step, new_value, new_gradient
         n_iter += 1
-    return SolverResult(coef, value, gap, n_iter, gap <= tol, history)
+    return SolverResult(coef, value, gap, n_iter, reached, history)

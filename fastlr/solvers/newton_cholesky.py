@@ -13,7 +13,7 @@ import numpy as np
 from scipy.linalg.lapack import dpotrf, dpotrs
 
 from .._blocks import sample_rows
-from ..objective import relative_gap
+from ..objectives import relative_gap
 from ._result import SolverResult
 
 _SAMPLED_ENTRIES = 1_000_000  # from this size of X on, a subsample is solved first

@@ -9,67 +9,35 @@ Source: Nocedal & Wright, Numerical Optimization, 2nd ed., 2006, 7.2.
 
 import numpy as np
 
-from ..objective import relative_gap
 from ._quasi_newton import QuasiNewton
 from ._result import SolverResult
+from ._steps import Certificate, Progress, first_evaluation, safeguarded_step
 
 _MEMORY = 30
-_ARMIJO = 1e-4
-_MAX_HALVINGS = 20
 _MAX_LOST = 10
 _REFRESH = 0.7  # share of the objective that is left when the preconditioner is formed anew
 _STEPS_PER_ITERATION = 10  # such steps count as one of Newton's
 
 
-def _gap(objective, value, gradient, length2, tol):
-    """Certified relative gap; extra passes are spent on it only where it may come out within `tol`.
+class _Model:
+    """The model of the inverse Hessian, where it was formed, and how many steps ago."""
 
-    Without a penalty: the length of the gradient as the model of the inverse Hessian measures it, an estimate.
-    """
-    if not gradient.any():
-        return 0.0
-    if not objective.l2:
-        return relative_gap(length2, value)
-    rough = relative_gap(objective.rough_gap(gradient), value)
-    return relative_gap(objective.gap_bound(gradient), value) if rough <= tol else np.inf
-
-
-def _step(objective, coef, value, gradient, direction):
-    """Evaluate the end of a safeguarded step; None when none makes the objective smaller.
-
-    Returns
-    -------
-    (step, value, gradient) or None
-    """
-    slope = float(gradient @ direction)
-    if not slope < 0.0:
-        return None
-    noise = 4.0 * np.finfo(objective.design.dtype).eps * abs(value)
-    length = 1.0
-    for _ in range(_MAX_HALVINGS):
-        step = length * direction
-        new_value, new_gradient = objective.loss_gradient(coef + step)
-        lost_in_rounding = new_value <= value + noise and new_gradient @ new_gradient < gradient @ gradient
-        if new_value <= value + _ARMIJO * length * slope or lost_in_rounding:
-            return step, new_value, new_gradient
-        length *= 0.5
-    return None
+    def __init__(self, objective, value):
+        self.inverse = QuasiNewton(objective.preconditioner(), _MEMORY)
+        self.formed_at = value
+        self.n_steps = 0
 
 
 def solve(objective, start=None, *, tol, max_iter, callback=None):
     """Minimise an objective; parameters and result as of `newton_cholesky.solve`, but ten steps count as one."""
-    coef = np.zeros(objective.n_coef) if start is None else start
-    value, gradient = objective.loss_gradient(coef)
-    if start is not None and not value <= objective.value_at_zero:  # a start that misleads
-        coef = np.zeros(objective.n_coef)
-        value, gradient = objective.loss_gradient(coef)
-    model, formed_at, n_since = QuasiNewton(objective.preconditioner(), _MEMORY), value, 0
+    coef, value, gradient = first_evaluation(objective, start)
+    certificate, progress = Certificate(objective, tol), Progress(objective)
+    model = _Model(objective, value)
     history = []
-    n_steps = n_lost = 0
-    shortest = np.inf
+    n_steps = 0
     while True:
-        direction = -model(gradient)
-        gap = _gap(objective, value, gradient, -float(gradient @ direction), tol)
+        direction = -model.inverse(gradient)
+        gap, reached = certificate(value, gradient, -float(gradient @ direction))
         record = {
             "iteration": n_steps,
             "value": value,
@@ -80,27 +48,23 @@ def solve(objective, start=None, *, tol, max_iter, callback=None):
         history.append(record)
         if callback is not None:
             callback(record)
-        if gap <= tol or n_steps >= _STEPS_PER_ITERATION * max_iter or n_lost == _MAX_LOST:
+        if reached or n_steps >= _STEPS_PER_ITERATION * max_iter or progress.n_lost == _MAX_LOST:
             break
-        end = _step(objective, coef, value, gradient, direction)
+        end = safeguarded_step(objective, coef, value, gradient, direction)
         if end is None:
-            if n_since == 0:
+            if model.n_steps == 0:
                 break
-            # The model misled: start again from a fresh preconditioner, of where we are.
+            # The model misled: start again from a preconditioner of where we are.
             value, gradient = objective.loss_gradient(coef)
-            model, formed_at, n_since = QuasiNewton(objective.preconditioner(), _MEMORY), value, 0
+            model = _Model(objective, value)
             continue
         step, new_value, new_gradient = end
-        # Where the decrease is lost in rounding, shorter gradients are what shows progress.
-        length = float(np.linalg.norm(new_gradient))
-        progress = new_value < value - 4.0 * np.finfo(objective.design.dtype).eps * abs(value) or length < 0.9 * shortest
-        n_lost = 0 if progress else n_lost + 1
-        shortest = min(shortest, length)
+        progress.note(value, new_value, new_gradient)
         n_steps += 1
-        n_since += 1
-        if new_value < _REFRESH * formed_at and n_since >= objective.preconditioner_cost:
-            model, formed_at, n_since = QuasiNewton(objective.preconditioner(), _MEMORY), new_value, 0
+        model.n_steps += 1
+        if new_value < _REFRESH * model.formed_at and model.n_steps >= objective.preconditioner_cost:
+            model = _Model(objective, new_value)
         else:
-            model.learn(step, new_gradient - gradient)
+            model.inverse.learn(step, new_gradient - gradient)
         coef, value, gradient = coef + step, new_value, new_gradient
-    return SolverResult(coef, value, gap, n_steps, gap <= tol, history)
+    return SolverResult(coef, value, gap, -(-n_steps // _STEPS_PER_ITERATION), reached, history)

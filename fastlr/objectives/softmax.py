@@ -11,7 +11,7 @@ All classes have coefficients and are penalised, as in scikit-learn; intercepts 
 
 Certificate
 -----------
-As in `objective`, Fenchel duality bounds how far f is above its minimum. With c_i = s_i / S, p_i the probabilities,
+As in `logistic`, Fenchel duality bounds how far f is above its minimum. With c_i = s_i / S, p_i the probabilities,
 and any q_i >= 0 of sum 1 such that A_i = c_i (q_i - e_{y_i}) sums to 0 over samples (needed with intercepts only),
 
     f(coef) - f* <= sum_i c_i KL(q_i || p_i) + |A^T X + l2 W|^2 / (2 l2)
@@ -28,7 +28,7 @@ logistic regression and maximum entropy models, Machine Learning 85, 2011 (the d
 
 import numpy as np
 
-from ._factor import ScaledCholesky
+from .._factor import ScaledCholesky
 
 _FEW_FEATURES = 128  # up to here every class gets a factor of its own
 _FACTORED_FEATURES = 3_000  # up to here all classes share one

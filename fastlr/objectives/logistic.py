@@ -32,12 +32,7 @@ Dual coordinate descent methods for logistic regression, Machine Learning 85, 20
 
 import numpy as np
 
-from ._blocks import guarded_empty
-
-
-def l2_from_C(C, weight_sum):
-    """Penalty on the mean loss that has the same optimum as scikit-learn's C; 0 for C = inf, and never inf."""
-    return 1.0 / max(C * weight_sum, float(np.finfo(np.float64).tiny))
+from .._blocks import guarded_empty
 
 
 class LogisticObjective:
@@ -53,6 +48,7 @@ class LogisticObjective:
         Whether b is free.
     """
 
+    preconditioner_cost = 2.0  # in passes over X
     value_at_zero = float(np.log(2.0))  # no sample is told from any other
 
     def __init__(self, design, *, l2=0.0, fit_intercept=True):
@@ -196,8 +192,3 @@ class LogisticObjective:
             return np.inf
         rest = g_w - (g_b / s) * u
         return float(g_b * g_b / s + (rest @ rest) / (2.0 * self.l2))
-
-
-def relative_gap(gap, value):
-    """Bound on (f - f*) / f* from a bound on f - f*; inf while that is no smaller than f itself."""
-    return gap / (value - gap) if gap < value else np.inf

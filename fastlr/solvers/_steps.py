@@ -1,0 +1,94 @@
+"""What the solvers of large problems share: when to stop, and which steps to take."""
+
+import numpy as np
+
+from ..objectives import relative_gap
+
+_ARMIJO = 1e-4
+_MAX_HALVINGS = 30
+_SHORTER = 0.9  # a gradient this much shorter than the shortest so far is progress
+
+
+class Certificate:
+    """Certified relative gaps along a run; passes are spent on one only where it may come out within the tolerance."""
+
+    def __init__(self, objective, tol):
+        self._objective = objective
+        self._tol = tol
+        self._promising = tol  # a rough gap up to here may be certified
+
+    def __call__(self, value, gradient, estimate):
+        """Gap where the objective was last evaluated, and whether that is the end.
+
+        Without a penalty nothing can be certified here, and an estimate of f - f* decides.
+
+        Returns
+        -------
+        gap : float
+            Bound on (f - f*) / f*; inf where none is known.
+        reached : bool
+        """
+        if not gradient.any():
+            return 0.0, True
+        if not self._objective.l2:
+            return np.inf, relative_gap(estimate, value) <= self._tol
+        rough = relative_gap(self._objective.rough_gap(gradient), value)
+        if not rough <= self._promising:
+            return np.inf, False
+        gap = relative_gap(self._objective.gap_bound(gradient), value)
+        if gap > self._tol:  # by as much, at least, the gradient must fall before another try pays
+            self._promising = rough * max(0.1, self._tol / gap)
+        return gap, gap <= self._tol
+
+
+def rounding(objective, value):
+    """Rounding error of the objective's value."""
+    return 4.0 * np.finfo(objective.design.dtype).eps * abs(value)
+
+
+class Progress:
+    """Counts steps in a row whose effect was lost in rounding."""
+
+    def __init__(self, objective):
+        self._objective = objective
+        self._shortest = np.inf
+        self.n_lost = 0
+
+    def note(self, value, new_value, new_gradient):
+        """Take note of a step: it counts as lost unless f or, where that rounds, the gradient shows progress."""
+        length = float(np.linalg.norm(new_gradient))
+        gained = new_value < value - rounding(self._objective, value) or length < _SHORTER * self._shortest
+        self._shortest = min(self._shortest, length)
+        self.n_lost = 0 if gained else self.n_lost + 1
+
+
+def safeguarded_step(objective, coef, value, gradient, direction):
+    """Evaluate the end of a step along `direction`, halved until it makes the objective smaller.
+
+    Returns
+    -------
+    (step, value, gradient), or None where no step does
+    """
+    slope = float(gradient @ direction)
+    if not slope < 0.0:
+        return None
+    length = 1.0
+    for _ in range(_MAX_HALVINGS):
+        step = length * direction
+        new_value, new_gradient = objective.loss_gradient(coef + step)
+        shorter = new_gradient @ new_gradient < gradient @ gradient
+        lost_in_rounding = new_value <= value + rounding(objective, value) and shorter
+        if new_value <= value + _ARMIJO * length * slope or lost_in_rounding:
+            return step, new_value, new_gradient
+        length *= 0.5
+    return None
+
+
+def first_evaluation(objective, start):
+    """Coefficients to start from, with value and gradient there: zeros unless `start` is better."""
+    coef = np.zeros(objective.n_coef) if start is None else start
+    value, gradient = objective.loss_gradient(coef)
+    if start is not None and not value <= objective.value_at_zero:
+        coef = np.zeros(objective.n_coef)
+        value, gradient = objective.loss_gradient(coef)
+    return coef, value, gradient
