@@ -7,9 +7,13 @@ one from a shared counter; each block writes sums of its own, so who worked on i
 cannot be seen in the result.
 
 Nothing outlives a fit: no pool to break at a fork, and fits in several Python threads do not meet.
+
+A signal reaches Python only between two instructions of the main thread, never inside a kernel. So the main thread
+leaves a long pass to another thread and waits: Ctrl-C ends the wait at once, and no further block is started.
 """
 
 import logging
+import multiprocessing
 import os
 import sys
 import threading
@@ -34,6 +38,8 @@ _COUNT_MASK = (1 << _COUNT_BITS) - 1
 
 _SPINS = 2_000  # about 2 us of pure spinning
 _YIELDS = 5_000  # then some 2 ms of giving the core to whoever wants it
+
+_WAIT_SECONDS = 0.1  # between looks at signals, where waiting does not end with one
 
 _logger = logging.getLogger("fastlr")
 
@@ -161,7 +167,8 @@ def effective_n_threads(n_jobs=None):
     n_jobs : int or None
         As in scikit-learn: a count, or negative to count from the number of cores (-1: all). ``None`` takes what the
         process is allowed (its CPU affinity, ``OMP_NUM_THREADS``, threadpoolctl limits, joblib's process workers),
-        but one thread inside a joblib task or outside the main thread, where others already share the cores.
+        but one thread inside a joblib task, in a child of multiprocessing or outside the main thread, where others
+        already share the cores.
 
     Returns
     -------
@@ -175,7 +182,7 @@ def effective_n_threads(n_jobs=None):
     """
     if n_jobs is None:
         nested = joblib.parallel.get_active_backend()[0].nesting_level
-        if nested or threading.current_thread() is not threading.main_thread():
+        if nested or multiprocessing.parent_process() is not None or not _in_main_thread():
             return 1
         return max(1, _openmp_effective_n_threads())
     if isinstance(n_jobs, (bool, np.bool_)) or not isinstance(n_jobs, (int, np.integer)):
@@ -185,6 +192,10 @@ def effective_n_threads(n_jobs=None):
     if n_jobs < 0:
         return max(1, _available_cores() + 1 + int(n_jobs))
     return int(n_jobs)
+
+
+def _in_main_thread():
+    return threading.current_thread() is threading.main_thread()
 
 
 def _available_cores():
@@ -262,6 +273,7 @@ class Team:
         self._leader_core = None
         self._task = None
         self._number = 0  # of the task, counted up whenever it changes
+        self._abandoned = False
 
     def __enter__(self):
         return self
@@ -270,7 +282,7 @@ class Team:
         self.close()
 
     def close(self):
-        """Send the helpers home and wait for them."""
+        """Send the helpers home and wait for them; not for those of a pass that was interrupted."""
         self._task = None
         self._number += 1
         if self._threads:
@@ -279,11 +291,14 @@ class Team:
                 thread.join()
             self._threads = {}
 
-    def run(self, task, operation, n_blocks, *, alone=False):
+    def run(self, task, operation, n_blocks, *, alone=False, long=False):
         """Do one operation of a task on all its blocks; returns when every block is written.
 
-        `alone` leaves the work to the calling thread, for passes that take less than waking another.
+        `alone` leaves the work to the calling thread, for passes that take less than waking another. `long` lets
+        Ctrl-C end the pass, for those that take longer than a user would wait. The team is then of no more use.
         """
+        if self._abandoned:  # its threads may still write where this pass would
+            raise RuntimeError("a pass of this team was interrupted: start anew, with another team and other buffers")
         own = task.space(0)
         if task is not self._task:
             self._number += 1
@@ -296,7 +311,45 @@ class Team:
                 task.compiled = True
             self._start_helpers()
         _open_round(self._state, number, operation, n_blocks)
-        task.serve(self._state, n_blocks, 0, number, *own, *task.arguments)
+        arguments = (self._state, n_blocks, 0, number, *own, *task.arguments)
+        if not (long and _in_main_thread() and self._wait_for(task.serve, arguments)):
+            task.serve(*arguments)
+
+    def _wait_for(self, serve, arguments):
+        """Lead from another thread and wait for it, open to signals; False if the system gives no thread."""
+        done, errors = threading.Event(), []
+
+        def lead():
+            try:
+                serve(*arguments)
+            except BaseException as error:
+                errors.append(error)
+            finally:
+                done.set()
+
+        thread = threading.Thread(target=lead, name="fastlr-0", daemon=True)
+        try:
+            try:
+                thread.start()
+            except RuntimeError:
+                return False
+            while not done.wait(_WAIT_SECONDS):
+                pass
+        except BaseException:
+            self._abandon()
+            raise
+        if errors:
+            raise errors[0]
+        return True
+
+    def _abandon(self):
+        """Leave an unfinished pass: its threads end with the blocks they are in, and nobody waits for them."""
+        self._abandoned = True
+        self._threads = {}
+        self._task = None
+        self._number += 1
+        _open_round(self._state, self._number, 0, 0)
+        self._state[_DONE] = _COUNT_MASK  # more than any leader waits for
 
     def _start_helpers(self):
         """Start the helpers that are not there: none was needed so far, or they got tired of waiting."""

@@ -14,6 +14,9 @@ from .kernels.links import LOSS, apply_link
 # Below this many entries a pass takes less than the start of a thread.
 _INLINE_ENTRIES = 250_000
 
+# From this many multiply-adds on, 20 to 200 ms, a pass can be interrupted.
+_LONG_OPERATIONS = 300_000_000
+
 
 class DenseDesign:
     """A dense X with its targets and weights, and the passes over it.
@@ -60,6 +63,7 @@ class DenseDesign:
         self.weight_sum = float(sample_weight.sum()) if sample_weight.size else float(n_samples)
         self.team = team or Team(1)
         self.alone = X.size <= _INLINE_ENTRIES
+        self.long = X.size >= _LONG_OPERATIONS
         self.n_passes = 0
 
         self._rows = np.array([block_rows(n_samples, n_features)])
@@ -110,7 +114,7 @@ class DenseDesign:
     def _run(self, operation, coef):
         np.multiply(coef[:-1], self.scale, out=self._w, casting="same_kind")
         self._intercept[0] = coef[-1]
-        self.team.run(self._task, operation, self._n_blocks, alone=self.alone)
+        self.team.run(self._task, operation, self._n_blocks, alone=self.alone, long=self.long)
         self.n_passes += 1
 
     def _summed_gradient(self):
@@ -202,7 +206,8 @@ class DenseDesign:
                 (self.X, self.curvature, rows, self._hessians),
                 lambda: dense.packed_space(n_features + 1, self.dtype),
             )
-        self.team.run(self._hessian_task, dense.HESSIAN, len(self._hessians), alone=self.alone)
+        long = self.X.size * n_features >= _LONG_OPERATIONS
+        self.team.run(self._hessian_task, dense.HESSIAN, len(self._hessians), alone=self.alone, long=long)
         self.n_passes += 1
         lower = np.tril(self._hessians.sum(axis=0)[: n_features + 1, : n_features + 1])
         hessian = lower + lower.T
@@ -232,7 +237,8 @@ class DenseDesign:
         task = Task(
             dense.serve_gram, (self.X, padded), lambda: dense.packed_space(2 * dense.GRAM_PANEL, self.dtype)
         )
-        self.team.run(task, dense.GRAM, panels * (panels + 1) // 2, alone=self.alone)
+        long = self.X.size * n_samples >= _LONG_OPERATIONS
+        self.team.run(task, dense.GRAM, panels * (panels + 1) // 2, alone=self.alone, long=long)
         self.n_passes += 1
         gram = np.ascontiguousarray(padded[:n_samples, :n_samples])
         if not np.isfinite(gram.diagonal()).all():
