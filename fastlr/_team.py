@@ -23,9 +23,14 @@ import numpy as np
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
-from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
+from threadpoolctl import threadpool_info
 
 from ._jit import CONTRACT, kernel
+
+try:
+    from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
+except ImportError:  # a private function
+    _openmp_effective_n_threads = None
 
 # Places in the shared int64 state, one to a cache line so that spinning on one does not slow another.
 _EPOCH, _TICKET, _DONE, _OPERATION = 0, 8, 16, 24
@@ -184,7 +189,7 @@ def effective_n_threads(n_jobs=None):
         nested = joblib.parallel.get_active_backend()[0].nesting_level
         if nested or multiprocessing.parent_process() is not None or not _in_main_thread():
             return 1
-        return max(1, _openmp_effective_n_threads())
+        return max(1, (_openmp_effective_n_threads or _allowed_threads)())
     if isinstance(n_jobs, (bool, np.bool_)) or not isinstance(n_jobs, (int, np.integer)):
         raise TypeError(f"n_jobs must be None or an integer, got {n_jobs!r}")
     if n_jobs == 0:
@@ -196,6 +201,12 @@ def effective_n_threads(n_jobs=None):
 
 def _in_main_thread():
     return threading.current_thread() is threading.main_thread()
+
+
+def _allowed_threads():
+    """What scikit-learn's function tells, by way of the limits of the OpenMP libraries that are loaded."""
+    limits = [library["num_threads"] for library in threadpool_info() if library["user_api"] == "openmp"]
+    return min([_available_cores(), *limits])
 
 
 def _available_cores():
