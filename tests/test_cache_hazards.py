@@ -44,28 +44,38 @@ with warnings.catch_warnings(record=True) as caught:
     import numba.core.caching
     import numpy as np
 
-    if "wait-for-the-other" in sys.argv:
-        load_index = numba.core.caching.IndexDataCacheFile._load_index
+    if "in-turns" in sys.argv:
+        role = sys.argv[sys.argv.index("in-turns") + 1]
+        index = numba.core.caching.IndexDataCacheFile
+        saving = []
 
-        def wait(self):
-            # Both processes have seen the index before either writes it.
-            index = load_index(self)
-            if not os.path.exists(f"seen-{os.getpid()}"):
-                return index
-            open(f"saving-{os.getpid()}", "w").close()
-            deadline = time.monotonic() + 60
-            while sum(name.startswith("saving-") for name in os.listdir()) < 2:
-                assert time.monotonic() < deadline, "the other process does not come"
-                time.sleep(0.01)
-            return index
+        def in_turns(name):
+            original = getattr(index, name)
 
-        def save(self, key, data):
-            open(f"seen-{os.getpid()}", "w").close()
-            return save_entry(self, key, data)
+            def method(self, *arguments):
+                turn = f"{role}{name}"
+                if not saving or turn not in turns:
+                    return original(self, *arguments)
+                before = turns[: turns.index(turn)][-1:]
+                deadline = time.monotonic() + 60
+                while not all(os.path.exists(other) for other in before):
+                    assert time.monotonic() < deadline, "the other process does not come"
+                    time.sleep(0.01)
+                try:
+                    return original(self, *arguments)
+                finally:
+                    open(turn, "w").close()
 
-        save_entry = numba.core.caching.IndexDataCacheFile.save
-        numba.core.caching.IndexDataCacheFile._load_index = wait
-        numba.core.caching.IndexDataCacheFile.save = save
+            return method
+
+        def save(self, key, data, original=index.save):
+            saving.append(True)
+            return original(self, key, data)
+
+        turns = sys.argv[-1].split(",")
+        index.save = save
+        for name in ("_load_index", "_save_index", "_save_data"):
+            setattr(index, name, in_turns(name))
     if "limit" in sys.argv:
         import resource
         size = int(sys.argv[sys.argv.index("limit") + 1])
@@ -118,9 +128,14 @@ def project(tmp_path):
     return tmp_path
 
 
+# Both have seen the index before either writes it; the index is the second's, a data file of one name the first's.
+TURNS = "a_load_index,b_load_index,a_save_index,b_save_index,b_save_data,a_save_data"
+
+
 def test_two_processes_that_compile_different_signatures_never_load_each_others_code(project):
-    processes = [start(project, dtype, "wait-for-the-other") for dtype in ("int64", "float64")]
+    processes = [start(project, dtype, "in-turns", role, TURNS) for dtype, role in (("int64", "a"), ("float64", "b"))]
     assert [finish(process).sums for process in processes] == [[10.0], [10.0]]
+    assert all((project / turn).exists() for turn in TURNS.split(","))
     after = run(project, "int64,float64")
     assert after.sums == [10.0, 10.0]
     assert after.loaded == 1  # of two that wrote the index, the last counts
