@@ -3,6 +3,8 @@
 Everything above asks a design for sums over all samples and never learns how X lies in memory.
 """
 
+from functools import partial
+
 import numpy as np
 
 from ._blocks import block_rows, count_blocks, guarded_empty, hessian_block_rows
@@ -74,6 +76,7 @@ class DenseDesign:
         self.curvature = guarded_empty(n_samples)
         self._sums = np.empty((self._n_blocks, 2))
         self._gradients = np.empty((self._n_blocks, n_features))
+        # A work space by `partial`: a lambda here would hold the design, and X until cycles are collected.
         self._task = Task(
             dense.serve,
             (
@@ -88,7 +91,7 @@ class DenseDesign:
                 self._sums,
                 self._gradients,
             ),
-            lambda: dense.work_space(n_features, self.dtype),
+            partial(dense.work_space, n_features, self.dtype),
         )
         self._hessian_task = None
 
@@ -204,7 +207,7 @@ class DenseDesign:
             self._hessian_task = Task(
                 dense.serve_hessian,
                 (self.X, self.curvature, rows, self._hessians),
-                lambda: dense.packed_space(n_features + 1, self.dtype),
+                partial(dense.packed_space, n_features + 1, self.dtype),
             )
         long = self.X.size * n_features >= _LONG_OPERATIONS
         self.team.run(self._hessian_task, dense.HESSIAN, len(self._hessians), alone=self.alone, long=long)
@@ -235,7 +238,7 @@ class DenseDesign:
         padded = np.empty((m, m))
         panels = count_blocks(n_samples, dense.GRAM_PANEL)
         task = Task(
-            dense.serve_gram, (self.X, padded), lambda: dense.packed_space(2 * dense.GRAM_PANEL, self.dtype)
+            dense.serve_gram, (self.X, padded), partial(dense.packed_space, 2 * dense.GRAM_PANEL, self.dtype)
         )
         long = self.X.size * n_samples >= _LONG_OPERATIONS
         self.team.run(task, dense.GRAM, panels * (panels + 1) // 2, alone=self.alone, long=long)
