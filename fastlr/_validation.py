@@ -116,6 +116,19 @@ def _as_real(values, name):
     return values
 
 
+def check_flag(value, name):
+    """True or False, of Python or NumPy; returned as bool.
+
+    Raises
+    ------
+    TypeError
+        If `value` is anything else.
+    """
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False, got {value!r}")
+    return bool(value)
+
+
 def check_number(value, name, *, low=None, high=None, inclusive=True, integer=False):
     """A real number (or integer) in a range, finite by default; returned as float (or int).
 

@@ -13,7 +13,7 @@ from sklearn.utils.validation import assert_all_finite, check_is_fitted, validat
 
 from ._blas import single_threaded_blas
 from ._team import Team, effective_n_threads
-from ._validation import NATIVE_DTYPES, check_features, check_number, check_sample_weight
+from ._validation import NATIVE_DTYPES, check_features, check_flag, check_number, check_sample_weight
 from .design import DenseDesign
 from .objective import LogisticObjective, l2_from_C
 from .solvers import SOLVERS, choose
@@ -161,6 +161,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         C, tol, max_iter, n_threads = self._check_parameters()
         X, y = validate_data(self, X, y, dtype="numeric", ensure_all_finite=False, order=None)
         features = check_features(X)
+        dtype = np.float32 if X.dtype.newbyteorder("=") == np.float32 else np.float64
         classes, targets = _encode_labels(y)
         weight = _combine_weights(sample_weight, self.class_weight, classes, targets)
         start = None
@@ -181,9 +182,9 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
             report = self._report(name)
             return design, name, SOLVERS[name](objective, start, tol=tol, max_iter=max_iter, callback=report)
 
-        with Team(n_threads) as team, single_threaded_blas():
+        # Solvers look at what comes out: NumPy need not warn of an overflow on the way.
+        with Team(n_threads) as team, single_threaded_blas(), np.errstate(all="ignore"):
             try:
-                dtype = np.float32 if X.dtype == np.float32 else np.float64
                 design, name, result = solve(dtype, start, max_iter, self.solver)
                 n_passes = design.n_passes
                 inexact = design.dtype == np.float32 or name == "gram_newton"
@@ -204,11 +205,13 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
                 result.gap = np.inf
             if separated or not result.converged:
                 _warn_not_converged(result, separated, np.isinf(C), tol, max_iter)
+            coef = result.coef.astype(dtype)
+            if not np.isfinite(coef).all():
+                raise ValueError(f"The coefficients overflow {coef.dtype}: scale X up, or pass it as float64")
 
-        dtype = np.float32 if X.dtype == np.float32 else np.float64
         self.classes_ = classes
-        self.coef_ = result.coef[None, :-1].astype(dtype)
-        self.intercept_ = result.coef[-1:].astype(dtype)
+        self.coef_ = coef[None, :-1]
+        self.intercept_ = coef[-1:]
         self.n_iter_ = np.array([result.n_iter], dtype=np.int32)
         self.objective_ = result.value
         self.gap_ = result.gap
@@ -230,6 +233,10 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
             raise ValueError(f"solver must be one of {names}, got {self.solver!r}")
         tol = check_number(self.tol, "tol", low=0.0, inclusive=False)
         max_iter = check_number(self.max_iter, "max_iter", low=0, integer=True)
+        check_flag(self.fit_intercept, "fit_intercept")
+        check_flag(self.warm_start, "warm_start")
+        if not isinstance(self.verbose, (bool, np.bool_)):
+            check_number(self.verbose, "verbose", low=0, integer=True)
         return C, tol, max_iter, effective_n_threads(self.n_jobs)
 
     def _report(self, name):
@@ -318,9 +325,12 @@ def _encode_labels(y):
     Raises
     ------
     ValueError
-        If there are not exactly two classes.
+        If there are not exactly two classes, or labels that cannot be compared.
     """
-    classes, codes = _two_values(y) if y.dtype.kind in "biuf" else np.unique(y, return_inverse=True)
+    try:
+        classes, codes = _two_values(y) if y.dtype.kind in "biuf" else np.unique(y, return_inverse=True)
+    except TypeError as error:
+        raise ValueError("y must hold labels of one kind, with none missing") from error
     if len(classes) != 2 or (classes.dtype.kind == "f" and (classes != np.rint(classes)).any()):
         check_classification_targets(y)  # scikit-learn's words for continuous targets and the like
     if len(classes) > 2:
@@ -329,7 +339,7 @@ def _encode_labels(y):
             f"y has {len(classes)} classes"
         )
     if len(classes) < 2:
-        raise ValueError(f"y must hold two classes, but the data contains only one class: {classes[0]!r}")
+        raise ValueError(f"y must hold two classes, but the data contains only one class: {classes.tolist()[0]!r}")
     return classes, codes.astype(np.float64)
 
 
@@ -354,7 +364,7 @@ def _combine_weights(sample_weight, class_weight, classes, targets):
     # Empty weights stand for ones.
     positive = float((weight if weight.size else np.ones_like(targets)) @ targets)
     total = float(weight.sum()) if weight.size else float(len(targets))
-    for class_, part in zip(classes, (total - positive, positive), strict=True):
+    for class_, part in zip(classes.tolist(), (total - positive, positive), strict=True):
         if not part > 0.0:
             raise ValueError(f"sample_weight leaves only one class: those of class {class_!r} are all zero")
     if class_weight is None:
@@ -370,9 +380,12 @@ def _combine_weights(sample_weight, class_weight, classes, targets):
 
 
 def _separates(design, coef):
-    """Whether all samples lie on the right side of the hyperplane."""
+    """Whether all samples that weigh anything lie on the right side of the hyperplane."""
     raw = design.raw_prediction(coef)
-    return bool(np.where(design.y > 0.5, raw, -raw).min() > 0.0)
+    right = np.where(design.y > 0.5, raw, -raw) > 0.0
+    if design.sample_weight.size:
+        right |= design.sample_weight == 0.0
+    return bool(right.all())
 
 
 def _warn_not_converged(result, separated, unpenalised, tol, max_iter):
@@ -391,8 +404,8 @@ def _warn_not_converged(result, separated, unpenalised, tol, max_iter):
         )
     else:
         message = (
-            f"The fit stopped at a certified relative gap of {result.gap:.1e}, above tol={tol:g}: rounding allows "
-            "no further progress. Increase tol"
+            f"The fit stopped at a certified relative gap of {result.gap:.1e}, above tol={tol:g}: rounding, or numbers "
+            "too large to be squared, allow no further progress. Scale the columns of X, or increase tol"
             + hint
         )
     _logger.info(message)

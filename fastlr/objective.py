@@ -34,10 +34,12 @@ import numpy as np
 
 from ._blocks import guarded_empty
 
+VALUE_AT_ZERO = float(np.log(2.0))  # of any f: no sample is told from any other
+
 
 def l2_from_C(C, weight_sum):
-    """Penalty on the mean loss that has the same optimum as scikit-learn's C; 0 for C = inf."""
-    return 1.0 / (C * weight_sum)
+    """Penalty on the mean loss that has the same optimum as scikit-learn's C; 0 for C = inf, and never inf."""
+    return 1.0 / max(C * weight_sum, float(np.finfo(np.float64).tiny))
 
 
 class LogisticObjective:
@@ -119,8 +121,9 @@ class LogisticObjective:
         return hessian
 
     def hessian_product(self, direction):
-        """Hessian of f, where `loss_gradient` was last evaluated, times a direction: one pass."""
-        product = self.design.hessian_product(direction)
+        """`hessian` times a direction, without forming it: one pass."""
+        inner = direction if self.fit_intercept else np.append(direction[:-1], 0.0)
+        product = self.design.hessian_product(inner)
         product /= self.design.weight_sum
         product[:-1] += self.l2 * direction[:-1]
         if not self.fit_intercept:
@@ -141,6 +144,8 @@ class LogisticObjective:
         float
             inf without a penalty, or where no feasible dual point is near.
         """
+        if not gradient.any():  # f is convex
+            return 0.0
         if not self.l2:
             return np.inf
         g_w, g_b = gradient[:-1], gradient[-1]

@@ -208,13 +208,110 @@ def test_smallest_problems():
         LogisticRegression().fit([[1.0]], [0])
 
 
-def test_huge_features_do_not_hang():  # sk#31888
-    X, y = labelled(50, 3)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        with np.errstate(all="ignore"):
-            model = LogisticRegression().fit(X * 1e30, y)
+@pytest.mark.parametrize("shape", [(150, 6), (20, 30)])
+@pytest.mark.parametrize(
+    ("dtype", "factor"), [("float32", 1e20), ("float32", 1e37), ("float64", 1e30), ("float64", 1e150)]
+)
+def test_a_huge_column_is_as_good_as_one_without_a_penalty(shape, dtype, factor):  # sk#31888
+    X, y = labelled(*shape)
+    X = X.astype(dtype)
+    scale = np.ones(shape[1], dtype)
+    scale[0] = factor
+    model = LogisticRegression().fit(X * scale, y)
+    assert model.gap_ <= 1e-6
+    # The factor of a column is that of its penalty: at 1e15 nothing is left of it.
+    mild = LogisticRegression(tol=1e-9).fit(X.astype(np.float64) * np.where(scale > 1.0, 1e7, 1.0), y)
+    raw = model.decision_function(X * scale)
+    assert raw.dtype == dtype
+    np.testing.assert_allclose(raw, X @ (mild.coef_[0] * np.where(scale > 1.0, 1e7, 1.0)) + mild.intercept_, atol=0.02)
+
+
+@pytest.mark.parametrize("shape", [(150, 6), (20, 30)])
+@pytest.mark.parametrize("C", [1.0, np.inf])
+@pytest.mark.parametrize("n_huge", [1, None])
+@pytest.mark.parametrize("factor", [1e160, 1e300, 1e307])
+def test_numbers_whose_squares_overflow_give_one_warning_in_plain_words(shape, C, n_huge, factor):
+    X, y = labelled(*shape)
+    X[:, :n_huge] *= factor
+    with pytest.warns() as caught:
+        model = LogisticRegression(C=C).fit(X, y)
+    assert [(warning.category, "Scale the columns of X" in str(warning.message)) for warning in caught] == [
+        (ConvergenceWarning, True)
+    ]
     assert np.isfinite(model.coef_).all()
+    assert np.isfinite(model.objective_)
+    assert model.gap_ == np.inf
+
+
+@pytest.mark.parametrize("factor", [1e-310, 1e-170, 1e-160, 1e-30])
+def test_a_tiny_column_is_certified_only_if_its_squares_do_not_vanish(factor):
+    X, y = labelled(150, 3)
+    best = LogisticRegression(C=np.inf, tol=1e-10).fit(X, y).objective_
+    X[:, 0] *= factor
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model = LogisticRegression(C=np.inf).fit(X, y)
+    assert [warning.category for warning in caught] == [ConvergenceWarning] * int(model.gap_ == np.inf)
+    assert model.objective_ <= best * (1 + 2 * model.gap_)
+    assert (model.gap_ <= 1e-6) == (factor >= 1e-160)
+    # With a penalty, a column of almost nothing is no column.
+    without = LogisticRegression(tol=1e-10).fit(X[:, 1:], y)
+    assert LogisticRegression().fit(X, y).objective_ == pytest.approx(without.objective_, rel=2e-6)
+
+
+def test_coefficients_that_overflow_float32_are_an_error():
+    X, y = labelled(150, 3)
+    X = (X * 1e-41).astype(np.float32)
+    with pytest.raises(ValueError, match="coefficients overflow float32"):
+        LogisticRegression(C=np.inf).fit(X, y)
+    assert LogisticRegression(C=np.inf).fit(X.astype(np.float64), y).gap_ <= 1e-6
+
+
+@pytest.mark.parametrize("shape", [(150, 4), (20, 30)])
+def test_the_size_of_all_weights_is_that_of_C(shape):
+    X, y = labelled(*shape)
+    ones = np.ones(len(y))
+    for size, C in [(1e300, 1e-300), (1e306, 1e-307), (1e-300, 1e300), (1e-310, 1e300)]:
+        expected = LogisticRegression(C=size * C, tol=1e-10).fit(X, y)
+        model = LogisticRegression(C=C, tol=1e-10).fit(X, y, sample_weight=size * ones)
+        np.testing.assert_allclose(model.coef_, expected.coef_, rtol=1e-3)
+    # So strong a penalty that 1 / C is not a number leaves no coefficients.
+    for options in ({"C": 1e-310}, {"C": 1e-200, "class_weight": {0: 1e-200, 1: 1e-200}}):
+        model = LogisticRegression(**options).fit(X, y)
+        assert np.abs(model.coef_).max() < 1e-300
+        assert model.gap_ <= 1e-6
+
+
+def test_a_penalty_of_next_to_nothing_is_none():
+    X, y = labelled(150, 4)
+    free = LogisticRegression(C=np.inf, tol=1e-12).fit(X, y)
+    for weight in (None, np.full(150, 1e300), np.full(150, 1e306)):
+        model = LogisticRegression(C=1.0 if weight is not None else 1e300).fit(X, y, weight)
+        assert model.gap_ <= 1e-6
+        np.testing.assert_allclose(model.coef_, free.coef_, rtol=1e-2)
+
+
+@pytest.mark.parametrize("shape", [(30, 4), (30, 50)])
+@pytest.mark.parametrize("solver", ["auto", "newton_cholesky", "newton_cg"])
+@pytest.mark.parametrize("C", [1.0, np.inf])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_where_the_gradient_is_zero_the_gap_is_zero(shape, solver, C, fit_intercept):
+    y = np.arange(30) % 2
+    model = LogisticRegression(C=C, fit_intercept=fit_intercept, solver=solver).fit(np.zeros(shape), y)
+    assert model.gap_ == 0.0
+    assert model.n_iter_[0] == 0
+    assert not model.coef_.any()
+    assert model.objective_ == pytest.approx(np.log(2.0), rel=1e-14)
+
+
+@pytest.mark.parametrize("solver", list(SOLVERS))
+@pytest.mark.parametrize("factor", [0.0, -1.0, -30.0])
+def test_a_warm_start_that_misleads_does_no_harm(solver, factor):
+    X, y = labelled(40, 3 if solver == "newton_cholesky" else 60)
+    model = LogisticRegression(solver=solver, warm_start=True, tol=1e-4).fit(X, y)
+    model.fit(factor * X, y)
+    assert model.gap_ <= 1e-4
+    assert model.history_[0]["value"] <= np.log(2.0) * (1 + 1e-12)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -244,6 +341,14 @@ BAD_PARAMETERS = [
     ("class_weight", {0: -1.0, 1: 1.0}, ValueError),
     ("class_weight", {0: 0.0, 1: 1.0}, ValueError),
     ("class_weight", "equal", ValueError),
+    ("fit_intercept", "no", TypeError),
+    ("fit_intercept", 1, TypeError),
+    ("fit_intercept", None, TypeError),
+    ("warm_start", "yes", TypeError),
+    ("warm_start", 0.0, TypeError),
+    ("verbose", -1, ValueError),
+    ("verbose", 1.0, TypeError),
+    ("verbose", "1", TypeError),
 ]
 
 
@@ -262,6 +367,16 @@ def test_a_bad_parameter_is_named_and_leaves_the_estimator_as_it_was(name, value
     assert not hasattr(unfitted, "coef_")
 
 
+def test_flags_of_numpy_and_a_flag_for_verbose_are_accepted(capsys):
+    X, y = labelled(40, 3)
+    options = {"fit_intercept": np.bool_(False), "warm_start": np.True_}
+    model = LogisticRegression(verbose=True, **options).fit(X, y)
+    assert model.intercept_[0] == 0.0
+    assert len(capsys.readouterr().out.splitlines()) == len(model.history_)
+    LogisticRegression(verbose=np.False_, **options).fit(X, y)
+    assert capsys.readouterr().out == ""
+
+
 @pytest.mark.parametrize(
     "weight", [[1.0] * 3, np.r_[-1.0, np.ones(39)], np.zeros(40), np.full(40, np.nan), np.ones((40, 1))]
 )
@@ -271,10 +386,30 @@ def test_bad_sample_weights_are_named(weight):
         LogisticRegression().fit(X, y, sample_weight=weight)
 
 
-def test_a_class_without_weight_is_named():
+@pytest.mark.parametrize("labels", [[3.0, 4.0], [3, 4], ["no", "yes"], [False, True]])
+def test_a_single_class_is_named_as_the_user_wrote_it(labels):
     X, y = labelled(40, 3)
-    with pytest.raises(ValueError, match="sample_weight leaves only one class"):
-        LogisticRegression().fit(X, y, sample_weight=y)
+    low, high = labels
+    with pytest.raises(ValueError, match=f"only one class: {low!r}$"):
+        LogisticRegression().fit(X, np.full(40, low))
+    with pytest.raises(ValueError, match=f"sample_weight leaves only one class: those of class {high!r} are all zero"):
+        LogisticRegression().fit(X, np.where(y, high, low), sample_weight=1 - y)
+
+
+@pytest.mark.parametrize("missing", [None, np.nan])
+def test_a_missing_label_is_named(missing):
+    X, y = labelled(40, 3)
+    for labels in (["no", "yes"], [0, 1]):
+        named = np.array(labels, dtype=object)[y]
+        named[7] = missing
+        with pytest.raises(ValueError, match=r"labels of one kind, with none missing|contains NaN"):
+            LogisticRegression().fit(X, named)
+
+
+def test_samples_of_zero_weight_do_not_hide_that_the_classes_are_separated():
+    X = np.array([[-2.0], [-1.0], [1.0], [2.0], [5.0]])
+    with pytest.warns(ConvergenceWarning, match="separated"):
+        LogisticRegression(C=np.inf).fit(X, [0, 0, 1, 1, 0], sample_weight=[1, 1, 2, 1, 0])
 
 
 def test_a_fit_that_fails_leaves_all_attributes_as_they_were():
@@ -311,7 +446,10 @@ def test_memory_maps_and_strided_arrays(tmp_path):  # sk#15924
     mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
     np.testing.assert_array_equal(LogisticRegression().fit(mapped, y).coef_, expected)
     np.testing.assert_array_equal(LogisticRegression().fit(X.repeat(2, axis=0)[::2], y).coef_, expected)
-    np.testing.assert_array_equal(LogisticRegression().fit(X.astype(">f8"), y).coef_, expected)
+    for dtype in ("f8", "f4"):
+        swapped, native = (LogisticRegression().fit(X.astype(order + dtype), y).coef_ for order in "><")
+        assert swapped.dtype == native.dtype == dtype
+        np.testing.assert_array_equal(swapped, native)
     np.testing.assert_array_equal(LogisticRegression().fit(X.tolist(), y.tolist()).coef_, expected)
 
 

@@ -157,6 +157,14 @@ def test_gradient_is_the_difference_of_values_and_the_product_that_of_gradients(
         )
 
 
+def test_without_an_intercept_the_product_is_that_with_the_hessian_for_any_direction():
+    objective, coef = objective_and_point(make_problem(40, 5), 0.3, False)
+    objective.loss_gradient(coef)
+    hessian = objective.hessian()
+    direction = np.random.default_rng(4).normal(size=6)
+    np.testing.assert_allclose(objective.hessian_product(direction), hessian @ direction, rtol=1e-12)
+
+
 @weighted
 @penalties
 @intercepts

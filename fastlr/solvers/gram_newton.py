@@ -14,11 +14,10 @@ approximation).
 """
 
 import numpy as np
-import scipy.linalg
-from scipy.linalg.lapack import dpotrf, dpotrs
+from scipy.linalg.lapack import dposv, dpotrf, dpotrs
 
 from .._blocks import guarded_empty
-from ..objective import relative_gap
+from ..objective import VALUE_AT_ZERO, relative_gap
 from ._result import SolverResult
 
 _ARMIJO = 1e-4
@@ -36,17 +35,21 @@ class _GramNewton:
         weight = self.design.sample_weight
         self._share = (weight if weight.size else np.ones(n_samples)) / self.design.weight_sum
         self.K = self.design.gram()
-        self.a = np.zeros(n_samples)
-        self.b = 0.0
         self._steering = None
         self._steers_well = True
-        if start is not None:
-            # The part of w outside the span of the samples only adds to the penalty.
-            ridge = 1e-10 * max(self.K.diagonal().max(), np.finfo(float).tiny)
-            raw = self.design.raw_prediction(np.append(start[:-1], 0.0))
-            self.a = scipy.linalg.solve(self.K + ridge * np.eye(n_samples), raw, assume_a="pos")
-            self.b = float(start[-1])
         self._residual = guarded_empty(n_samples)
+        if start is not None:
+            self._go_to(start)
+        if start is None or not self.value <= VALUE_AT_ZERO:  # a start that misleads
+            self.a, self.b = np.zeros(n_samples), 0.0
+            self._evaluate(np.zeros(n_samples))
+
+    def _go_to(self, start):
+        """The nearest to w in the span of the samples: the part outside only adds to the penalty."""
+        raw = self.design.raw_prediction(np.append(start[:-1], 0.0))
+        ridge = 1e-10 * self.K.diagonal().max() or 1.0
+        _, self.a, _ = dposv(self.K + ridge * np.eye(len(raw)), raw, lower=1)
+        self.b = float(start[-1])
         self._evaluate(self.K @ self.a)
 
     def _value(self, linear, a, b):

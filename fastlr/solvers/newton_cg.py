@@ -9,7 +9,7 @@ Source: Nocedal & Wright, Numerical Optimization, 2nd ed., 2006, 7.1 (Newton-CG 
 
 import numpy as np
 
-from ..objective import relative_gap
+from ..objective import VALUE_AT_ZERO, relative_gap
 from ._result import SolverResult
 from .newton_cholesky import sample_rows
 
@@ -79,6 +79,8 @@ def _gap(objective, value, gradient, decrement, tol):
 
     Without a penalty: twice the Newton decrement of conjugate gradients, which bounds it up to their accuracy.
     """
+    if not gradient.any():
+        return 0.0
     if not objective.l2:
         return relative_gap(2.0 * decrement, value)
     rough = relative_gap(float(gradient[:-1] @ gradient[:-1]) / (2.0 * objective.l2), value)
@@ -90,6 +92,9 @@ def solve(objective, start=None, *, tol, max_iter, callback=None):
     coef = np.zeros(objective.n_coef) if start is None else start
     diagonal = _preconditioner(objective)
     value, gradient = objective.loss_gradient(coef)
+    if start is not None and not value <= VALUE_AT_ZERO:  # a start that misleads
+        coef = np.zeros(objective.n_coef)
+        value, gradient = objective.loss_gradient(coef)
     first = np.sqrt(gradient @ (gradient / diagonal))
     decrement = np.inf
     history = []
@@ -106,7 +111,7 @@ def solve(objective, start=None, *, tol, max_iter, callback=None):
         history.append(record)
         if callback is not None:
             callback(record)
-        if gap <= tol or n_iter >= max_iter or first == 0.0 or n_lost == 3:
+        if gap <= tol or n_iter >= max_iter or n_lost == 3:
             break
         size = np.sqrt(gradient @ (gradient / diagonal))
         accuracy = min(0.25, np.sqrt(size / first))

@@ -12,7 +12,7 @@ Sub-sampled Newton methods, Mathematical Programming 174, 2019 (Hessians from a 
 import numpy as np
 from scipy.linalg.lapack import dpotrf, dpotrs
 
-from ..objective import relative_gap
+from ..objective import VALUE_AT_ZERO, relative_gap
 from ._result import SolverResult
 
 _SAMPLED_ENTRIES = 1_000_000  # from this size of X on, a subsample is solved first
@@ -22,25 +22,23 @@ _MEMORY = 12  # pairs of L-BFGS
 _ARMIJO = 1e-4
 _MAX_HALVINGS = 60
 _MAX_LOST = 3
+_RIDGES = (0.0, *np.logspace(-12, 6, 10))  # the last makes the diagonal dominant, whatever the matrix
 _FRESH_CONTRACTION = 0.05  # what a step with a fresh Hessian leaves of the gradient, typically
 
 
 class _Steering:
-    """The inverse of an approximate Hessian: a Cholesky factor, and L-BFGS pairs on top."""
+    """The inverse of an approximate Hessian, which is finite: a Cholesky factor, and L-BFGS pairs on top."""
 
     def __init__(self, hessian):
         # Unit diagonal first, so that columns of any scale are equals; then as much ridge as the factor needs.
-        diagonal = hessian.diagonal().copy()
+        diagonal = hessian.diagonal()
         self._scale = 1.0 / np.sqrt(np.where(diagonal > 0.0, diagonal, 1.0))
         scaled = hessian * self._scale * self._scale[:, None]
-        ridge = 0.0
-        while True:
+        for ridge in _RIDGES:
             scaled.flat[:: len(scaled) + 1] = 1.0 + ridge
             self._factor, failed = dpotrf(scaled, lower=1)
-            smallest = self._factor.diagonal().min() if not failed else 0.0
-            if smallest > 1e-7:
+            if not failed and self._factor.diagonal().min() > 1e-7:
                 break
-            ridge = 1e-12 if ridge == 0.0 else 100.0 * ridge
         self._pairs = []
 
     def _base(self, vector):
@@ -86,12 +84,12 @@ class _Newton:
         # A Hessian costs about as many passes as this (measured: 4 at 50 features, 21 at 400).
         self._hessian_cost = 1.0 + objective.n_coef / 16
         self.length2 = None  # squared length of the gradient as `steering` measures it, if known
-        self.step_gap = np.inf  # bound from the last step, if it was Newton's with the exact Hessian
+        self.step_gap = np.inf  # bound on f - f* here, from steps with the exact Hessian
 
     def refresh(self):
-        """Form the Hessian of the current coefficients."""
+        """Form the Hessian of the current coefficients; no steering where it overflows."""
         self.hessian = self.objective.hessian()
-        self.steering = _Steering(self.hessian)
+        self.steering = _Steering(self.hessian) if np.isfinite(self.hessian).all() else None
         self.length2 = None
 
     def step(self):
@@ -101,18 +99,24 @@ class _Newton:
         # Without a penalty only a step with the exact Hessian can be certified.
         if self.steering is None or not self._steers_well or not self.objective.l2:
             self.refresh()
-        exact = self.hessian is not None and bool(np.isfinite(self.hessian).all())
-        if self._attempt(exact):
+        fresh = self.hessian is not None
+        if self._attempt():
             return True
-        if exact:
+        if fresh:
             return False
         # A Hessian from elsewhere misled: form that of where we are, whose curvatures the attempt has overwritten.
         self.value, self.gradient = self.objective.loss_gradient(self.coef)
         self.refresh()
-        return self._attempt(bool(np.isfinite(self.hessian).all()))
+        return self._attempt()
 
-    def _attempt(self, exact):
+    def _is_exact(self):
+        """Whether the Hessian is that of the current coefficients, and no column's squares have vanished in it."""
+        return self.hessian is not None and not self.gradient[self.hessian.diagonal() == 0.0].any()
+
+    def _attempt(self):
         """One safeguarded step along the direction of `steering`; False when it makes the objective no smaller."""
+        if self.steering is None:
+            return False
         direction = -self.steering(self.gradient)
         slope = float(self.gradient @ direction)
         if not slope < 0.0:
@@ -121,13 +125,13 @@ class _Newton:
         if self.length2 is None:
             self.length2 = self.steering.norm2(self.gradient)
         length, value, gradient = self._try(direction, 1.0)
+        if self._is_exact() and np.abs(self.objective.design.raw - raw).max() <= 1.0:
+            self.step_gap = min(self.step_gap, -slope)
         if not self._accept(value, gradient, slope):
             length, value, gradient = self._try(direction, self._search(raw, direction))
             if not self._accept(value, gradient, length * slope):
                 return False
-        self.step_gap = np.inf
-        if exact and length == 1.0 and np.abs(self.objective.design.raw - raw).max() <= 1.0:
-            self.step_gap = max(0.0, -slope - (self.value - value)) + self._noise
+        self.step_gap = max(0.0, self.step_gap - (self.value - value)) + self._noise
         step = length * direction
         self.steering.learn(step, gradient - self.gradient)
         length2 = self.steering.norm2(gradient)
@@ -172,6 +176,8 @@ class _Newton:
 
     def gap(self, tol):
         """Certified relative gap here; an extra pass is spent on it only where it may come out within `tol`."""
+        if not self.gradient.any():
+            return 0.0
         gap = self.step_gap
         g_w = self.gradient[:-1]
         l2 = self.objective.l2
@@ -228,7 +234,7 @@ def solve(objective, start=None, *, tol, max_iter, callback=None):
     """
     state = _start_from_subsample(objective) if start is None else (start,)
     newton = _Newton(objective, *(state or (np.zeros(objective.n_coef),)))
-    if start is None and not newton.value <= np.log(2.0):  # a subsample that misled: zeros are better
+    if state and not newton.value <= VALUE_AT_ZERO:  # a start that misleads
         newton = _Newton(objective, np.zeros(objective.n_coef))
     history = []
     while True:
@@ -243,6 +249,9 @@ def solve(objective, start=None, *, tol, max_iter, callback=None):
         history.append(record)
         if callback is not None:
             callback(record)
-        if gap <= tol or newton.n_iter >= max_iter or not newton.step():
+        if gap <= tol or newton.n_iter >= max_iter:
+            break
+        if not newton.step():
+            gap = min(gap, relative_gap(newton.step_gap, newton.value))
             break
     return SolverResult(newton.coef, newton.value, gap, newton.n_iter, gap <= tol, history)
