@@ -13,7 +13,15 @@ from sklearn.utils.validation import assert_all_finite, check_is_fitted, validat
 
 from ._blas import single_threaded_blas
 from ._team import Team, effective_n_threads
-from ._validation import NATIVE_DTYPES, check_features, check_flag, check_number, check_sample_weight
+from ._validation import (
+    NATIVE_DTYPES,
+    as_real,
+    check_features,
+    check_flag,
+    check_number,
+    check_sample_weight,
+    refuse_masked,
+)
 from .design import DenseDesign
 from .objective import LogisticObjective, l2_from_C
 from .solvers import SOLVERS, choose
@@ -159,6 +167,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
 
     def _fit(self, X, y, sample_weight):
         C, tol, max_iter, n_threads = self._check_parameters()
+        refuse_masked(X=X, y=y)
         X, y = validate_data(self, X, y, dtype="numeric", ensure_all_finite=False, order=None)
         features = check_features(X)
         dtype = np.float32 if X.dtype.newbyteorder("=") == np.float32 else np.float64
@@ -264,10 +273,12 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
             Positive for ``classes_[1]``.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, dtype="numeric", reset=False)
-        w, b = self.coef_[0], self.intercept_[0]
-        if X.dtype.kind == "f" or X.dtype not in (*NATIVE_DTYPES, np.dtype(bool)):
-            return X @ w + b
+        refuse_masked(X=X)
+        with np.errstate(all="ignore"):  # scikit-learn looks for infinity by a sum, which may overflow
+            X = as_real(validate_data(self, X, dtype="numeric", reset=False), "X")
+            w, b = self.coef_[0], self.intercept_[0]
+            if X.dtype.kind == "f" or X.dtype not in (*NATIVE_DTYPES, np.dtype(bool)):
+                return _product(X, w, b)
         # Small integers are widened by the kernel, not in a copy of X.
         unused = np.zeros(len(X))
         with Team(effective_n_threads(self.n_jobs)) as team:
@@ -317,6 +328,16 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         """
         raw = self.decision_function(X)
         return np.column_stack([log_expit(-raw), log_expit(raw)])
+
+
+def _product(X, w, b):
+    """X w + b; infinite only where it lies beyond the largest number, and never NaN."""
+    raw = X @ w + b
+    if np.isfinite(raw).all():
+        return raw
+    # What was added up overflowed on the way: the same on a smaller scale.
+    scale = 2.0**-128
+    return (((X * scale) @ w.astype(np.float64) + b * scale) / scale).astype(raw.dtype)
 
 
 def _encode_labels(y):
@@ -372,7 +393,10 @@ def _combine_weights(sample_weight, class_weight, classes, targets):
     if isinstance(class_weight, str) and class_weight == "balanced":
         factors = 0.5 * total / np.array([total - positive, positive])
     else:
-        factors = compute_class_weight(class_weight, classes=classes, y=classes[targets.astype(np.intp)])
+        try:
+            factors = compute_class_weight(class_weight, classes=classes, y=classes[targets.astype(np.intp)])
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"class_weight must be a dict by class or 'balanced': {error}") from error
         if not (np.isfinite(factors).all() and (factors > 0.0).all()):
             raise ValueError(f"class_weight must hold finite numbers > 0 for both classes, got {class_weight!r}")
     factors = factors[targets.astype(np.intp)]
