@@ -8,6 +8,9 @@ import numpy as np
 # Dtypes that kernels read as they stand; bool is read as uint8. The rest is converted.
 NATIVE_DTYPES = (np.dtype(np.float64), np.dtype(np.float32), np.dtype(np.uint8), np.dtype(np.int8))
 
+# float64 has no numbers between 0 and 5e-324: products with weights not far above that round to nothing.
+_LEAST_SUM = 1e-312
+
 
 def check_features(X, name="X"):
     """Make X readable by the kernels, without a copy where dtype and layout allow.
@@ -97,8 +100,8 @@ def check_sample_weight(sample_weight, n_samples, name="sample_weight"):
         raise ValueError(f"{name} must hold finite numbers >= 0, with a finite sum")
     if total == 0.0:
         raise ValueError(f"{name} must not be zero for all samples")
-    if total < np.finfo(np.float64).tiny:  # products with such numbers round to nothing, and the fit with them
-        raise ValueError(f"{name} must have a sum of at least {np.finfo(np.float64).tiny:.1e}, got {total:.1e}")
+    if total < _LEAST_SUM:
+        raise ValueError(f"{name} must have a sum of at least {_LEAST_SUM:.1e}, got {total:.1e}")
     return weight
 
 
