@@ -93,11 +93,12 @@ def features(draw, dtypes, min_samples=4):
 
 def value_gradient_hessian(x, y, s, l2, coef):
     """Mean loss with a penalty, in plain NumPy; x has a column of ones at the end, which is not penalised."""
-    z = x @ coef
-    p = expit(z)
+    sign = 2 * y - 1
+    margin = sign * (x @ coef)  # so that small losses are exact
     penalty = np.append(np.full(len(coef) - 1, l2), 0.0)
-    value = s @ (np.logaddexp(0.0, z) - y * z) + 0.5 * penalty @ coef**2
-    return value, x.T @ (s * (p - y)) + penalty * coef, (x.T * (s * p * (1 - p))) @ x + np.diag(penalty)
+    value = s @ np.logaddexp(0.0, -margin) + 0.5 * penalty @ coef**2
+    gradient = x.T @ (-s * sign * expit(-margin)) + penalty * coef
+    return value, gradient, (x.T * (s * expit(margin) * expit(-margin))) @ x + np.diag(penalty)
 
 
 def least_value(x, y, s, l2, fit_intercept):
