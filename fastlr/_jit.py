@@ -144,7 +144,7 @@ def kernel(fastmath=FASTMATH, *, cache=False):
 
     def decorate(py_func):
         dispatcher = numba.njit(nogil=True, error_model="numpy", fastmath=set(fastmath))(py_func)
-        if cache:
+        if cache and not numba.config.DISABLE_JIT:
             _enable_cache(dispatcher)
         return dispatcher
 
