@@ -17,6 +17,7 @@ import multiprocessing
 import os
 import sys
 import threading
+import time
 
 import joblib
 import numpy as np
@@ -43,6 +44,13 @@ _COUNT_MASK = (1 << _COUNT_BITS) - 1
 
 _SPINS = 2_000  # about 2 us of pure spinning
 _YIELDS = 5_000  # then some 2 ms of giving the core to whoever wants it
+
+# Where another process holds a core, the leader may wait a time slice, milliseconds, for a helper that was stopped
+# inside a block. Helpers that cost more than they bring rest for some passes, twice as many the next time.
+_EXCESS_SECONDS = 1e-3
+_EXCESS_PASSES = 4
+_FIRST_REST = 32
+_LONGEST_REST = 4_096
 
 _WAIT_SECONDS = 0.1  # between looks at signals, where waiting does not end with one
 
@@ -260,6 +268,7 @@ class Task:
         self._work_space = work_space
         self._spaces = {}
         self.compiled = False
+        self.fastest = {}  # seconds of a pass with helpers, by operation
 
     def space(self, worker):
         """Work space of a worker; 0 is the leader."""
@@ -285,6 +294,9 @@ class Team:
         self._task = None
         self._number = 0  # of the task, counted up whenever it changes
         self._abandoned = False
+        self._excess = 0.0  # seconds that passes with helpers took longer than they would have without
+        self._resting = 0  # passes that helpers still sit out
+        self._next_rest = _FIRST_REST
 
     def __enter__(self):
         return self
@@ -315,7 +327,11 @@ class Team:
             self._number += 1
             self._task = task
         number = self._number
-        if self.n_threads > 1 and n_blocks > 1 and not alone:
+        helped = self.n_threads > 1 and n_blocks > 1 and not alone
+        if helped and self._resting:
+            self._resting -= 1
+            helped = False
+        if helped:
             if not task.compiled:
                 # In this thread first: helpers would only queue behind the compiler's lock.
                 task.serve(self._state, 0, 0, number, *own, *task.arguments)
@@ -323,8 +339,21 @@ class Team:
             self._start_helpers()
         _open_round(self._state, number, operation, n_blocks)
         arguments = (self._state, n_blocks, 0, number, *own, *task.arguments)
+        started = time.perf_counter()
         if not (long and _in_main_thread() and self._wait_for(task.serve, arguments)):
             task.serve(*arguments)
+        if helped:
+            self._account(task, operation, time.perf_counter() - started)
+
+    def _account(self, task, operation, seconds):
+        """Let helpers rest that cost more than they bring. Who works on a pass cannot be seen in its result."""
+        fastest = task.fastest[operation] = min(seconds, task.fastest.get(operation, seconds))
+        alone = self.n_threads * fastest  # at most, for the leader would not have to wait
+        self._excess = max(0.0, self._excess + seconds - alone)
+        if self._excess > max(_EXCESS_SECONDS, _EXCESS_PASSES * alone):
+            self._excess = 0.0
+            self._resting = self._next_rest
+            self._next_rest = min(2 * self._next_rest, _LONGEST_REST)
 
     def _wait_for(self, serve, arguments):
         """Lead from another thread and wait for it, open to signals; False if the system gives no thread."""
