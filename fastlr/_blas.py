@@ -5,6 +5,7 @@ change the last bits of the result. The number is that of the process, so fits t
 sets it, the last lifts it, from whichever thread. (threadpoolctl's own contexts belong to the thread that entered.)
 """
 
+import os
 import threading
 from contextlib import contextmanager
 from functools import cache
@@ -12,7 +13,7 @@ from functools import cache
 from threadpoolctl import ThreadpoolController
 
 _lock = threading.Lock()
-_users = 0
+_users = []  # the thread of each fit
 _before = []  # number of threads of each library when the first fit began
 
 
@@ -28,21 +29,44 @@ def _set_num_threads(library, number):
     getattr(library, "_real_set_num_threads", library.set_num_threads)(number)
 
 
+def _lift():
+    for library, number in zip(_libraries(), _before, strict=True):
+        _set_num_threads(library, number)
+
+
 @contextmanager
 def single_threaded_blas():
     """Context in which BLAS runs on one thread."""
-    global _users, _before
-    with _lock:
-        _users += 1
-        if _users == 1:
-            _before = [library.get_num_threads() for library in _libraries()]
-            for library in _libraries():
-                _set_num_threads(library, 1)
+    global _before
+    thread = threading.get_ident()
     try:
+        with _lock:
+            first = not _users
+            if first:
+                _before = [library.get_num_threads() for library in _libraries()]
+            _users.append(thread)  # before the limit is set: an interrupt from here on lifts it
+            if first:
+                for library in _libraries():
+                    _set_num_threads(library, 1)
         yield
     finally:
         with _lock:
-            _users -= 1
-            if _users == 0:
-                for library, number in zip(_libraries(), _before, strict=True):
-                    _set_num_threads(library, number)
+            if thread in _users:
+                _users.remove(thread)
+                if not _users:
+                    _lift()
+
+
+def _after_fork_in_child():
+    """Only the thread that forked goes on: end the fits of the others, one of which may have held the lock."""
+    global _lock
+    _lock = threading.Lock()
+    others = [thread for thread in _users if thread != threading.get_ident()]
+    for thread in others:
+        _users.remove(thread)
+    if others and not _users:
+        _lift()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -75,6 +75,9 @@ def _cache_unavailable(reason):
         )
 
 
+# What `_PackageCache` touches of Numba's private classes. One that goes by another name would be replaced in vain.
+_PRIVATE = ("_source_stamp", "_index_name", "_data_name", "_load_index")
+
 if FunctionCache is not None:
 
     class _PackageCache(FunctionCache):
@@ -87,6 +90,9 @@ if FunctionCache is not None:
         def __init__(self, py_func):
             super().__init__(py_func)
             index = self._cache_file
+            missing = [name for name in _PRIVATE if not hasattr(index, name)]
+            if missing:
+                raise AttributeError(f"this Numba's cache index has no {missing}")
             index._source_stamp = _STAMP
             stem = index._index_name.removesuffix(".nbi")
             index._data_name = lambda number: f"{stem}.{uuid.uuid4().hex[:12]}.nbc"
@@ -138,7 +144,7 @@ def kernel(fastmath=FASTMATH, *, cache=False):
 
     def decorate(py_func):
         dispatcher = numba.njit(nogil=True, error_model="numpy", fastmath=set(fastmath))(py_func)
-        if cache:
+        if cache and not numba.config.DISABLE_JIT:
             _enable_cache(dispatcher)
         return dispatcher
 
@@ -148,6 +154,9 @@ def kernel(fastmath=FASTMATH, *, cache=False):
 def _enable_cache(dispatcher):
     if FunctionCache is None:
         _cache_unavailable("this Numba has no numba.core.caching.FunctionCache")
+        return
+    if not hasattr(dispatcher, "_cache"):
+        _cache_unavailable("this Numba's dispatchers have no _cache")
         return
     try:
         dispatcher._cache = _PackageCache(dispatcher.py_func)

@@ -8,6 +8,9 @@ import numpy as np
 # Dtypes that kernels read as they stand; bool is read as uint8. The rest is converted.
 NATIVE_DTYPES = (np.dtype(np.float64), np.dtype(np.float32), np.dtype(np.uint8), np.dtype(np.int8))
 
+# float64 has no numbers between 0 and 5e-324: products with weights not far above that round to nothing.
+_LEAST_SUM = 1e-312
+
 
 def check_features(X, name="X"):
     """Make X readable by the kernels, without a copy where dtype and layout allow.
@@ -32,7 +35,7 @@ def check_features(X, name="X"):
     ValueError
         If X is not two-dimensional, or empty.
     """
-    X = _as_real(X, name)
+    X = as_real(X, name)
     if X.ndim != 2:
         raise ValueError(f"{name} must be two-dimensional, got an array of shape {X.shape}")
     if 0 in X.shape:
@@ -41,7 +44,8 @@ def check_features(X, name="X"):
     if dtype.kind == "b":
         X = X.view(np.uint8)
     elif dtype not in NATIVE_DTYPES:
-        X = X.astype(np.float32 if dtype == np.float16 else np.float64)
+        with np.errstate(over="ignore"):  # of long doubles: infinity is found as any other
+            X = X.astype(np.float32 if dtype == np.float16 else np.float64)
     elif not X.dtype.isnative:
         X = X.astype(dtype)
     if not (X.flags.c_contiguous or X.flags.f_contiguous) or not X.flags.aligned:
@@ -146,7 +150,7 @@ def check_sample_weight(sample_weight, n_samples, name="sample_weight"):
     Raises
     ------
     TypeError, ValueError
-        If the weights are not n_samples finite numbers >= 0, or all zero.
+        If the weights are not n_samples finite numbers >= 0, or all zero, or next to it.
     """
     if sample_weight is None:
         return np.empty(0)
@@ -157,17 +161,37 @@ def check_sample_weight(sample_weight, n_samples, name="sample_weight"):
         raise ValueError(f"{name} must hold finite numbers >= 0, with a finite sum")
     if total == 0.0:
         raise ValueError(f"{name} must not be zero for all samples")
+    if total < _LEAST_SUM:
+        raise ValueError(f"{name} must have a sum of at least {_LEAST_SUM:.1e}, got {total:.1e}")
     return weight
 
 
 def _check_vector(values, size, name):
-    values = _as_real(values, name)
+    values = as_real(values, name)
     if values.shape != (size,):
         raise ValueError(f"{name} must have shape ({size},), one value per sample, got {values.shape}")
-    return np.ascontiguousarray(values, dtype=np.float64)
+    with np.errstate(over="ignore"):
+        return np.ascontiguousarray(values, dtype=np.float64)
 
 
-def _as_real(values, name):
+def refuse_masked(**arguments):
+    """Raise ValueError where entries are masked: NumPy drops masks without a word, and what is under them counts."""
+    for name, values in arguments.items():
+        if np.ma.is_masked(values):
+            raise ValueError(f"{name} must not have masked entries: fill or leave them out")
+
+
+def as_real(values, name):
+    """An array of bool, integers or floats.
+
+    Raises
+    ------
+    TypeError
+        If `values` holds anything else.
+    ValueError
+        If entries are masked, or rows differ in length.
+    """
+    refuse_masked(**{name: values})
     try:
         values = np.asarray(values)
     except ValueError as error:

@@ -11,7 +11,7 @@ digits, and without NaN where p rounds to 0 or 1.
 import numpy as np
 
 from ._team import Team, effective_n_threads
-from ._validation import check_features, check_number, check_targets
+from ._validation import as_real, check_features, check_number, check_targets
 from .designs.dense import DenseDesign
 from .kernels.pointwise import sigmoid_array
 from .solvers import gradient_descent
@@ -43,9 +43,7 @@ def sigmoid(z):
     TypeError
         If z does not hold real numbers.
     """
-    z = np.asarray(z)
-    if z.dtype.kind not in "biuf":
-        raise TypeError(f"z must hold real numbers, got dtype {z.dtype}")
+    z = as_real(z, "z")
     flat = np.ascontiguousarray(z, dtype=np.float64).reshape(-1)
     out = np.empty_like(flat)
     sigmoid_array(flat, out)
@@ -243,12 +241,12 @@ def logistic_regression(
 
 def _samples(x, name):
     """The transposed view, samples first."""
-    x = np.asarray(x)
+    x = as_real(x, name)
     return check_features(x.T if x.ndim == 2 else x, name)
 
 
 def _labels(y, n_samples, name):
-    y = np.asarray(y)
+    y = as_real(y, name)
     if y.shape not in ((1, n_samples), (n_samples,)):
         raise ValueError(f"{name} must have shape (1, {n_samples}), one label per sample, got {y.shape}")
     return check_targets(y.reshape(-1), n_samples, name)
@@ -261,9 +259,7 @@ def _design(x_train, y_train, team):
 
 
 def _coef(w, b, n_features):
-    w = np.asarray(w)
-    if w.dtype.kind not in "biuf":
-        raise TypeError(f"w must hold real numbers, got dtype {w.dtype}")
+    w = as_real(w, "w")
     if w.shape not in ((n_features, 1), (n_features,)):
         raise ValueError(f"w must have shape ({n_features}, 1), one weight per feature, got {w.shape}")
     coef = np.append(w.reshape(-1).astype(np.float64), check_number(b, "b"))

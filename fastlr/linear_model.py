@@ -4,31 +4,30 @@ import logging
 import warnings
 
 import numpy as np
-from scipy.special import expit, log_expit
+from scipy import sparse
+from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.class_weight import compute_class_weight
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import assert_all_finite, check_is_fitted, validate_data
 
-from ._blas import single_threaded_blas
-from ._team import Team, effective_n_threads
-from ._validation import NATIVE_DTYPES, check_features, check_flag, check_number, check_sample_weight
-from .designs.small import SmallDesign, is_small
-from .objectives import l2_from_C
-from .objectives.logistic import LogisticObjective
-from .solvers import SOLVERS, choose
+from ._labels import combine_weights, encode_labels
+from ._team import effective_n_threads
+from ._validation import as_real, check_features, check_flag, check_number, check_sparse_features, refuse_masked
+from .fitting import Problem, fit
+from .solvers import SOLVERS
 
 _SKLEARN_SOLVERS = ("lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga")
+
+_CHUNK_ROWS = 1_024  # of whole numbers, converted at a time
 
 _logger = logging.getLogger("fastlr")
 
 
 class LogisticRegression(ClassifierMixin, BaseEstimator):
-    """Binary logistic regression at its exact optimum, with a certificate.
+    """Logistic regression at its exact optimum, with a certificate.
 
     Minimises scikit-learn's objective, C sum_i s_i loss(x_i . w + b, y_i) + |w|^2 / 2, with the intercept b never
-    penalised, until the objective is certified to be within `tol` of the optimum. X of float64, float32, uint8, int8
+    penalised, and for more than two classes the softmax loss with coefficients for each class, until the objective is certified to be within `tol` of the optimum. X of float64, float32, uint8, int8
     and bool, in C or Fortran order, is read as it stands: no converted copy is made, except of X of at most 20,000
     entries; of large X an eighth is sampled.
 
@@ -129,7 +128,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_class = False
+        tags.input_tags.sparse = True
         return tags
 
     def fit(self, X, y, sample_weight=None):
@@ -163,66 +162,58 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
 
     def _fit(self, X, y, sample_weight):
         C, tol, max_iter, n_threads = self._check_parameters()
-        X, y = validate_data(self, X, y, dtype="numeric", ensure_all_finite=False, order=None)
-        features = check_features(X)
-        dtype = np.float32 if X.dtype.newbyteorder("=") == np.float32 else np.float64
-        classes, targets = _encode_labels(y)
-        weight = _combine_weights(sample_weight, self.class_weight, classes, targets)
-        start = None
-        if self.warm_start and hasattr(self, "coef_"):
-            if self.coef_.shape != (1, X.shape[1]):
-                raise ValueError(
-                    f"warm_start needs as many features as the last fit, {self.coef_.shape[1]}, got {X.shape[1]}"
-                )
-            start = np.append(self.coef_[0], self.intercept_ if self.fit_intercept else 0.0).astype(np.float64)
-
-        def solve(dtype, start, max_iter, name):
-            design = _make_design(features, targets, weight, team, dtype)
-            l2 = l2_from_C(C, design.weight_sum)
-            name = name if name in SOLVERS else choose(*X.shape, l2)
-            if name == "gram_newton" and not l2:
-                raise ValueError('solver="gram_newton" needs a penalty: pass a finite C, or solver="auto"')
-            objective = LogisticObjective(design, l2=l2, fit_intercept=bool(self.fit_intercept))
-            report = self._report(name)
-            return design, name, SOLVERS[name](objective, start, tol=tol, max_iter=max_iter, callback=report)
-
-        # Solvers look at what comes out: NumPy need not warn of an overflow on the way.
-        with Team(n_threads) as team, single_threaded_blas(), np.errstate(all="ignore"):
-            try:
-                design, name, result = solve(dtype, start, max_iter, self.solver)
-                n_passes = design.n_passes
-                inexact = design.dtype == np.float32 or name == "gram_newton"
-                if inexact and not result.converged and result.n_iter < max_iter and self.solver not in SOLVERS:
-                    # Rounding of float32 products or of a Gram matrix of badly scaled columns.
-                    _logger.info("%s in %s is not exact enough for tol=%g", name, design.dtype, tol)
-                    first, name = result, choose(X.shape[0], X.shape[1], 0.0)
-                    design, name, result = solve(np.float64, first.coef, max_iter - first.n_iter, name)
-                    n_passes += design.n_passes
-                    result.n_iter += first.n_iter
-                    result.history = first.history + result.history
-            except ValueError:
-                # scikit-learn's own words for NaN and infinity.
-                assert_all_finite(X, estimator_name=type(self).__name__, input_name="X")
-                raise
-            separated = np.isinf(C) and _separates(design, result.coef)
-            if separated:
-                result.gap = np.inf
-            if separated or not result.converged:
-                _warn_not_converged(result, separated, np.isinf(C), tol, max_iter)
+        refuse_masked(X=X, y=y)
+        X, y = validate_data(self, X, y, dtype="numeric", accept_sparse=True, ensure_all_finite=False, order=None)
+        features = check_sparse_features(X) if sparse.issparse(X) else check_features(X)
+        dtype = np.dtype(np.float32 if X.dtype.newbyteorder("=") == np.float32 else np.float64)
+        classes, codes = encode_labels(y)
+        weight = combine_weights(sample_weight, self.class_weight, classes, codes)
+        start = self._start(len(classes), X.shape[1])
+        problem = Problem(features, codes, len(classes), weight, C, bool(self.fit_intercept))
+        try:
+            end = fit(
+                problem,
+                solver=self.solver,
+                tol=tol,
+                max_iter=max_iter,
+                start=start,
+                dtype=dtype,
+                n_threads=n_threads,
+                report=_report if self.verbose else None,
+            )
+        except ValueError:
+            # scikit-learn's own words for NaN and infinity.
+            values = X.data if sparse.issparse(X) else X
+            assert_all_finite(values, estimator_name=type(self).__name__, input_name="X")
+            raise
+        result = end.result
+        if end.separated or not result.converged:
+            _warn_not_converged(result, end.separated, np.isinf(C), tol, max_iter)
+        with np.errstate(over="ignore"):
             coef = result.coef.astype(dtype)
-            if not np.isfinite(coef).all():
-                raise ValueError(f"The coefficients overflow {coef.dtype}: scale X up, or pass it as float64")
+        if not np.isfinite(coef).all():
+            raise ValueError(f"The coefficients overflow {coef.dtype}: scale X up, or pass it as float64")
 
         self.classes_ = classes
-        self.coef_ = coef[None, :-1]
-        self.intercept_ = coef[-1:]
+        self.coef_ = np.ascontiguousarray(coef[:, :-1])
+        self.intercept_ = coef[:, -1].copy()
         self.n_iter_ = np.array([result.n_iter], dtype=np.int32)
         self.objective_ = result.value
         self.gap_ = result.gap
-        self.n_passes_ = n_passes
+        self.n_passes_ = end.n_passes
         self.history_ = result.history
-        self.solver_ = name
+        self.solver_ = end.solver
         return self
+
+    def _start(self, n_classes, n_features):
+        """Coefficients of the last fit, where it is to be continued; else None."""
+        if not (self.warm_start and hasattr(self, "coef_")):
+            return None
+        shape = (1 if n_classes == 2 else n_classes, n_features)
+        if self.coef_.shape != shape:
+            raise ValueError(f"warm_start needs the shape of the last fit's coef_, {self.coef_.shape}, got {shape}")
+        intercept = self.intercept_ if self.fit_intercept else np.zeros(shape[0])
+        return np.column_stack([self.coef_, intercept]).astype(np.float64)
 
     def _check_parameters(self):
         C = check_number(self.C, "C", low=0.0, high=np.inf, inclusive=False)
@@ -243,162 +234,93 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
             check_number(self.verbose, "verbose", low=0, integer=True)
         return C, tol, max_iter, effective_n_threads(self.n_jobs)
 
-    def _report(self, name):
-        if not self.verbose:
-            return None
-
-        def report(record):
-            print(
-                f"{name} {record['iteration']:3d}: objective {record['value']:.12g}, "
-                f"gradient {record['gradient_norm']:.1e}, gap {record['gap']:.1e}, {record['n_passes']} passes"
-            )
-
-        return report
-
     def decision_function(self, X):
         """Raw predictions X w + b.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like or sparse matrix of shape (n_samples, n_features)
 
         Returns
         -------
-        ndarray of shape (n_samples,)
-            Positive for ``classes_[1]``.
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+            For two classes, positive for ``classes_[1]``; else the largest is that of the predicted class.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, dtype="numeric", reset=False)
-        w, b = self.coef_[0], self.intercept_[0]
-        if X.dtype.kind == "f" or X.dtype not in (*NATIVE_DTYPES, np.dtype(bool)):
-            return X @ w + b
-        # Small integers are widened by the kernel, not in a copy of X.
-        unused = np.zeros(len(X))
-        with Team(effective_n_threads(self.n_jobs)) as team:
-            design = _make_design(check_features(X), unused, np.empty(0), team)
-            return design.raw_prediction(np.append(w, b).astype(np.float64))
+        refuse_masked(X=X)
+        with np.errstate(all="ignore"):  # scikit-learn looks for infinity by a sum, which may overflow
+            X = validate_data(self, X, dtype="numeric", accept_sparse=True, reset=False)
+            if sparse.issparse(X):
+                raw = _product(check_sparse_features(X), self.coef_, self.intercept_)
+            elif as_real(X, "X").dtype.kind == "f":
+                raw = _product(X, self.coef_, self.intercept_)
+            else:  # whole numbers are not converted as a whole
+                raw = np.empty((len(X), len(self.coef_)), np.float64)
+                for first in range(0, len(X), _CHUNK_ROWS):
+                    rows = slice(first, first + _CHUNK_ROWS)
+                    raw[rows] = _product(X[rows].astype(np.float64), self.coef_, self.intercept_)
+        return raw[:, 0] if len(self.classes_) == 2 else raw
 
     def predict(self, X):
         """Labels.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like or sparse matrix of shape (n_samples, n_features)
 
         Returns
         -------
         ndarray of shape (n_samples,)
             Entries of `classes_`.
         """
-        positive = self.decision_function(X) > 0
-        return self.classes_[positive.astype(np.intp)]
+        raw = self.decision_function(X)
+        return self.classes_[(raw > 0).astype(np.intp) if raw.ndim == 1 else raw.argmax(axis=1)]
 
     def predict_proba(self, X):
-        """Probabilities of the classes: expit of the decision function, and of its negative.
+        """Probabilities of the classes: for two, expit of the decision function and of its negative; else softmax.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like or sparse matrix of shape (n_samples, n_features)
 
         Returns
         -------
-        ndarray of shape (n_samples, 2)
+        ndarray of shape (n_samples, n_classes)
             In the order of `classes_`.
         """
         raw = self.decision_function(X)
-        return np.column_stack([expit(-raw), expit(raw)])
+        return np.column_stack([expit(-raw), expit(raw)]) if raw.ndim == 1 else softmax(raw, axis=1)
 
     def predict_log_proba(self, X):
         """Logarithms of the probabilities, exact where the probabilities round to 0 or 1.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like or sparse matrix of shape (n_samples, n_features)
 
         Returns
         -------
-        ndarray of shape (n_samples, 2)
+        ndarray of shape (n_samples, n_classes)
         """
         raw = self.decision_function(X)
-        return np.column_stack([log_expit(-raw), log_expit(raw)])
+        return np.column_stack([log_expit(-raw), log_expit(raw)]) if raw.ndim == 1 else log_softmax(raw, axis=1)
 
 
-def _make_design(X, y, sample_weight, team, dtype=None):
-    """The passes over X: NumPy's where it is small, compiled ones else; only these need Numba, so it is loaded here."""
-    if is_small(X):
-        return SmallDesign(X, y, sample_weight)
-    from .designs.dense import DenseDesign
-
-    return DenseDesign(X, y, sample_weight, dtype=dtype, team=team)
+def _report(solver, record):
+    print(
+        f"{solver} {record['iteration']:3d}: objective {record['value']:.12g}, "
+        f"gradient {record['gradient_norm']:.1e}, gap {record['gap']:.1e}, {record['n_passes']} passes"
+    )
 
 
-def _encode_labels(y):
-    """Classes, sorted, and targets 0.0 and 1.0; y as `validate_data` returns it.
-
-    Raises
-    ------
-    ValueError
-        If there are not exactly two classes, or labels that cannot be compared.
-    """
-    try:
-        classes, codes = _two_values(y) if y.dtype.kind in "biuf" else np.unique(y, return_inverse=True)
-    except TypeError as error:
-        raise ValueError("y must hold labels of one kind, with none missing") from error
-    if len(classes) != 2 or (classes.dtype.kind == "f" and (classes != np.rint(classes)).any()):
-        check_classification_targets(y)  # scikit-learn's words for continuous targets and the like
-    if len(classes) > 2:
-        raise ValueError(
-            f"Only binary classification is supported. The type of the target is {type_of_target(y)}: "
-            f"y has {len(classes)} classes"
-        )
-    if len(classes) < 2:
-        raise ValueError(f"y must hold two classes, but the data contains only one class: {classes.tolist()[0]!r}")
-    return classes, codes.astype(np.float64)
-
-
-def _two_values(y):
-    """`np.unique` with the inverse, without its sort where y has at most two different values."""
-    low, high = y.min(), y.max()
-    is_high = y == high
-    if low < high and (is_high | (y == low)).all():
-        return np.array([low, high]), is_high
-    return np.unique(y, return_inverse=True)
-
-
-def _combine_weights(sample_weight, class_weight, classes, targets):
-    """Sample weights times class weights; shape (0,) where all are one.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the weights are malformed, or leave a class without weight.
-    """
-    weight = check_sample_weight(sample_weight, len(targets))
-    # Empty weights stand for ones.
-    positive = float((weight if weight.size else np.ones_like(targets)) @ targets)
-    total = float(weight.sum()) if weight.size else float(len(targets))
-    for class_, part in zip(classes.tolist(), (total - positive, positive), strict=True):
-        if not part > 0.0:
-            raise ValueError(f"sample_weight leaves only one class: those of class {class_!r} are all zero")
-    if class_weight is None:
-        return weight
-    if isinstance(class_weight, str) and class_weight == "balanced":
-        factors = 0.5 * total / np.array([total - positive, positive])
-    else:
-        factors = compute_class_weight(class_weight, classes=classes, y=classes[targets.astype(np.intp)])
-        if not (np.isfinite(factors).all() and (factors > 0.0).all()):
-            raise ValueError(f"class_weight must hold finite numbers > 0 for both classes, got {class_weight!r}")
-    factors = factors[targets.astype(np.intp)]
-    return factors * weight if weight.size else factors
-
-
-def _separates(design, coef):
-    """Whether all samples that weigh anything lie on the right side of the hyperplane."""
-    raw = design.raw_prediction(coef)
-    right = np.where(design.y > 0.5, raw, -raw) > 0.0
-    if design.sample_weight.size:
-        right |= design.sample_weight == 0.0
-    return bool(right.all())
+def _product(X, W, b):
+    """X W^T + b; infinite only where it lies beyond the largest number, and never NaN."""
+    raw = X @ W.T + b
+    if np.isfinite(raw).all():
+        return raw
+    # What was added up overflowed on the way: the same on a smaller scale.
+    scale = 2.0**-128
+    return (((X * scale) @ W.T.astype(np.float64) + b * scale) / scale).astype(raw.dtype)
 
 
 def _warn_not_converged(result, separated, unpenalised, tol, max_iter):

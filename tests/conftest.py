@@ -5,6 +5,8 @@ values of what was added up, carried through the loss by its largest derivatives
 """
 
 import os
+import subprocess
+import sys
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,6 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
+import fastlr
 from fastlr._team import Team
 from fastlr._validation import check_features, check_sample_weight, check_targets
 from fastlr.designs.dense import DenseDesign
@@ -184,3 +187,17 @@ def sign_digits():
         return np.ascontiguousarray(x.reshape(len(x), -1).T)
 
     return flat(x_train), flat(x_test), y_train[None, :], y_test[None, :]
+
+
+def run_python(code, *arguments, timeout=300, **environment):
+    """What a new Python prints that runs `code`, with this package on its path."""
+    root = str(Path(fastlr.__file__).parents[1])
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code, *arguments],
+        env={**os.environ, "PYTHONPATH": root, **environment},
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout

@@ -241,3 +241,31 @@ def test_a_forked_child_gives_the_same_bits_after_a_threaded_fit(problem):
                     child.kill()
         loss, gradient = design.loss_gradient(problem.coef)  # the parent goes on
         assert np.append(gradient, loss).tobytes() == expected_pass
+
+
+# ------------------------------------------------------------------------------------------------- busy neighbours
+
+
+def test_helpers_that_cost_more_than_they_bring_rest_and_come_back(problem):
+    expected = bits_of_pass(problem, 1)
+    with problem.threaded(2) as design:
+        team = design.team
+
+        def helpers_of_a_pass():
+            """Whether a pass asked for helpers; none is there before."""
+            asked = []
+            team._start_helpers = lambda: asked.append(True)
+            loss, gradient = design.loss_gradient(problem.coef)
+            assert np.append(gradient, loss).tobytes() == expected
+            return bool(asked)
+
+        assert helpers_of_a_pass()
+        rests = []
+        for _ in range(2):
+            for seconds in (1e-4, 1e-4, 1.0):  # as if the last had waited for a helper that another process stopped
+                team._account(design._task, 0, seconds)
+            rests.append(0)
+            while not helpers_of_a_pass():
+                rests[-1] += 1
+    assert rests[0] > 0
+    assert rests[1] == 2 * rests[0]

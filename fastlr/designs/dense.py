@@ -1,5 +1,7 @@
 """A dense X in any of the dtypes and layouts that the kernels read."""
 
+from functools import partial
+
 import numpy as np
 
 from .._blocks import block_rows, count_blocks, hessian_block_rows, sample_rows
@@ -12,6 +14,9 @@ from .base import Design, symmetric
 _INLINE_ENTRIES = 250_000
 
 _MOMENT_ROWS = 1_024
+
+# From this many multiply-adds on, 20 to 200 ms, a pass can be interrupted.
+_LONG_OPERATIONS = 300_000_000
 
 
 class DenseDesign(Design):
@@ -38,11 +43,13 @@ class DenseDesign(Design):
         self.scale = scale
         self.dtype = np.dtype(dtype or (np.float64 if X.dtype == np.float64 else np.float32))
         self.alone = X.size <= _INLINE_ENTRIES
+        self.long = X.size >= _LONG_OPERATIONS
         self._rows = np.array([block_rows(n_samples, n_features)])
         self._n_blocks = count_blocks(n_samples, int(self._rows[0]))
         self._w = np.zeros(n_features, self.dtype)
         self._sums = np.empty((self._n_blocks, 2))
         self._gradients = np.empty((self._n_blocks, n_features))
+        # A work space by `partial`: a lambda here would hold the design, and X until cycles are collected.
         self._task = Task(
             dense.serve,
             (
@@ -57,7 +64,7 @@ class DenseDesign(Design):
                 self._sums,
                 self._gradients,
             ),
-            lambda: dense.work_space(n_features, self.dtype),
+            partial(dense.work_space, n_features, self.dtype),
         )
         self._hessian_task = None
 
@@ -78,7 +85,7 @@ class DenseDesign(Design):
     def _run(self, operation, coef):
         np.multiply(coef[:-1], self.scale, out=self._w, casting="same_kind")
         self._intercept[0] = coef[-1]
-        self.team.run(self._task, operation, self._n_blocks, alone=self.alone)
+        self.team.run(self._task, operation, self._n_blocks, alone=self.alone, long=self.long)
         self.n_passes += 1
 
     def _summed_gradient(self):
@@ -122,9 +129,10 @@ class DenseDesign(Design):
             self._hessian_task = Task(
                 dense.serve_hessian,
                 (self.X, self.curvature, rows, self._hessians),
-                lambda: dense.packed_space(n_features + 1, self.dtype),
+                partial(dense.packed_space, n_features + 1, self.dtype),
             )
-        self.team.run(self._hessian_task, dense.HESSIAN, len(self._hessians), alone=self.alone)
+        long = self.X.size * n_features >= _LONG_OPERATIONS
+        self.team.run(self._hessian_task, dense.HESSIAN, len(self._hessians), alone=self.alone, long=long)
         self.n_passes += 1
         hessian = symmetric(self._hessians.sum(axis=0)[: n_features + 1, : n_features + 1])
         if self.scale != 1.0:
@@ -150,9 +158,10 @@ class DenseDesign(Design):
         padded = np.empty((m, m))
         panels = count_blocks(n_samples, dense.GRAM_PANEL)
         task = Task(
-            dense.serve_gram, (self.X, padded), lambda: dense.packed_space(2 * dense.GRAM_PANEL, self.dtype)
+            dense.serve_gram, (self.X, padded), partial(dense.packed_space, 2 * dense.GRAM_PANEL, self.dtype)
         )
-        self.team.run(task, dense.GRAM, panels * (panels + 1) // 2, alone=self.alone)
+        long = self.X.size * n_samples >= _LONG_OPERATIONS
+        self.team.run(task, dense.GRAM, panels * (panels + 1) // 2, alone=self.alone, long=long)
         self.n_passes += 1
         gram = np.ascontiguousarray(padded[:n_samples, :n_samples])
         if not np.isfinite(gram.diagonal()).all():

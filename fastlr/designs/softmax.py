@@ -11,7 +11,7 @@ from ..kernels.links import HESSIAN_PRODUCT, LOSS_GRADIENT
 from .csr import CSRDesign, compressed_rows
 from .dense import DenseDesign
 
-_CHUNK_ROWS = 512  # of a sample whose probabilities are computed at a time
+_CHUNK_ROWS = 512  # of those that NumPy converts at a time
 
 # Below this many products of an entry of X and a class a pass takes less than the start of a thread.
 _INLINE_PRODUCTS = 500_000
@@ -159,6 +159,20 @@ class SoftmaxDesign:
         """
         self._run(softmax.CLASS_PRODUCTS)
         return np.diag(self._sums[:, 1:].sum(axis=0)) - self._products.sum(axis=0)
+
+    def separates(self, coef):
+        """Whether all samples that weigh anything have their own class's raw prediction above all others: one pass."""
+        self.n_passes += 1
+        for first in range(0, self.shape[0], _CHUNK_ROWS):
+            rows = slice(first, first + _CHUNK_ROWS)
+            raw = self.X[rows].astype(np.float64) @ coef[:, :-1].T + coef[:, -1]
+            own = np.take_along_axis(raw, self.classes[rows, None], axis=1)
+            right = (raw < own).sum(axis=1) == self.n_classes - 1
+            if self.sample_weight.size:
+                right |= self.sample_weight[rows] == 0.0
+            if not right.all():
+                return False
+        return True
 
     def column_moments(self):
         """Weighted means of the columns and of their squares.

@@ -4,8 +4,9 @@ Row i holds the entries ``data[indptr[i]:indptr[i + 1]]`` in the columns ``indic
 order, and more than once, which adds up.
 
 Two things decide the speed of a loop that goes through an index array. Flags: allowed to reorder a sum, the compiler
-gathers with vector instructions, which are slower than single loads; so these loops are compiled with CONTRACT. And the sign: a signed index is tested for being negative in every load, so callers hand in
-unsigned views of the indices. Together a factor of four.
+gathers with vector instructions, which are slower than single loads; so these loops are compiled with CONTRACT. And
+the sign: a signed index is tested for being negative in every load, so callers hand in unsigned views of the indices.
+Together a factor of four.
 """
 
 import numpy as np

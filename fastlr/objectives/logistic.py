@@ -192,3 +192,11 @@ class LogisticObjective:
             return np.inf
         rest = g_w - (g_b / s) * u
         return float(g_b * g_b / s + (rest @ rest) / (2.0 * self.l2))
+
+    def separates(self, coef):
+        """Whether all samples that weigh anything lie on the right side of the hyperplane: one pass."""
+        raw = self.design.raw_prediction(coef)
+        right = np.where(self.design.y > 0.5, raw, -raw) > 0.0
+        if self.design.sample_weight.size:
+            right |= self.design.sample_weight == 0.0
+        return bool(right.all())

@@ -125,6 +125,10 @@ class SoftmaxObjective:
         rest = (G - self.hessian_product(direction).reshape(self._shape))[:, :-1]
         return float(G[:, -1] @ t + np.vdot(rest, rest) / (2.0 * self.l2))
 
+    def separates(self, coef):
+        """Whether all samples that weigh anything have their own class's raw prediction above all others."""
+        return self.design.separates(coef.reshape(self._shape))
+
     def preconditioner(self):
         """Rough inverse of the Hessian where `loss_gradient` was last evaluated, without the coupling of classes.
 

@@ -187,8 +187,9 @@ class _SweepSteps(_PassSteps):
         return loss
 
     def step(self):
-        self.design.team.run(self._task, dense.DESCEND, self._n_blocks, alone=self.design.alone)
-        self.design.n_passes += 1
+        design = self.design
+        design.team.run(self._task, dense.DESCEND, self._n_blocks, alone=design.alone, long=design.long)
+        design.n_passes += 1
         self.coef[-1] -= self.rate * self._total
         self.gradient[:-1] = self._gradient
         self.gradient[-1] = self._total

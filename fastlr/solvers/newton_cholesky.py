@@ -10,10 +10,11 @@ Sub-sampled Newton methods, Mathematical Programming 174, 2019 (Hessians from a 
 """
 
 import numpy as np
-from scipy.linalg.lapack import dpotrf, dpotrs
 
 from .._blocks import sample_rows
+from .._factor import ScaledCholesky
 from ..objectives import relative_gap
+from ._quasi_newton import QuasiNewton
 from ._result import SolverResult
 
 _SAMPLED_ENTRIES = 1_000_000  # from this size of X on, a subsample is solved first
@@ -23,55 +24,21 @@ _MEMORY = 12  # pairs of L-BFGS
 _ARMIJO = 1e-4
 _MAX_HALVINGS = 60
 _MAX_LOST = 3
-_RIDGES = (0.0, *np.logspace(-12, 6, 10))  # the last makes the diagonal dominant, whatever the matrix
 _FLOAT32_BLUR = 64.0 * float(np.finfo(np.float32).eps)  # pivots of float32 products below this may be rounding
 _FRESH_CONTRACTION = 0.05  # what a step with a fresh Hessian leaves of the gradient, typically
 
 
-class _Steering:
+class _Steering(QuasiNewton):
     """The inverse of an approximate Hessian, which is finite: a Cholesky factor, and L-BFGS pairs on top."""
 
     def __init__(self, hessian):
-        # Unit diagonal first, so that columns of any scale are equals; then as much ridge as the factor needs.
-        diagonal = hessian.diagonal()
-        self._scale = 1.0 / np.sqrt(np.where(diagonal > 0.0, diagonal, 1.0))
-        scaled = hessian * self._scale * self._scale[:, None]
-        for ridge in _RIDGES:
-            scaled.flat[:: len(scaled) + 1] = 1.0 + ridge
-            self._factor, failed = dpotrf(scaled, lower=1)
-            smallest = 0.0 if failed else self._factor.diagonal().min()
-            if ridge == 0.0:
-                self.smallest_pivot = smallest**2  # 0 for collinear columns
-            if smallest > 1e-7:
-                break
-        self._pairs = []
-
-    def _base(self, vector):
-        solution, _ = dpotrs(self._factor, self._scale * vector, lower=1)
-        return self._scale * solution
+        self._factor = ScaledCholesky(hessian)
+        self.smallest_pivot = self._factor.smallest_pivot
+        super().__init__(self._factor.solve, _MEMORY)
 
     def norm2(self, gradient):
         """Squared length of a gradient, g^T H^-1 g, without the pairs."""
-        return float(gradient @ self._base(gradient))
-
-    def __call__(self, gradient):
-        """Approximate inverse Hessian times a gradient, by the two-loop recursion."""
-        vector = gradient.copy()
-        products = []
-        for step, change, rho in reversed(self._pairs):
-            product = rho * (step @ vector)
-            products.append(product)
-            vector -= product * change
-        vector = self._base(vector)
-        for (step, change, rho), product in zip(self._pairs, reversed(products), strict=True):
-            vector += (product - rho * (change @ vector)) * step
-        return vector
-
-    def learn(self, step, change):
-        """Take note of how the gradient changed along a step."""
-        curvature = float(step @ change)
-        if curvature > 1e-10 * np.sqrt((step @ step) * (change @ change)):
-            self._pairs = [*self._pairs[-_MEMORY + 1 :], (step, change, 1.0 / curvature)]
+        return float(gradient @ self._factor.solve(gradient))
 
 
 class _Newton:

@@ -1,0 +1,155 @@
+"""One fit, from checked arrays to coefficients: the design for X, the objective, the solver, and what it falls back on.
+
+Only designs of compiled passes need Numba, so these are imported where one is made.
+"""
+
+import logging
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy import sparse
+
+from ._blas import single_threaded_blas
+from ._team import Team
+from .designs.small import SmallDesign, is_small
+from .objectives import l2_from_C
+from .objectives.logistic import LogisticObjective
+from .solvers import MULTICLASS, SOLVERS, choose
+from .solvers._result import SolverResult
+
+_logger = logging.getLogger("fastlr")
+
+
+@dataclass
+class Problem:
+    """What is minimised.
+
+    Attributes
+    ----------
+    X : array or SciPy CSR of shape (n_samples, n_features)
+        As returned by `check_features` or `check_sparse_features`.
+    codes : int64 array of shape (n_samples,)
+        Class of each sample, in [0, n_classes).
+    n_classes : int
+    sample_weight : float64 array of shape (n_samples,) or (0,)
+    C : float
+    fit_intercept : bool
+    """
+
+    X: np.ndarray
+    codes: np.ndarray
+    n_classes: int
+    sample_weight: np.ndarray
+    C: float
+    fit_intercept: bool
+
+    def objective(self, dtype, team):
+        """The objective over a design whose products are computed in `dtype`."""
+        if self.n_classes > 2:
+            from .designs.softmax import SoftmaxDesign
+            from .objectives.softmax import SoftmaxObjective
+
+            design = SoftmaxDesign(self.X, self.codes, self.n_classes, self.sample_weight, dtype=dtype, team=team)
+            kind = SoftmaxObjective
+        else:
+            design, kind = self._binary_design(dtype, team), LogisticObjective
+        return kind(design, l2=l2_from_C(self.C, design.weight_sum), fit_intercept=self.fit_intercept)
+
+    def _binary_design(self, dtype, team):
+        targets = self.codes.astype(np.float64)
+        if sparse.issparse(self.X):
+            from .designs.csr import CSRDesign
+
+            return CSRDesign(self.X, targets, self.sample_weight, team=team)
+        if is_small(self.X):
+            return SmallDesign(self.X, targets, self.sample_weight)
+        from .designs.dense import DenseDesign
+
+        return DenseDesign(self.X, targets, self.sample_weight, dtype=dtype, team=team)
+
+
+@dataclass
+class Fit:
+    """How a fit ended.
+
+    Attributes
+    ----------
+    result : SolverResult
+        Its `coef` is of shape (1, n_features + 1) for two classes, else (n_classes, n_features + 1): rows [w, b].
+    solver : str
+        The algorithm that ran last.
+    n_passes : int
+        How often X was read.
+    separated : bool
+        Whether there is no optimum: no penalty, and all samples are on the right side.
+    """
+
+    result: SolverResult
+    solver: str
+    n_passes: int
+    separated: bool = field(default=False)
+
+
+def fit(problem, *, solver, tol, max_iter, start, dtype, n_threads, report):
+    """Minimise the objective of a problem.
+
+    Parameters
+    ----------
+    problem : Problem
+    solver : str
+        A name of `SOLVERS`, or anything else for the one that `choose` names.
+    tol, max_iter
+        See `newton_cholesky.solve`.
+    start : float64 array of shape (n_rows, n_features + 1), or None
+    dtype : numpy dtype
+        What products are computed in at first.
+    n_threads : int
+    report : callable or None
+        Called with the name of the solver and each record of its history.
+
+    Returns
+    -------
+    Fit
+
+    Raises
+    ------
+    ValueError
+        If X holds NaN or infinity, or the solver cannot solve the problem.
+    """
+    start = None if start is None else start.ravel()
+    # Solvers look at what comes out: NumPy need not warn of an overflow on the way.
+    with Team(n_threads) as team, single_threaded_blas(), np.errstate(all="ignore"):
+        objective = problem.objective(dtype, team)
+        name = _choose(problem, objective.l2, solver)
+        result = _solve(objective, name, start, tol, max_iter, report)
+        n_passes = objective.design.n_passes
+        inexact = objective.design.dtype == np.float32 or name == "gram_newton"
+        if inexact and not result.converged and result.n_iter < max_iter and solver not in SOLVERS:
+            # Rounding of float32 products or of a Gram matrix of badly scaled columns.
+            _logger.info("%s in %s is not exact enough for tol=%g", name, objective.design.dtype, tol)
+            first, name = result, _choose(problem, 0.0, solver)
+            objective = problem.objective(np.float64, team)
+            result = _solve(objective, name, first.coef, tol, max_iter - first.n_iter, report)
+            n_passes += objective.design.n_passes
+            result.n_iter += first.n_iter
+            result.history = first.history + result.history
+        separated = not np.isfinite(problem.C) and objective.separates(result.coef)
+    if separated:
+        result.gap = np.inf
+    result.coef = result.coef.reshape(-1, problem.X.shape[1] + 1)
+    return Fit(result, name, n_passes, separated)
+
+
+def _choose(problem, l2, solver):
+    if solver not in SOLVERS:
+        return choose(*problem.X.shape, l2, n_classes=problem.n_classes, is_sparse=sparse.issparse(problem.X))
+    if solver == "gram_newton" and not l2:
+        raise ValueError('solver="gram_newton" needs a penalty: pass a finite C, or solver="auto"')
+    if problem.n_classes > 2 and solver not in MULTICLASS:
+        raise ValueError(f'solver="{solver}" is for two classes: pass one of {MULTICLASS}, or solver="auto"')
+    return solver
+
+
+def _solve(objective, name, start, tol, max_iter, report):
+    callback = None if report is None else lambda record: report(name, record)
+    return SOLVERS[name](objective, start, tol=tol, max_iter=max_iter, callback=callback)

@@ -1,0 +1,173 @@
+"""Ctrl-C ends a fit at once, however long the pass it meets, and leaves nothing behind."""
+
+import os
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info
+
+from fastlr import LogisticRegression, functional
+from fastlr._jit import CONTRACT, kernel
+from fastlr._team import Task, Team, _sched_yield, atomic_load, first_block, join_round, leave_round, next_block
+
+pytestmark = pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="this platform sends itself no signals")
+
+
+@kernel(CONTRACT)
+def _serve_slowly(state, n_blocks, seen, task, gate, begun):
+    """A pass whose blocks end when the gate opens, and no sooner."""
+    while True:
+        current = join_round(state, n_blocks, seen, task)
+        if current <= seen:
+            return current
+        seen = current
+        block = first_block(state, task)
+        while block >= 0:
+            begun[block] = 1
+            while atomic_load(gate, 0) == 0:
+                _sched_yield()
+            block = next_block(state, task)
+        if n_blocks >= 0:
+            leave_round(state, n_blocks)
+            return seen
+
+
+def helpers():
+    return [thread for thread in threading.enumerate() if thread.name.startswith("fastlr-")]
+
+
+def wait_until(condition):
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_ctrl_c_ends_a_pass_that_does_not_end_by_itself(n_threads):
+    n_blocks = 8
+    gate, begun = np.zeros(1, np.int64), np.zeros(n_blocks, np.int64)
+    task = Task(_serve_slowly, (gate, begun), tuple)
+    state = np.zeros(32, np.int64)
+    gate[0] = 1
+    task.serve(state, 0, 0, 0, gate, begun)  # compiled before the clock runs
+    task.compiled = True
+    gate[0] = 0
+    opened_by_watchdog = []
+
+    def interrupt():
+        wait_until(lambda: begun.sum() >= n_threads)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    def open_the_gate():
+        opened_by_watchdog.append(True)
+        gate[0] = 1
+
+    threads = [threading.Thread(target=interrupt), threading.Timer(30, open_the_gate)]
+    for thread in threads:
+        thread.start()
+    try:
+        with pytest.raises(KeyboardInterrupt), Team(n_threads) as team:
+            team.run(task, 1, n_blocks, long=True)
+        assert not opened_by_watchdog, "the pass was waited for"
+    finally:
+        threads[1].cancel()
+        gate[0] = 1
+    for thread in threads:
+        thread.join()
+    wait_until(lambda: not helpers())
+    assert begun.sum() == n_threads, "a block was started after the interrupt"
+    with pytest.raises(RuntimeError, match="interrupted"):
+        team.run(task, 1, n_blocks)
+
+
+def labelled(n_samples, n_features, dtype="float64"):
+    rng = np.random.default_rng(0)
+    y = np.arange(n_samples) % 2
+    X = rng.integers(0, 256, (n_samples, n_features), dtype=np.uint8).astype(dtype, copy=False)
+    X[:, 0] = 40 * y + X[:, 0] // 4
+    return X, y
+
+
+def interrupt_the_first_long_pass():
+    """Send Ctrl-C as soon as a long pass has begun."""
+
+    def send():
+        wait_until(helpers)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    return thread
+
+
+# Gram matrix, Hessian, and a pass, each of several times the size from which a pass counts as long.
+LONG_FITS = [("gram_newton", (700, 4_000)), ("newton_cholesky", (6_000, 500)), ("newton_cg", (6_000, 500))]
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize(("solver", "shape"), LONG_FITS)
+def test_an_interrupted_fit_leaves_the_estimator_as_it_was(solver, shape, n_jobs, monkeypatch):
+    if solver == "newton_cg":
+        monkeypatch.setattr("fastlr.designs.dense._LONG_OPERATIONS", shape[0] * shape[1])
+    X, y = labelled(*shape, dtype=np.uint8)
+    small, small_y = labelled(60, 4)
+    fitted, unfitted = LogisticRegression().fit(small, small_y), LogisticRegression()
+    blas_before = [library["num_threads"] for library in threadpool_info()]
+    for model in (fitted, unfitted):
+        model.set_params(solver=solver, n_jobs=n_jobs)
+        before = dict(vars(model))
+        thread = interrupt_the_first_long_pass()
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(X, y)
+        thread.join()
+        assert vars(model) == before
+        assert all(vars(model)[name] is value for name, value in before.items())
+        wait_until(lambda: not helpers())
+    assert [library["num_threads"] for library in threadpool_info()] == blas_before
+    again = fitted.set_params(solver="auto").fit(small, small_y)
+    assert again.coef_.tobytes() == LogisticRegression().fit(small, small_y).coef_.tobytes()
+
+
+def test_a_fit_led_from_another_thread_has_the_same_bits(monkeypatch):
+    X, y = labelled(3_000, 40)
+    expected = LogisticRegression(n_jobs=1).fit(X, y).coef_.tobytes()
+    monkeypatch.setattr("fastlr.designs.dense._LONG_OPERATIONS", 1)
+    for n_jobs in (1, 2, 3):
+        assert LogisticRegression(n_jobs=n_jobs).fit(X, y).coef_.tobytes() == expected
+    start = threading.Thread.start
+
+    def refuse(thread):
+        if thread.name == "fastlr-0":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    assert LogisticRegression(n_jobs=2).fit(X, y).coef_.tobytes() == expected
+
+
+def test_an_error_of_a_pass_led_from_another_thread_is_raised(monkeypatch):
+    def fail(*arguments):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), Team(1) as team:
+        team.run(Task(fail, (), tuple), 1, 1, long=True)
+
+
+def test_ctrl_c_between_two_steps_of_the_study_ends_them():
+    x, y = labelled(50, 4)
+    w, b = functional.initialize_weights_and_bias(4)
+
+    def interrupt(iteration, cost):
+        if iteration == 3:
+            signal.raise_signal(signal.SIGINT)
+
+    arguments = (w, b, x.T / 255, y[None, :], 0.1, 20)
+    expected = functional.update(*arguments, verbose=False)[2]
+    with pytest.raises(KeyboardInterrupt):
+        functional.update(*arguments, callback=interrupt, verbose=False)
+    assert functional.update(*arguments, verbose=False)[2] == expected
+    assert not helpers()
