@@ -48,7 +48,8 @@ def combine_weights(sample_weight, class_weight, classes, codes):
     totals = np.bincount(codes, weight if weight.size else None, len(classes)).astype(np.float64)
     for label, total in zip(classes.tolist(), totals, strict=True):
         if not total > 0.0:
-            raise ValueError(f"sample_weight must leave every class some weight: those of class {label!r} are all zero")
+            left = "only one class" if len(classes) == 2 else "a class without weight"
+            raise ValueError(f"sample_weight leaves {left}: those of class {label!r} are all zero")
     if class_weight is None:
         return weight
     if isinstance(class_weight, str) and class_weight == "balanced":

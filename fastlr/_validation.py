@@ -102,7 +102,7 @@ def _check_pointers(X, n_major, name):
     indptr = X.indptr
     sound = indptr.ndim == 1 and indptr.dtype.kind == "i" and len(indptr) == n_major + 1
     if not (sound and indptr[0] == 0 and (indptr[1:] >= indptr[:-1]).all()):
-        raise ValueError(f"{name} has a broken sparse structure: indptr must rise from 0, with an entry per row and one")
+        raise ValueError(f"{name} has a broken sparse structure: indptr must rise from 0, one entry more than rows")
     if not indptr[-1] <= min(len(X.indices), len(X.data)):
         raise ValueError(f"{name} has a broken sparse structure: indptr ends beyond the indices or the data")
 

@@ -27,9 +27,10 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
     """Logistic regression at its exact optimum, with a certificate.
 
     Minimises scikit-learn's objective, C sum_i s_i loss(x_i . w + b, y_i) + |w|^2 / 2, with the intercept b never
-    penalised, and for more than two classes the softmax loss with coefficients for each class, until the objective is certified to be within `tol` of the optimum. X of float64, float32, uint8, int8
-    and bool, in C or Fortran order, is read as it stands: no converted copy is made, except of X of at most 20,000
-    entries; of large X an eighth is sampled.
+    penalised, and for more than two classes the softmax loss with coefficients for each class, until the objective is
+    certified to be within `tol` of the optimum. Dense X of float64, float32, uint8, int8 and bool, in C or Fortran
+    order, and CSR X of float64 and float32 are read as they stand: no converted copy is made, but of small X; of large
+    X an eighth of the rows is sampled. Other sparse formats are converted to CSR once.
 
     Parameters
     ----------
@@ -163,8 +164,9 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
     def _fit(self, X, y, sample_weight):
         C, tol, max_iter, n_threads = self._check_parameters()
         refuse_masked(X=X, y=y)
-        X, y = validate_data(self, X, y, dtype="numeric", accept_sparse=True, ensure_all_finite=False, order=None)
-        features = check_sparse_features(X) if sparse.issparse(X) else check_features(X)
+        X = _sound(X)
+        X, y = validate_data(self, X, y, dtype="numeric", accept_sparse="csr", ensure_all_finite=False, order=None)
+        features = X if sparse.issparse(X) else check_features(X)
         dtype = np.dtype(np.float32 if X.dtype.newbyteorder("=") == np.float32 else np.float64)
         classes, codes = encode_labels(y)
         weight = combine_weights(sample_weight, self.class_weight, classes, codes)
@@ -249,10 +251,8 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         refuse_masked(X=X)
         with np.errstate(all="ignore"):  # scikit-learn looks for infinity by a sum, which may overflow
-            X = validate_data(self, X, dtype="numeric", accept_sparse=True, reset=False)
-            if sparse.issparse(X):
-                raw = _product(check_sparse_features(X), self.coef_, self.intercept_)
-            elif as_real(X, "X").dtype.kind == "f":
+            X = validate_data(self, _sound(X), dtype="numeric", accept_sparse="csr", reset=False)
+            if sparse.issparse(X) or as_real(X, "X").dtype.kind == "f":
                 raw = _product(X, self.coef_, self.intercept_)
             else:  # whole numbers are not converted as a whole
                 raw = np.empty((len(X), len(self.coef_)), np.float64)
@@ -304,6 +304,11 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         """
         raw = self.decision_function(X)
         return np.column_stack([log_expit(-raw), log_expit(raw)]) if raw.ndim == 1 else log_softmax(raw, axis=1)
+
+
+def _sound(X):
+    """A sparse X as CSR whose structure was checked, before anything reads it; all else as it is."""
+    return check_sparse_features(X) if sparse.issparse(X) else X
 
 
 def _report(solver, record):
