@@ -10,7 +10,9 @@ y : array of shape (n_samples,)
     Targets in [0, 1].
 sample_weight : array of shape (n_samples,) or None
 coef : array of shape (n_features + 1,)
-    [w, b], intercept last.
+    [w, b], intercept last; for softmax of shape (n_classes, n_features + 1), a row for each class.
+classes : int array of shape (n_samples,)
+    For softmax in place of y: the class of each sample, from 0.
 """
 
 import numpy as np
@@ -82,6 +84,65 @@ def hessian_product(X, sample_weight, coef, direction):
     d = _weighted(curvature(raw_prediction(X, coef)), sample_weight)
     v = d * raw_prediction(X, direction)
     return np.append(X.T @ v, v.sum())
+
+
+def softmax_loss_probabilities(z, classes):
+    """log(sum_k exp(z_k)) - z_class and the probabilities, without overflow, and with all digits of a small loss.
+
+    Parameters
+    ----------
+    z : array of shape (n_samples, n_classes)
+        Raw predictions.
+
+    Returns
+    -------
+    loss : array of shape (n_samples,)
+    p : array of shape (n_samples, n_classes)
+    """
+    rows, largest = np.arange(len(z)), z.argmax(axis=1)
+    top = z[rows, largest]
+    e = np.exp(z - top[:, None])
+    others = e.copy()
+    others[rows, largest] = 0.0  # exactly 1 in the sum, which would swallow digits
+    rest = others.sum(axis=1)
+    return np.log1p(rest) + (top - z[rows, classes]), e / (1.0 + rest)[:, None]
+
+
+def softmax_raw_prediction(X, coef):
+    """X W^T + b."""
+    return X @ coef[:, :-1].T + coef[:, -1]
+
+
+def softmax_loss_gradient(X, classes, sample_weight, coef):
+    """Summed loss and its gradient (p - [class])^T [X 1]."""
+    losses, residual = softmax_loss_probabilities(softmax_raw_prediction(X, coef), classes)
+    residual[np.arange(len(classes)), classes] -= 1.0
+    return _weighted(losses, sample_weight).sum(), _class_sums(X, residual, sample_weight)
+
+
+def softmax_hessian_product(X, sample_weight, coef, direction):
+    """Hessian of the summed loss times a direction of coef's shape."""
+    p, change = _probabilities(X, coef), softmax_raw_prediction(X, direction)
+    change -= (p * change).sum(axis=1, keepdims=True)
+    return _class_sums(X, p * change, sample_weight)
+
+
+def softmax_intercept_hessian(X, sample_weight, coef):
+    """The block of that Hessian that belongs to the intercepts: the sum of diag(p) - p p^T."""
+    p = _probabilities(X, coef)
+    weighted = p if sample_weight is None else sample_weight[:, None] * p
+    return np.diag(weighted.sum(axis=0)) - weighted.T @ p
+
+
+def _probabilities(X, coef):
+    z = softmax_raw_prediction(X, coef)
+    return softmax_loss_probabilities(z, z.argmax(axis=1))[1]
+
+
+def _class_sums(X, residual, sample_weight):
+    if sample_weight is not None:
+        residual = sample_weight[:, None] * residual
+    return np.column_stack([(X.T @ residual).T, residual.sum(axis=0)])
 
 
 def gradient_descent(X, y, sample_weight, coef, learning_rate, n_iterations):
