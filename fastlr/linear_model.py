@@ -49,7 +49,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         names of scikit-learn's solvers are accepted and mean "auto": the optimum is the same. `solver_` tells which
         algorithm ran.
     max_iter : int, default=100
-        Newton steps at most.
+        Newton steps at most; ten steps of L-BFGS count as one.
     warm_start : bool, default=False
         Start from the coefficients of the last fit.
     n_jobs : int or None, default=None
