@@ -223,6 +223,10 @@ def solve(objective, start=None, *, tol, max_iter, callback=None):
         if gap <= tol or newton.n_iter >= max_iter:
             break
         if not newton.step():
+            if newton.n_iter == 0 and newton.coef.any():  # a start from which no step leads: zeros again
+                newton = _Newton(objective, np.zeros(objective.n_coef))
+                if newton.step():
+                    continue
             gap = min(gap, relative_gap(newton.step_gap, newton.value))
             break
     return SolverResult(newton.coef, newton.value, gap, newton.n_iter, gap <= tol, history)
