@@ -9,6 +9,8 @@ Why not a bare ``@njit``:
   reordering.
 * Numba's cache knows only the source file of the cached function. A kernel calls helpers of other files, so its
   entries are stamped with the sources of the whole package, and the flags that change code generation.
+* Functions that only kernels call are inlined, always. Left to the compiler, each kernel carries its own copy of a
+  helper, and which copy runs, in which order its sums are added, depends on what the process loaded first.
 * A cache that cannot be read or written costs time, never a result: the kernel is then compiled in memory.
 """
 
@@ -143,7 +145,8 @@ def kernel(fastmath=FASTMATH, *, cache=False):
     """
 
     def decorate(py_func):
-        dispatcher = numba.njit(nogil=True, error_model="numpy", fastmath=set(fastmath))(py_func)
+        options = {"nogil": True, "error_model": "numpy", "fastmath": set(fastmath), "forceinline": not cache}
+        dispatcher = numba.njit(**options)(py_func)
         if cache and not numba.config.DISABLE_JIT:
             _enable_cache(dispatcher)
         return dispatcher

@@ -45,11 +45,11 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, multiplied into the sample weights. "balanced" gives all classes the same total weight.
     solver : str, default="auto"
-        "auto" chooses by the shape of X; "gram_newton", "newton_cholesky" and "newton_cg" ask for an algorithm. All
-        names of scikit-learn's solvers are accepted and mean "auto": the optimum is the same. `solver_` tells which
-        algorithm ran.
+        "auto" chooses by the shape of X and the number of classes; "gram_newton" and "newton_cholesky", for two
+        classes, "newton_cg" and "preconditioned_lbfgs" ask for an algorithm. All names of scikit-learn's solvers are
+        accepted and mean "auto": the optimum is the same. `solver_` tells which algorithm ran.
     max_iter : int, default=100
-        Newton steps at most.
+        Newton steps at most; ten steps of L-BFGS count as one.
     warm_start : bool, default=False
         Start from the coefficients of the last fit.
     n_jobs : int or None, default=None
@@ -64,21 +64,22 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
 
     Attributes
     ----------
-    coef_ : ndarray of shape (1, n_features)
-        Coefficients; float32 for float32 X, else float64.
-    intercept_ : ndarray of shape (1,)
-    classes_ : ndarray of shape (2,)
-        Labels, sorted; the second is the positive one.
+    coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
+        Coefficients; float32 for float32 X, else float64. One row for two classes.
+    intercept_ : ndarray of shape (1,) or (n_classes,)
+    classes_ : ndarray of shape (n_classes,)
+        Labels, sorted; of two, the second is the positive one.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Only where X has feature names that are all strings.
     n_iter_ : ndarray of shape (1,)
-        Newton steps taken.
+        Steps taken, counted as for `max_iter`.
     objective_ : float
         f at the optimum: mean weighted loss + |w|^2 / (2 C S), S the sum of the weights. That is scikit-learn's
         objective divided by C S.
     gap_ : float
-        Certified bound on (f - f*) / f*, see `fastlr.objective`; inf if none could be given. It holds up to the
+        Certified bound on (f - f*) / f*, see `fastlr.objectives`; inf if none could be given: without a penalty,
+        "newton_cg" and "preconditioned_lbfgs" stop at an estimate of it and certify nothing. It holds up to the
         rounding of raw predictions: for float32 X about 1e-7 of sum_j |x_ij w_j|, unless float32 could not reach `tol`
         and the fit went on in float64.
     n_passes_ : int
@@ -137,10 +138,10 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Dense, real, finite.
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Real, finite.
         y : array-like of shape (n_samples,)
-            Labels of two classes, of any kind.
+            Labels of two classes or more, of any kind.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative. Weight k is k copies, weight 0 is absence.
 

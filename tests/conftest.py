@@ -34,24 +34,6 @@ settings.register_profile("nightly", max_examples=3_000, print_blob=True, **_rel
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
-# What the solvers cannot do yet. The estimator goes on in float64, or with another solver, where one of them gives up.
-KNOWN_LIMITS = {
-    "no certificate without a penalty from truncated conjugate gradients": (
-        "test_hard_problems_reach_a_certified_optimum[float64-inf-nearly collinear-newton_cg]",
-        "test_hard_problems_reach_a_certified_optimum[float64-inf-shifted-newton_cg]",
-        "test_hard_problems_reach_a_certified_optimum[float32-inf-shifted-newton_cg]",
-    ),
-}
-
-
-def pytest_collection_modifyitems(items):
-    """Expect the known limits to fail; rounding on another machine may let one through."""
-    reasons = {name: reason for reason, names in KNOWN_LIMITS.items() for name in names}
-    for item in items:
-        if item.name in reasons:
-            item.add_marker(pytest.mark.xfail(reason=reasons[item.name], strict=False))
-
-
 @dataclass
 class Problem:
     """X as a caller has it, targets, weights or None, coefficients [w, b], and the factor of all features."""

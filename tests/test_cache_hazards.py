@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import numba.core.caching
 import pytest
+from conftest import run_python
 
 import fastlr
 from fastlr import _jit
@@ -232,3 +233,25 @@ def test_a_missing_counter_of_threads_is_done_without(monkeypatch):
     assert 1 <= _team.effective_n_threads() <= _team._available_cores()
     with threadpool_limits(1):
         assert _team.effective_n_threads() == 1
+
+
+PASSES = """
+import hashlib
+import numpy as np
+from scipy import sparse
+from fastlr._team import Team
+from fastlr.designs.csr import CSRDesign
+
+rng = np.random.default_rng(0)
+X = sparse.random(3_000, 40, 0.3, "csr", rng=rng)
+design = CSRDesign(X, (rng.random(3_000) < 0.5).astype(float), np.empty(0))
+loss, gradient = design.loss_gradient(rng.normal(size=41))
+results = [np.float64(loss), gradient, *(design.hessian_product(v) for v in rng.normal(size=(20, 41)))]
+print(hashlib.sha256(b"".join(result.tobytes() for result in results)).hexdigest())
+"""
+
+
+def test_code_from_the_cache_gives_the_bits_of_code_just_compiled(tmp_path):
+    compiled, loaded = (run_python(PASSES, NUMBA_CACHE_DIR=str(tmp_path)) for _ in range(2))
+    assert list(tmp_path.rglob("csr.serve-*.nbc"))
+    assert loaded == compiled

@@ -5,7 +5,7 @@ import numpy as np
 from .._blocks import guarded_empty
 from .._team import Team
 from .._validation import read_only
-from ..kernels.links import HESSIAN_PRODUCT, LOSS, LOSS_GRADIENT, RAW_PREDICTION, apply_link
+from ..kernels.links import HESSIAN_PRODUCT, LOSS_GRADIENT, RAW_PREDICTION, apply_loss
 
 
 class Design:
@@ -108,9 +108,7 @@ class Design:
         loss, total : float
             Sum of the losses, sum of the residuals.
         """
-        loss, total = apply_link(
-            LOSS, raw, raw.size, 0, self.y, self.sample_weight, self.raw, self.curvature, residual
-        )
+        loss, total = apply_loss(raw, self.y, self.sample_weight, self.raw, self.curvature, residual)
         if not np.isfinite(loss):
             self.check_finite()
         return loss, total

@@ -216,7 +216,7 @@ class Sample:
     def __init__(self, design, n_rows):
         n_samples = design.shape[0]
         self.n_rows = min(n_rows, n_samples)
-        self._team = design.team
+        self._team, self._alone = design.team, design.alone
         weight = design.sample_weight if design.sample_weight.size else np.ones(n_samples)
         if self.n_rows == n_samples:
             self._X, self._weight = design.X, weight
@@ -244,11 +244,13 @@ class Sample:
         return curvatures
 
     def hessian(self, curvature):
-        """[X 1]^T D [X 1] / n_rows of dense X, float64 of shape (n_features + 1, n_features + 1)."""
+        """[X 1]^T D [X 1] / n_rows, float64 of shape (n_features + 1, n_features + 1)."""
         if self._design is None:
-            X = self._X if self._X.flags.f_contiguous else np.ascontiguousarray(self._X)
+            X = self._X.toarray() if sparse.issparse(self._X) else self._X
+            X = X if X.flags.f_contiguous else np.ascontiguousarray(X)
             unused = np.zeros(self.n_rows)
             self._design = DenseDesign(read_only(X), unused, np.empty(0), dtype=np.float64, team=self._team)
+            self._design.alone = self._alone
         self._design.curvature[:] = curvature
         hessian = self._design.hessian()
         hessian /= self.n_rows

@@ -20,7 +20,7 @@ HESSIAN = GRAM = DESCEND = 1
 
 GRAM_PANEL = 64  # rows of a tile of the Gram matrix
 
-_OPTIONS = {"nogil": True, "fastmath": set(FASTMATH), "error_model": "numpy"}
+_OPTIONS = {"nogil": True, "fastmath": set(FASTMATH), "error_model": "numpy", "forceinline": True}
 
 
 def _layout(X):

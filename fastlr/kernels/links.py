@@ -13,7 +13,7 @@ LOSS, PRODUCT = 0, 1
 RAW_PREDICTION, LOSS_GRADIENT, HESSIAN_PRODUCT = 1, 2, 3
 
 
-@kernel(cache=True)
+@kernel()
 def apply_link(link, z, count, start, y, sample_weight, raw, curvature, residual):
     """Apply a link to the raw predictions ``z[:count]`` of the rows from `start`.
 
@@ -71,3 +71,9 @@ def apply_link(link, z, count, start, y, sample_weight, raw, curvature, residual
             residual[i] = r
             h[i] = second
     return loss, total
+
+
+@kernel(cache=True)
+def apply_loss(z, y, sample_weight, raw, curvature, residual):
+    """`apply_link` of `LOSS` to all rows, for Python to call."""
+    return apply_link(LOSS, z, z.size, 0, y, sample_weight, raw, curvature, residual)

@@ -57,6 +57,7 @@ class SoftmaxObjective:
         self.fit_intercept = fit_intercept
         self._shape = (design.n_classes, design.shape[1] + 1)
         self.n_coef = self._shape[0] * self._shape[1]
+        self._factors = design.shape[1] <= (_FEW_FEATURES if design.is_sparse else _FACTORED_FEATURES)
         self._moments = None
         self.value_at_zero = float(np.log(design.n_classes))  # no sample is told from any other
 
@@ -134,7 +135,7 @@ class SoftmaxObjective:
 
         The block of class k is [X 1]^T D_k [X 1], D_k the curvatures p_k (1 - p_k), of which those of a subsample are
         taken. With few features each block is formed and factorised; with more, one for all classes, from mean
-        curvatures; with still more, or sparse X, the diagonals, see `_diagonal_preconditioner`.
+        curvatures; with still more, the diagonals, see `_diagonal_preconditioner`.
 
         Returns
         -------
@@ -142,19 +143,19 @@ class SoftmaxObjective:
             Maps a gradient to a direction, both float64 arrays of shape (n_coef,).
         """
         n_features = self.design.shape[1]
-        if self.design.is_sparse or n_features > _FACTORED_FEATURES:
+        if not self._factors:
             return self._diagonal_preconditioner()
         each = n_features <= _FEW_FEATURES
         sample = self.design.sample((_ROWS_PER_FEATURE if each else _ROWS_PER_SHARED_FEATURE) * n_features)
         curvatures = sample.curvatures(self._coef, average=not each)
         curvatures += _FLOOR * (curvatures.mean(axis=0) - curvatures)
         factors = [ScaledCholesky(self._block(sample, column)) for column in curvatures.T]
+        if each:  # one product with many small inverses is faster than many small solves
+            inverses = np.stack([factor.inverse() for factor in factors])
 
         def apply(gradient):
             gradient = gradient.reshape(self._shape)
-            if not each:
-                return factors[0].solve(gradient.T).T.ravel()
-            return np.concatenate([factor.solve(row) for factor, row in zip(factors, gradient, strict=True)])
+            return (inverses @ gradient[:, :, None]).ravel() if each else factors[0].solve(gradient.T).T.ravel()
 
         return apply
 
@@ -162,7 +163,7 @@ class SoftmaxObjective:
     def preconditioner_cost(self):
         """What a preconditioner costs to form, roughly, in passes over X."""
         n_samples, n_features = self.design.shape
-        if self.design.is_sparse or n_features > _FACTORED_FEATURES:
+        if not self._factors:
             return 1.0
         each = n_features <= _FEW_FEATURES
         n_sampled = min(n_samples, (_ROWS_PER_FEATURE if each else _ROWS_PER_SHARED_FEATURE) * n_features)

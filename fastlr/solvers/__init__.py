@@ -35,7 +35,7 @@ def choose(n_samples, n_features, l2, *, n_classes=2, is_sparse=False):
     str
     """
     if n_classes > 2:
-        return "newton_cg" if is_sparse else "preconditioned_lbfgs"
+        return "preconditioned_lbfgs"
     if is_sparse:
         return "newton_cholesky" if n_features <= _LARGEST_SPARSE_FACTOR else "newton_cg"
     if l2 > 0.0 and n_samples <= min(n_features, _LARGEST_FACTOR):

@@ -30,10 +30,20 @@ class QuasiNewton:
         self._first = self._stop = 0  # the rows of the arrays that hold pairs
         self._steps = self._mapped = None  # S^T and (H0 Y)^T
         self._steps_changes = self._changes_mapped = None  # S^T Y and Y^T H0 Y
+        self._recent = []  # the last gradients that H0 was applied to, and the results
+
+    def map(self, gradient):
+        """H0 times a gradient; asked again for one of the last two, nothing is computed."""
+        for known, mapped in self._recent:
+            if known is gradient:
+                return mapped
+        mapped = self.base(gradient)
+        self._recent = [*self._recent[-1:], (gradient, mapped)]
+        return mapped
 
     def __call__(self, gradient):
         """Direction: the approximate inverse Hessian times a gradient."""
-        direction = self.base(gradient)
+        direction = self.map(gradient)
         if self._first == self._stop:
             return direction
         pairs = slice(self._first, self._stop)
@@ -42,8 +52,9 @@ class QuasiNewton:
         u, _ = dtrtrs(R, R.diagonal() * a + self._changes_mapped[pairs, pairs] @ a - mapped @ gradient, trans=1)
         return direction + u @ S - a @ mapped
 
-    def learn(self, step, change):
-        """Take note of how the gradient changed along a step."""
+    def learn(self, step, before, after):
+        """Take note of the gradients before and after a step."""
+        change = after - before
         curvature = float(step @ change)
         if not curvature > 1e-10 * np.sqrt((step @ step) * (change @ change)):
             return
@@ -51,7 +62,7 @@ class QuasiNewton:
         last = self._stop
         self._stop += 1
         pairs = slice(self._first, self._stop)
-        self._steps[last], self._mapped[last] = step, self.base(change)
+        self._steps[last], self._mapped[last] = step, self.map(after) - self.map(before)
         self._steps_changes[pairs, last] = self._steps[pairs] @ change
         self._changes_mapped[pairs, last] = self._changes_mapped[last, pairs] = self._mapped[pairs] @ change
 

@@ -32,13 +32,13 @@ class _Steering(QuasiNewton):
     """The inverse of an approximate Hessian, which is finite: a Cholesky factor, and L-BFGS pairs on top."""
 
     def __init__(self, hessian):
-        self._factor = ScaledCholesky(hessian)
-        self.smallest_pivot = self._factor.smallest_pivot
-        super().__init__(self._factor.solve, _MEMORY)
+        factor = ScaledCholesky(hessian)
+        self.smallest_pivot = factor.smallest_pivot
+        super().__init__(factor.solve, _MEMORY)
 
     def norm2(self, gradient):
         """Squared length of a gradient, g^T H^-1 g, without the pairs."""
-        return float(gradient @ self._factor.solve(gradient))
+        return float(gradient @ self.map(gradient))
 
 
 class _Newton:
@@ -111,7 +111,7 @@ class _Newton:
                 return False
         self.step_gap = max(0.0, self.step_gap - (self.value - value)) + self._noise
         step = length * direction
-        self.steering.learn(step, gradient - self.gradient)
+        self.steering.learn(step, self.gradient, gradient)
         length2 = self.steering.norm2(gradient)
         blurred = self.hessian is not None and not exact
         lost = length2 > 0.25 * self.length2 and (blurred or value > self.value - self._noise)
@@ -223,6 +223,10 @@ def solve(objective, start=None, *, tol, max_iter, callback=None):
         if gap <= tol or newton.n_iter >= max_iter:
             break
         if not newton.step():
+            if newton.n_iter == 0 and newton.coef.any():  # a start from which no step leads: zeros again
+                newton = _Newton(objective, np.zeros(objective.n_coef))
+                if newton.step():
+                    continue
             gap = min(gap, relative_gap(newton.step_gap, newton.value))
             break
     return SolverResult(newton.coef, newton.value, gap, newton.n_iter, gap <= tol, history)

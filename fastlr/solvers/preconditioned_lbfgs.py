@@ -65,6 +65,6 @@ def solve(objective, start=None, *, tol, max_iter, callback=None):
         if new_value < _REFRESH * model.formed_at and model.n_steps >= objective.preconditioner_cost:
             model = _Model(objective, new_value)
         else:
-            model.inverse.learn(step, new_gradient - gradient)
+            model.inverse.learn(step, gradient, new_gradient)
         coef, value, gradient = coef + step, new_value, new_gradient
     return SolverResult(coef, value, gap, -(-n_steps // _STEPS_PER_ITERATION), reached, history)
