@@ -11,7 +11,8 @@ from threadpoolctl import threadpool_info
 
 from fastlr import LogisticRegression, functional
 from fastlr._jit import CONTRACT, kernel
-from fastlr._team import Task, Team, _sched_yield, atomic_load, first_block, join_round, leave_round, next_block
+from fastlr._rounds import _sched_yield, atomic_load, first_block, join_round, leave_round, next_block
+from fastlr._team import Task, Team
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="this platform sends itself no signals")
 

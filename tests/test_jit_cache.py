@@ -29,14 +29,14 @@ with warnings.catch_warnings(record=True) as caught:
         import fastlr._jit
         numba.core.caching.FunctionCache = kept  # which Numba's own modules need
     import numpy as np
-    from fastlr.kernels.links import LOSS, apply_link
+    from fastlr.kernels.links import apply_loss
     from fastlr.kernels.pointwise import sigmoid_array
-    dispatchers = [apply_link, sigmoid_array]
+    dispatchers = [apply_loss, sigmoid_array]
     if "lose-folder" in sys.argv:
         shutil.rmtree(os.environ["NUMBA_CACHE_DIR"], ignore_errors=True)
         open(os.environ["NUMBA_CACHE_DIR"], "w").close()
     z, y, none = np.linspace(-2, 3, 6), np.array([0.0, 1, 0, 1, 0, 1]), np.empty(0)
-    out = {"loss": apply_link(LOSS, z, 6, 0, y, none, z.copy(), z.copy(), z.copy())[0]}
+    out = {"loss": apply_loss(z, y, none, z.copy(), z.copy(), z.copy())[0]}
     probability = np.empty(6)
     sigmoid_array(z, probability)
     out["sigmoid"] = probability.tolist()
@@ -113,7 +113,7 @@ def story(tmp_path_factory):
     process("edited")
 
     for damage, pattern in (
-        (empty, "links.apply_link-*.nbi"),
+        (empty, "links.apply_loss-*.nbi"),
         (truncate, "_rounds.open_round-*.nbi"),
         (empty, "dense.serve-*.nbc"),
         (truncate, "pointwise.sigmoid_array-*.nbc"),
@@ -127,7 +127,7 @@ def story(tmp_path_factory):
     return story
 
 
-EVERYTHING = {"apply_link", "sigmoid_array", "serve", "open_round"}
+EVERYTHING = {"apply_loss", "sigmoid_array", "serve", "open_round"}
 
 
 def test_a_second_process_loads_what_the_first_compiled(story):
@@ -149,7 +149,7 @@ def test_data_files_of_an_edited_package_are_removed(story):
     def data_files(name, kernel_name):
         return {file for file in story.files[name] if file.startswith(kernel_name) and file.endswith(".nbc")}
 
-    for name in ("links.apply_link", "dense.serve-", "_rounds.open_round"):
+    for name in ("links.apply_loss", "dense.serve-", "_rounds.open_round"):
         before, after = data_files("fresh", name), data_files("edited", name)
         assert before
         assert len(after) == len(before)
