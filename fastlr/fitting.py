@@ -11,7 +11,7 @@ from scipy import sparse
 
 from ._blas import single_threaded_blas
 from ._team import Team
-from .designs.small import SmallDesign, is_small
+from .designs import small, small_softmax
 from .objectives import l2_from_C, relative_gap
 from .objectives.logistic import LogisticObjective
 from .solvers import MULTICLASS, SOLVERS, choose
@@ -51,14 +51,19 @@ class Problem:
     def objective(self, dtype, team):
         """The objective over a design whose products are computed in `dtype`."""
         if self.n_classes > 2:
-            from .designs.softmax import SoftmaxDesign
             from .objectives.softmax import SoftmaxObjective
 
-            design = SoftmaxDesign(self.X, self.codes, self.n_classes, self.sample_weight, dtype=dtype, team=team)
-            kind = SoftmaxObjective
+            design, kind = self._softmax_design(dtype, team), SoftmaxObjective
         else:
             design, kind = self._binary_design(dtype, team), LogisticObjective
         return kind(design, l2=l2_from_C(self.C, design.weight_sum), fit_intercept=self.fit_intercept)
+
+    def _softmax_design(self, dtype, team):
+        if not sparse.issparse(self.X) and small_softmax.is_small(self.X, self.n_classes):
+            return small_softmax.SmallSoftmaxDesign(self.X, self.codes, self.n_classes, self.sample_weight)
+        from .designs.softmax import SoftmaxDesign
+
+        return SoftmaxDesign(self.X, self.codes, self.n_classes, self.sample_weight, dtype=dtype, team=team)
 
     def _binary_design(self, dtype, team):
         targets = self.codes.astype(np.float64)
@@ -66,8 +71,8 @@ class Problem:
             from .designs.csr import CSRDesign
 
             return CSRDesign(self.X, targets, self.sample_weight, team=team)
-        if is_small(self.X):
-            return SmallDesign(self.X, targets, self.sample_weight)
+        if small.is_small(self.X):
+            return small.SmallDesign(self.X, targets, self.sample_weight)
         from .designs.dense import DenseDesign
 
         return DenseDesign(self.X, targets, self.sample_weight, dtype=dtype, team=team)
@@ -126,8 +131,8 @@ def fit(problem, *, solver, tol, max_iter, start, dtype, n_threads, report):
     with Team(n_threads) as team, single_threaded_blas(), np.errstate(all="ignore"):
         objective = problem.objective(dtype, team)
         name = _choose(problem, objective.l2, solver)
-        small = problem.n_classes > 2 and np.prod(problem.X.shape) * problem.n_classes <= _SMALL_PRODUCTS
-        result = _solve(objective, name, start, min(tol, _SMALL_TOL) if small else tol, max_iter, report)
+        exactly = problem.n_classes > 2 and np.prod(problem.X.shape) * problem.n_classes <= _SMALL_PRODUCTS
+        result = _solve(objective, name, start, min(tol, _SMALL_TOL) if exactly else tol, max_iter, report)
         _certify_end(objective, result, tol)
         n_passes = objective.design.n_passes
         inexact = objective.design.dtype == np.float32 or name == "gram_newton"
