@@ -119,9 +119,10 @@ def _check_structure(X, name):
 
 def _check_pointers(X, n_major, name):
     indptr = X.indptr
-    sound = indptr.ndim == 1 and indptr.dtype in _INDEX_DTYPES and len(indptr) == n_major + 1
-    if not (sound and indptr[0] == 0 and (indptr[1:] >= indptr[:-1]).all()):
-        raise ValueError(f"{name} has a broken sparse structure: indptr must rise from 0, one entry more than rows, int32 or int64")
+    if indptr.ndim != 1 or indptr.dtype not in _INDEX_DTYPES:
+        raise ValueError(f"{name} has a broken sparse structure: indptr must be one-dimensional, int32 or int64")
+    if not (len(indptr) == n_major + 1 and indptr[0] == 0 and (indptr[1:] >= indptr[:-1]).all()):
+        raise ValueError(f"{name} has a broken sparse structure: indptr must rise from 0, one entry more than rows")
     if not indptr[-1] <= min(len(X.indices), len(X.data)):
         raise ValueError(f"{name} has a broken sparse structure: indptr ends beyond the indices or the data")
 
