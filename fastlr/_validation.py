@@ -8,6 +8,8 @@ import numpy as np
 # Dtypes that kernels read as they stand; bool is read as uint8. The rest is converted.
 NATIVE_DTYPES = (np.dtype(np.float64), np.dtype(np.float32), np.dtype(np.uint8), np.dtype(np.int8))
 
+_INDEX_DTYPES = (np.dtype(np.int32), np.dtype(np.int64))  # of sparse matrices, as SciPy has them
+
 # float64 has no numbers between 0 and 5e-324: products with weights not far above that round to nothing.
 _LEAST_SUM = 1e-312
 
@@ -83,33 +85,51 @@ def check_sparse_features(X, name="X"):
         raise ValueError(f"{name} must be two-dimensional, got an array of shape {X.shape}")
     if 0 in X.shape:
         raise ValueError(f"{name} must not be empty, got an array of shape {X.shape}")
-    if X.format in ("csr", "csc"):
-        n_major, n_minor = X.shape if X.format == "csr" else X.shape[::-1]
-        _check_pointers(X, n_major, name)
-        _check_indices(X.indices[: X.indptr[-1]], n_minor, name)
-    elif X.format == "coo":
-        if not len(X.row) == len(X.col) == len(X.data):
-            raise ValueError(f"{name} has a broken sparse structure: arrays of different lengths")
-        _check_indices(X.row, X.shape[0], name)
-        _check_indices(X.col, X.shape[1], name)
-    X = X.tocsr()
+    refuse_masked(**{name: getattr(X, "data", None)})  # DOK has none
+    _check_structure(X, name)
+    if X.format != "csr":
+        X = X.tocsr()
+        _check_indices(X.indices, X.shape[1], name)  # of formats whose indices were not looked at
     if X.dtype not in (np.float32, np.float64) or not X.dtype.isnative:
         X = X.astype(np.float32 if X.dtype.newbyteorder("=") in (np.float16, np.float32) else np.float64)
     return X
 
 
+def _check_structure(X, name):
+    """Raise ValueError unless X can be read, and converted to CSR by SciPy, without leaving its arrays."""
+    broken = f"{name} has a broken sparse structure"
+    if X.format in ("csr", "csc", "bsr"):
+        if X.data.ndim != (3 if X.format == "bsr" else 1):
+            raise ValueError(f"{broken}: data of shape {X.data.shape}")
+        rows, columns = (size // block for size, block in zip(X.shape, X.data.shape[1:] or (1, 1), strict=True))
+        n_major, n_minor = (columns, rows) if X.format == "csc" else (rows, columns)
+        _check_pointers(X, n_major, name)
+        _check_indices(X.indices[: X.indptr[-1]], n_minor, name)
+    elif X.format == "coo":
+        if not len(X.row) == len(X.col) == len(X.data):
+            raise ValueError(f"{broken}: arrays of different lengths")
+        _check_indices(X.row, X.shape[0], name)
+        _check_indices(X.col, X.shape[1], name)
+    elif X.format == "lil":
+        if len(X.rows) != X.shape[0] or [*map(len, X.rows)] != [*map(len, X.data)]:
+            raise ValueError(f"{broken}: lists of different lengths")
+    elif X.format == "dia" and not (X.data.ndim == 2 and X.offsets.shape == X.data.shape[:1]):
+        raise ValueError(f"{broken}: data of shape {X.data.shape} for offsets of shape {X.offsets.shape}")
+
+
 def _check_pointers(X, n_major, name):
     indptr = X.indptr
-    sound = indptr.ndim == 1 and indptr.dtype.kind == "i" and len(indptr) == n_major + 1
-    if not (sound and indptr[0] == 0 and (indptr[1:] >= indptr[:-1]).all()):
+    if indptr.ndim != 1 or indptr.dtype not in _INDEX_DTYPES:
+        raise ValueError(f"{name} has a broken sparse structure: indptr must be one-dimensional, int32 or int64")
+    if not (len(indptr) == n_major + 1 and indptr[0] == 0 and (indptr[1:] >= indptr[:-1]).all()):
         raise ValueError(f"{name} has a broken sparse structure: indptr must rise from 0, one entry more than rows")
     if not indptr[-1] <= min(len(X.indices), len(X.data)):
         raise ValueError(f"{name} has a broken sparse structure: indptr ends beyond the indices or the data")
 
 
 def _check_indices(indices, size, name):
-    if indices.ndim != 1 or indices.dtype.kind != "i":
-        raise ValueError(f"{name} has a broken sparse structure: indices must be one-dimensional and integers")
+    if indices.ndim != 1 or indices.dtype not in _INDEX_DTYPES:
+        raise ValueError(f"{name} has a broken sparse structure: indices must be one-dimensional, int32 or int64")
     # Seen as unsigned, negative ones are large.
     if indices.size and indices.view(f"u{indices.itemsize}").max() >= size:
         raise ValueError(f"{name} has a broken sparse structure: indices outside of [0, {size})")

@@ -39,8 +39,8 @@ def random_csr(rng, shape, dtype="float64", indices="int32", density=0.2):
 
 
 def csr_of(data, indices, indptr, shape):
-    """CSR of these very arrays: SciPy's constructor may choose another type of index."""
-    X = sparse.csr_array(shape, dtype=data.dtype)
+    """CSR of these very arrays: SciPy's constructor may choose other types of indices or data."""
+    X = sparse.csr_array(shape)
     X.data, X.indices, X.indptr = data, indices, indptr
     return X
 
