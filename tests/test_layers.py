@@ -23,6 +23,7 @@ FLOORS = {
     "designs": 3,
     "objectives": 4,
     "solvers": 5,
+    "_classifier": 2,
     "fitting": 6,
     "functional": 6,
     "linear_model": 7,
