@@ -25,8 +25,12 @@ FLOORS = {
     "solvers": 5,
     "_classifier": 2,
     "fitting": 6,
+    "wide": 6,
     "functional": 6,
+    "_held_out": 3,
     "linear_model": 7,
+    "many": 7,
+    "cross_validation": 8,
     "_warmup": 8,
     "__main__": 8,
 }
