@@ -8,21 +8,24 @@ import numpy as np
 from scipy import sparse
 from scipy.special import log_expit, log_softmax
 
-from ._classifier import LogisticModel, raw_product
+from ._classifier import raw_product
+from .linear_model import LogisticRegression
 
 _CHUNK_ENTRIES = 1_000_000  # of the rows that are taken from X at a time
 _LOG_EPS = float(np.log(np.finfo(np.float64).eps))  # scikit-learn's log_loss sees no smaller probability
 
 
-class HeldOutModel(LogisticModel):
+class HeldOutModel(LogisticRegression):
     """A fitted model that knows its raw predictions for one X."""
 
-    def __init__(self, classes, coef, intercept, X, raw):
-        self.classes_ = classes
-        self.coef_ = coef
-        self.intercept_ = intercept
-        self._X = X
-        self._raw = raw
+    @classmethod
+    def of(cls, fits, place, X, raw):
+        """One of many fits, as (set, C), and its raw predictions for X."""
+        model = cls(C=float(fits.Cs[place[1]]))
+        model.classes_, model.coef_, model.intercept_ = fits.classes, fits.coefs[place], fits.intercepts[place]
+        model.n_features_in_ = model.coef_.shape[1]
+        model._X, model._raw = X, raw
+        return model
 
     def decision_function(self, X):
         """Raw predictions, those that are known if X is the very object they belong to."""
@@ -70,10 +73,10 @@ class HeldOut:
             # Scorers of scikit-learn look at predictions alone: no rows need be taken from X for them.
             X = rows if score in (accuracy, neg_log_loss) or hasattr(score, "_score_func") else self._data.X[rows]
             for i in fitted:
-                model = HeldOutModel(fits.classes, fits.coefs[k, i], fits.intercepts[k, i], X, raw[i])
                 if score in (accuracy, neg_log_loss):
                     scores[k, i] = score(raw[i], self._data.codes[rows], **given)
                 else:
+                    model = HeldOutModel.of(fits, (k, i), X, raw[i])
                     scores[k, i] = score(model, X, self._data.y[rows], **given)
         return scores
 

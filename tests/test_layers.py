@@ -27,12 +27,12 @@ FLOORS = {
     "fitting": 6,
     "wide": 6,
     "functional": 6,
-    "_held_out": 3,
     "linear_model": 7,
     "many": 7,
-    "cross_validation": 8,
-    "_warmup": 8,
-    "__main__": 8,
+    "_held_out": 8,
+    "cross_validation": 9,
+    "_warmup": 10,
+    "__main__": 10,
 }
 # Rooms whose files may use each other.
 FOLDERS = {"designs", "objectives", "solvers"}
