@@ -8,6 +8,7 @@ import numpy as np
 from scipy import sparse
 from scipy.special import log_expit, log_softmax
 
+from ._blas import single_threaded_blas
 from ._classifier import raw_product
 from .linear_model import LogisticRegression
 
@@ -69,7 +70,8 @@ class HeldOut:
             if fitted.size == 0:
                 continue
             given = {name: _cut(value, rows, len(self._data.codes)) for name, value in params.items()}
-            raw = self.raw(rows, fits.coefs[k], fits.intercepts[k])
+            with single_threaded_blas():  # whose number of threads would change the last bits
+                raw = self.raw(rows, fits.coefs[k], fits.intercepts[k])
             # Scorers of scikit-learn look at predictions alone: no rows need be taken from X for them.
             X = rows if score in (accuracy, neg_log_loss) or hasattr(score, "_score_func") else self._data.X[rows]
             for i in fitted:

@@ -14,6 +14,7 @@ from ._held_out import HeldOut, accuracy, neg_log_loss
 from ._labels import combine_weights
 from ._validation import as_real, check_flag
 from .many import check_Cs, check_options, fold_weight, solve_many
+from .wide import SharedGram
 
 
 class LogisticRegressionCV(LogisticModel):
@@ -155,6 +156,7 @@ class LogisticRegressionCV(LogisticModel):
 
     def _fit(self, X, y, sample_weight, params):
         Cs, options = self._check_parameters()
+        options["gram"] = SharedGram()
         data = self._read(X, y)
         weight = combine_weights(sample_weight, self.class_weight, data.classes, data.codes)
         routed = self._route("fit", sample_weight, params)

@@ -19,7 +19,7 @@ from ._validation import as_real, check_flag, check_number, check_sample_weight
 from .fitting import Problem, fit_path, quiet_team
 from .objectives import l2_from_C
 from .solvers import choose
-from .wide import certify, fit_gram_path
+from .wide import SharedGram, certify, fit_gram_path
 
 _NAMED = 5  # failures that a warning lists
 
@@ -220,7 +220,7 @@ def missing_classes(weight, data):
     return data.classes[~(totals > 0.0)]
 
 
-def solve_many(data, n_sets, weight_of, Cs, *, fit_intercept, tol, max_iter, n_threads, progress):
+def solve_many(data, n_sets, weight_of, Cs, *, fit_intercept, tol, max_iter, n_threads, progress, gram=None):
     """Fit all sets of weights with all values of C.
 
     Parameters
@@ -234,11 +234,14 @@ def solve_many(data, n_sets, weight_of, Cs, *, fit_intercept, tol, max_iter, n_t
         See `Problem` and `fit`.
     progress : bool
         Show a progress bar.
+    gram : SharedGram, optional
+        What other fits to the same X have made, or are to use.
 
     Returns
     -------
     ManyFits
     """
+    gram = gram or SharedGram()
     fits = ManyFits.empty(data.classes, Cs, n_sets, data.X.shape[1])
     problem = Problem(data.features, data.codes, len(data.classes), np.empty(0), np.inf, fit_intercept)
     order = np.argsort(Cs, kind="stable")
@@ -253,7 +256,10 @@ def solve_many(data, n_sets, weight_of, Cs, *, fit_intercept, tol, max_iter, n_t
     limits = {"tol": tol, "max_iter": max_iter}
     with quiet_team(n_threads) as team, _progress_bar(n_sets * len(Cs), progress) as bar:
         bar.update(len(fits.failures))
-        done = _fit_wide(problem, usable, weight_of, fits, order, limits, team, bar) if _is_wide(problem) else set()
+        done = set()
+        if usable and _is_wide(problem):
+            K = gram.matrix(problem, team)
+            done = _fit_wide(K, problem, usable, weight_of, fits, order, limits, bar)
         for k in usable:
             left = [i for i in order if (k, i) not in done]
             path = fit_path(
@@ -286,11 +292,9 @@ def _is_wide(problem):
     return choose(*problem.X.shape, 1.0) == "gram_newton"
 
 
-def _fit_wide(problem, usable, weight_of, fits, order, limits, team, bar):
+def _fit_wide(K, problem, usable, weight_of, fits, order, limits, bar):
     """Fits on one Gram matrix for all; those that are done, as (set, C): certified to the tolerance."""
     n_samples, targets = len(problem.codes), problem.codes.astype(np.float64)
-    design = problem.objective(np.float64, team).design
-    K = design.gram()
     finite = order[np.isfinite(fits.Cs[order])]
     done = set()
     for k in usable:

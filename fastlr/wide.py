@@ -17,6 +17,19 @@ _CHUNK_ENTRIES = 1_000_000  # of X, converted at a time
 _SAFETY = 0.1  # tolerance of Newton's method over that of the certificate: the two differ by rounding
 
 
+class SharedGram:
+    """X X^T of a problem, made when it is first asked for."""
+
+    def __init__(self):
+        self._matrix = None
+
+    def matrix(self, problem, team):
+        """The matrix in float64, whatever X holds: its rounding is not to decide how far Newton's method gets."""
+        if self._matrix is None:
+            self._matrix = problem.objective(np.float64, team).design.gram()
+        return self._matrix
+
+
 def fit_gram_path(K, targets, weight, Cs, *, fit_intercept, tol, max_iter):
     """Fits of one set of weights along a rising C, in the span of the samples.
 

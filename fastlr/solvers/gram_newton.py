@@ -90,12 +90,14 @@ class GramNewton:
         M.flat[:: len(M) + 1] += self.objective.l2
         factor, failed = dpotrf(M.T, lower=1, overwrite_a=1, clean=0)  # M is its own transpose, in LAPACK's order
         self._steering = None if failed else (factor, root)
+        if not failed and self.objective.fit_intercept:
+            self._unit = -self._solve(root**2)  # da for a unit of db
 
-    def _solve(self, sides):
-        """(l2 I + D K)^-1 sides, D as it was at the last `refresh`."""
+    def _solve(self, side):
+        """(l2 I + D K)^-1 side, D as it was at the last `refresh`."""
         factor, root = self._steering
-        inner, _ = dpotrs(factor, root[:, None] * (self.K @ sides), lower=1)
-        return (sides - root[:, None] * inner) / self.objective.l2
+        inner, _ = dpotrs(factor, root * (self.K @ side), lower=1)
+        return (side - root * inner) / self.objective.l2
 
     def step(self):
         """Go one step; False when none makes the objective smaller."""
@@ -103,13 +105,11 @@ class GramNewton:
             self.refresh()
             if self._steering is None:
                 return False
+        da, db = -self._solve(self.v), 0.0
         if self.objective.fit_intercept:
-            root2 = self._steering[1] ** 2
-            da, unit = -self._solve(np.column_stack([self.v, root2])).T
-            db = -float(self.a.sum() + da.sum()) / float(unit.sum()) if unit.sum() else 0.0
-            da = da + db * unit
-        else:
-            da, db = -self._solve(self.v[:, None])[:, 0], 0.0
+            total = self._unit.sum()
+            db = -float(self.a.sum() + da.sum()) / float(total) if total else 0.0
+            da = da + db * self._unit
         change = self.K @ da
         slope = float(self.alpha @ (change + db) + self.objective.l2 * (self.a @ change))
         if not slope < 0.0:
