@@ -12,6 +12,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from ._classifier import LogisticModel
 from ._held_out import HeldOut, accuracy, neg_log_loss
 from ._labels import combine_weights
+from ._leave_one_out import LeaveOneOut
 from ._validation import as_real, check_flag
 from .many import check_Cs, check_options, fold_weight, solve_many
 from .wide import SharedGram
@@ -33,8 +34,10 @@ class LogisticRegressionCV(LogisticModel):
         Must hold 0 alone: the penalty is L2.
     fit_intercept : bool, default=True
         Whether the models have an intercept.
-    cv : int, splitter or iterable, default=None
-        As in scikit-learn: None means five stratified folds.
+    cv : int, splitter, iterable or "loo", default=None
+        As in scikit-learn: None means five stratified folds. "loo" is leave-one-out, approximately: one Newton step
+        for each sample from the optimum of all, with one Hessian for each C, in place of a fit for each sample. All
+        samples then make one fold. For two classes, and a scorer that looks at predictions alone.
     scoring : str, callable or None, default="neg_log_loss"
         A name or a scorer of scikit-learn, or any ``scorer(estimator, X, y)``; None for accuracy. The default is the
         one scikit-learn is going to have.
@@ -160,9 +163,12 @@ class LogisticRegressionCV(LogisticModel):
         data = self._read(X, y)
         weight = combine_weights(sample_weight, self.class_weight, data.classes, data.codes)
         routed = self._route("fit", sample_weight, params)
-        cv = check_cv(self.cv, data.y, classifier=True)
-        folds = list(cv.split(data.X, data.y, **routed.splitter.split))
         n_samples = len(data.codes)
+        if isinstance(self.cv, str) and self.cv == "loo":
+            folds, held_out = [(slice(None), None)], LeaveOneOut(data, weight, Cs, options["fit_intercept"])
+        else:
+            folds = list(check_cv(self.cv, data.y, classifier=True).split(data.X, data.y, **routed.splitter.split))
+            held_out = HeldOut(data, [test for _, test in folds])
 
         def weight_of(k):
             return fold_weight(folds[k][0], n_samples, weight)
@@ -178,7 +184,6 @@ class LogisticRegressionCV(LogisticModel):
         paths = np.concatenate([fits.coefs, fits.intercepts[..., None]], axis=-1)
         self.coefs_paths_ = paths[:, None] if self.fit_intercept else fits.coefs[:, None]
         score = self._score_function(data.classes)
-        held_out = HeldOut(data, [test for _, test in folds])
         self.scores_ = held_out.scores(fits, score, routed.scorer.score)[:, None]
         self._choose(data, fits, weight, options)
         fits.warn_of_failures("fold", stacklevel=4)
@@ -243,7 +248,10 @@ class LogisticRegressionCV(LogisticModel):
         return (
             MetadataRouter(owner=self)
             .add_self_request(self)
-            .add(splitter=self.cv, method_mapping=MethodMapping().add(caller="fit", callee="split"))
+            .add(
+                splitter=None if isinstance(self.cv, str) else self.cv,
+                method_mapping=MethodMapping().add(caller="fit", callee="split"),
+            )
             .add(
                 scorer=self._get_scorer(),
                 method_mapping=MethodMapping().add(caller="score", callee="score").add(caller="fit", callee="score"),

@@ -272,6 +272,40 @@ def test_other_splitters_give_a_row_of_scores_for_each_fold():
     assert loo.scores_.shape == (len(y), 1, 1)
 
 
+@pytest.mark.parametrize("kind", ["tall", "wide", "sparse"])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_approximate_leave_one_out_is_near_the_true_one(kind, fit_intercept):
+    X, y = make(kind)
+    options = {"Cs": [0.01, 0.1, 1.0], "scoring": "neg_log_loss", "tol": 1e-10, "fit_intercept": fit_intercept}
+    model = LogisticRegressionCV(cv="loo", **options).fit(X, y)
+    true = LogisticRegressionCV(cv=LeaveOneOut(), **options).fit(X, y)
+    assert model.scores_.shape == (1, 1, 3)
+    assert model.C_ == true.C_
+    # What there is to find out is how much worse than its own fit a sample fares.
+    scores, expected = model.scores_[0, 0], true.scores_[:, 0].mean(axis=0)
+    alone = [LogisticRegression(C=C, tol=1e-10, fit_intercept=fit_intercept).fit(X, y) for C in options["Cs"]]
+    own = [one.predict_proba(X) for one in alone]
+    optimism = np.array([np.log(p[np.arange(len(y)), y]).mean() for p in own]) - expected
+    assert (np.abs(scores - expected) < 0.1 * optimism).all()
+    np.testing.assert_allclose(model.coef_, true.coef_, rtol=1e-4, atol=1e-6)
+
+
+def test_approximate_leave_one_out_takes_weights_and_refuses_many_classes():
+    X, y = make("tall")
+    weight = np.random.default_rng(1).integers(1, 3, len(y))
+    options = {"Cs": [0.1], "scoring": "neg_log_loss", "tol": 1e-10}
+    model = LogisticRegressionCV(cv="loo", **options).fit(X, y, weight)
+    raw = np.empty(len(y))
+    for i in range(len(y)):
+        rest = np.delete(np.arange(len(y)), i)
+        alone = LogisticRegression(C=0.1, tol=1e-10).fit(X[rest], y[rest], weight[rest])
+        raw[i] = alone.decision_function(X[i : i + 1])[0]
+    expected = -np.average(np.logaddexp(0.0, np.where(y == 1, -raw, raw)), weights=weight)
+    assert model.scores_[0, 0, 0] == pytest.approx(expected, rel=1e-3)
+    with pytest.raises(ValueError, match="two classes"):
+        LogisticRegressionCV(cv="loo").fit(*make("softmax"))
+
+
 def test_a_progress_bar_counts_all_fits(capsys):
     X, y = make("tall")
     fit_many(X, y, Cs=2, folds=splits(X, y), verbose=1)

@@ -30,9 +30,10 @@ FLOORS = {
     "linear_model": 7,
     "many": 7,
     "_held_out": 8,
-    "cross_validation": 9,
-    "_warmup": 10,
-    "__main__": 10,
+    "_leave_one_out": 9,
+    "cross_validation": 10,
+    "_warmup": 11,
+    "__main__": 11,
 }
 # Rooms whose files may use each other.
 FOLDERS = {"designs", "objectives", "solvers"}
