@@ -10,9 +10,14 @@ import importlib
 __version__ = "0.1.0"
 
 _MODULES = ("datasets", "functional", "plotting", "reference")
-_NAMES = {"LogisticRegression": "linear_model", "warmup": "_warmup"}
+_NAMES = {
+    "LogisticRegression": "linear_model",
+    "LogisticRegressionCV": "cross_validation",
+    "fit_many": "many",
+    "warmup": "_warmup",
+}
 
-__all__ = ["LogisticRegression", "__version__", "warmup", *_MODULES]
+__all__ = ["LogisticRegression", "LogisticRegressionCV", "__version__", "fit_many", "warmup", *_MODULES]
 
 
 def __getattr__(name):

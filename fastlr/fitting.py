@@ -4,7 +4,8 @@ Only designs of compiled passes need Numba, so these are imported where one is m
 """
 
 import logging
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy import sparse
@@ -126,27 +127,76 @@ def fit(problem, *, solver, tol, max_iter, start, dtype, n_threads, report):
     ValueError
         If X holds NaN or infinity, or the solver cannot solve the problem.
     """
-    start = None if start is None else start.ravel()
-    # Solvers look at what comes out: NumPy need not warn of an overflow on the way.
-    with Team(n_threads) as team, single_threaded_blas(), np.errstate(all="ignore"):
+    with quiet_team(n_threads) as team:
         objective = problem.objective(dtype, team)
-        name = _choose(problem, objective.l2, solver)
-        exactly = problem.n_classes > 2 and np.prod(problem.X.shape) * problem.n_classes <= _SMALL_PRODUCTS
-        result = _solve(objective, name, start, min(tol, _SMALL_TOL) if exactly else tol, max_iter, report)
-        _certify_end(objective, result, tol)
-        n_passes = objective.design.n_passes
-        inexact = objective.design.dtype == np.float32 or name == "gram_newton"
-        if inexact and not result.converged and result.n_iter < max_iter and solver not in SOLVERS:
-            # Rounding of float32 products or of a Gram matrix of badly scaled columns.
-            _logger.info("%s in %s is not exact enough for tol=%g", name, objective.design.dtype, tol)
-            first, name = result, _choose(problem, 0.0, solver)
+        return _run(problem, objective, team, solver=solver, tol=tol, max_iter=max_iter, start=start, report=report)
+
+
+def fit_path(problem, Cs, *, tol, max_iter, start, dtype, team):
+    """Fits of a problem for one C after the other, each from where the one before ended.
+
+    Parameters
+    ----------
+    problem : Problem
+        Its C is not looked at.
+    Cs : iterable of float
+        Fits along a rising C need the fewest steps.
+    tol, max_iter, start, dtype
+        See `fit`.
+    team : Team
+
+    Yields
+    ------
+    Fit
+        In the order of `Cs`.
+    """
+    objective = problem.objective(dtype, team)
+    for C in Cs:
+        problem = replace(problem, C=C)
+        objective.l2 = l2_from_C(C, objective.design.weight_sum)
+        end = _run(problem, objective, team, solver="auto", tol=tol, max_iter=max_iter, start=start, report=None)
+        start = end.result.coef
+        yield end
+
+
+@contextmanager
+def quiet_team(n_threads):
+    """Context of fits: a team of threads, BLAS on one thread, and no warnings of NumPy.
+
+    Solvers look at what comes out: NumPy need not warn of an overflow on the way.
+    """
+    with Team(n_threads) as team, single_threaded_blas(), np.errstate(all="ignore"):
+        yield team
+
+
+def _run(problem, objective, team, *, solver, tol, max_iter, start, report):
+    """One fit over an objective that is there already."""
+    start = None if start is None else start.ravel()
+    name = _choose(problem, objective.l2, solver)
+    attempts = [(objective, name)]
+    if solver not in SOLVERS:
+        # Where rounding stops a fit: of float32 products, or of a Gram matrix of badly scaled columns.
+        if objective.design.dtype == np.float32:
+            attempts.append((None, name))
+        if name == "gram_newton":
+            attempts.append((None, _choose(problem, 0.0, solver)))
+    exactly = problem.n_classes > 2 and np.prod(problem.X.shape) * problem.n_classes <= _SMALL_PRODUCTS
+    n_passes, n_iter, history = 0, 0, []
+    for objective, name in attempts:
+        if objective is None:
             objective = problem.objective(np.float64, team)
-            result = _solve(objective, name, first.coef, tol, max_iter - first.n_iter, report)
-            _certify_end(objective, result, tol)
-            n_passes += objective.design.n_passes
-            result.n_iter += first.n_iter
-            result.history = first.history + result.history
-        separated = not np.isfinite(problem.C) and objective.separates(result.coef)
+        before = objective.design.n_passes
+        result = _solve(objective, name, start, min(tol, _SMALL_TOL) if exactly else tol, max_iter - n_iter, report)
+        _certify_end(objective, result, tol)
+        n_passes += objective.design.n_passes - before
+        n_iter += result.n_iter
+        history += result.history
+        if result.converged or n_iter >= max_iter:
+            break
+        start = result.coef
+        _logger.info("%s in %s is not exact enough for tol=%g", name, objective.design.dtype, tol)
+    result.n_iter, result.history = n_iter, history
+    separated = not np.isfinite(problem.C) and objective.separates(result.coef)
     if separated:
         result.gap = np.inf
     result.coef = result.coef.reshape(-1, problem.X.shape[1] + 1)

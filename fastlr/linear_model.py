@@ -1,29 +1,24 @@
-"""The scikit-learn estimators: validate, encode labels, let a solver run, store."""
+"""The scikit-learn estimator: validate, encode labels, let a solver run, store."""
 
 import logging
 import warnings
 
 import numpy as np
-from scipy import sparse
-from scipy.special import expit, log_expit, log_softmax, softmax
-from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import assert_all_finite, check_is_fitted, validate_data
 
-from ._labels import combine_weights, encode_labels
+from ._classifier import LogisticModel
+from ._labels import combine_weights
 from ._team import effective_n_threads
-from ._validation import as_real, check_features, check_flag, check_number, check_sparse_features, refuse_masked
+from ._validation import check_flag, check_number
 from .fitting import Problem, fit
 from .solvers import SOLVERS
 
 _SKLEARN_SOLVERS = ("lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga")
 
-_CHUNK_ROWS = 1_024  # of whole numbers, converted at a time
-
 _logger = logging.getLogger("fastlr")
 
 
-class LogisticRegression(ClassifierMixin, BaseEstimator):
+class LogisticRegression(LogisticModel):
     """Logistic regression at its exact optimum, with a certificate.
 
     Minimises scikit-learn's objective, C sum_i s_i loss(x_i . w + b, y_i) + |w|^2 / 2, with the intercept b never
@@ -128,11 +123,6 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         self.random_state = random_state
         self.penalty = penalty
 
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
-
     def fit(self, X, y, sample_weight=None):
         """Fit the model.
 
@@ -154,26 +144,17 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         ValueError, TypeError
             If a parameter or an argument is not as described; the message names it. The estimator is then as before.
         """
-        before = dict(vars(self))
-        try:
+        with self._unchanged_on_failure():
             return self._fit(X, y, sample_weight)
-        except BaseException:  # an interrupt included: nothing is left half set
-            vars(self).clear()
-            vars(self).update(before)
-            raise
 
     def _fit(self, X, y, sample_weight):
         C, tol, max_iter, n_threads = self._check_parameters()
-        refuse_masked(X=X, y=y)
-        X = _sound(X)
-        X, y = validate_data(self, X, y, dtype="numeric", accept_sparse="csr", ensure_all_finite=False, order=None)
-        features = X if sparse.issparse(X) else check_features(X)
-        dtype = np.dtype(np.float32 if X.dtype.newbyteorder("=") == np.float32 else np.float64)
-        classes, codes = encode_labels(y)
-        weight = combine_weights(sample_weight, self.class_weight, classes, codes)
-        start = self._start(len(classes), X.shape[1])
-        problem = Problem(features, codes, len(classes), weight, C, bool(self.fit_intercept))
-        try:
+        data = self._read(X, y)
+        dtype, classes = data.dtype, data.classes
+        weight = combine_weights(sample_weight, self.class_weight, classes, data.codes)
+        start = self._start(len(classes), data.X.shape[1])
+        problem = Problem(data.features, data.codes, len(classes), weight, C, bool(self.fit_intercept))
+        with self._finite(data.X):
             end = fit(
                 problem,
                 solver=self.solver,
@@ -184,11 +165,6 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
                 n_threads=n_threads,
                 report=_report if self.verbose else None,
             )
-        except ValueError:
-            # scikit-learn's own words for NaN and infinity.
-            values = X.data if sparse.issparse(X) else X
-            assert_all_finite(values, estimator_name=type(self).__name__, input_name="X")
-            raise
         result = end.result
         if end.separated or not result.converged:
             _warn_not_converged(result, end.separated, np.isinf(C), tol, max_iter)
@@ -237,96 +213,12 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
             check_number(self.verbose, "verbose", low=0, integer=True)
         return C, tol, max_iter, effective_n_threads(self.n_jobs)
 
-    def decision_function(self, X):
-        """Raw predictions X w + b.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_classes)
-            For two classes, positive for ``classes_[1]``; else the largest is that of the predicted class.
-        """
-        check_is_fitted(self)
-        refuse_masked(X=X)
-        with np.errstate(all="ignore"):  # scikit-learn looks for infinity by a sum, which may overflow
-            X = validate_data(self, _sound(X), dtype="numeric", accept_sparse="csr", reset=False)
-            if sparse.issparse(X) or as_real(X, "X").dtype.kind == "f":
-                raw = _product(X, self.coef_, self.intercept_)
-            else:  # whole numbers are not converted as a whole
-                raw = np.empty((len(X), len(self.coef_)), np.float64)
-                for first in range(0, len(X), _CHUNK_ROWS):
-                    rows = slice(first, first + _CHUNK_ROWS)
-                    raw[rows] = _product(X[rows].astype(np.float64), self.coef_, self.intercept_)
-        return raw[:, 0] if len(self.classes_) == 2 else raw
-
-    def predict(self, X):
-        """Labels.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Entries of `classes_`.
-        """
-        raw = self.decision_function(X)
-        return self.classes_[(raw > 0).astype(np.intp) if raw.ndim == 1 else raw.argmax(axis=1)]
-
-    def predict_proba(self, X):
-        """Probabilities of the classes: for two, expit of the decision function and of its negative; else softmax.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-            In the order of `classes_`.
-        """
-        raw = self.decision_function(X)
-        return np.column_stack([expit(-raw), expit(raw)]) if raw.ndim == 1 else softmax(raw, axis=1)
-
-    def predict_log_proba(self, X):
-        """Logarithms of the probabilities, exact where the probabilities round to 0 or 1.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-        """
-        raw = self.decision_function(X)
-        return np.column_stack([log_expit(-raw), log_expit(raw)]) if raw.ndim == 1 else log_softmax(raw, axis=1)
-
-
-def _sound(X):
-    """A sparse X as CSR whose structure was checked, before anything reads it; all else as it is."""
-    return check_sparse_features(X) if sparse.issparse(X) else X
-
 
 def _report(solver, record):
     print(
         f"{solver} {record['iteration']:3d}: objective {record['value']:.12g}, "
         f"gradient {record['gradient_norm']:.1e}, gap {record['gap']:.1e}, {record['n_passes']} passes"
     )
-
-
-def _product(X, W, b):
-    """X W^T + b; infinite only where it lies beyond the largest number, and never NaN."""
-    raw = X @ W.T + b
-    if np.isfinite(raw).all():
-        return raw
-    # What was added up overflowed on the way: the same on a smaller scale.
-    scale = 2.0**-128
-    return (((X * scale) @ W.T.astype(np.float64) + b * scale) / scale).astype(raw.dtype)
 
 
 def _warn_not_converged(result, separated, unpenalised, tol, max_iter):

@@ -61,3 +61,48 @@ def plot_study(data, costs, coef, path):
     picture.set_axis_off()
     bottom.colorbar(shown, ax=picture, shrink=0.8)
     figure.savefig(path, dpi=120)
+
+
+def plot_cv(model, ax=None):
+    """Draw the scores of a cross-validation against C: each fold, their mean and spread, and the C that was chosen.
+
+    Parameters
+    ----------
+    model : LogisticRegressionCV
+        Fitted.
+    ax : matplotlib Axes, optional
+        Where to draw; by default in a figure of its own, ``ax.figure``, that no window system knows of.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    """
+    if ax is None:
+        try:
+            from matplotlib.backends.backend_agg import FigureCanvasAgg
+            from matplotlib.figure import Figure
+        except ImportError as error:
+            raise ImportError('plots need matplotlib: pip install "fastlr[plot]"') from error
+        figure = Figure(figsize=(6, 4), layout="constrained")
+        FigureCanvasAgg(figure)
+        ax = figure.subplots()
+    order = np.argsort(model.Cs_)
+    Cs, scores = model.Cs_[order], model.scores_[:, 0, order]
+    scores = scores[~np.isnan(scores).any(axis=1)]
+    mean, spread = scores.mean(axis=0), scores.std(axis=0)
+    for fold in scores if len(scores) > 1 else ():
+        ax.plot(Cs, fold, color="tab:gray", alpha=0.4, linewidth=1)
+    ax.fill_between(Cs, mean - spread, mean + spread, color="tab:blue", alpha=0.2, linewidth=0)
+    ax.plot(Cs, mean, color="tab:blue", marker="o", markersize=3, label="mean over folds")
+    ax.axvline(model.C_, color="tab:red", linestyle="--", label=f"chosen: C={model.C_:.3g}")
+    ax.set_xscale("log")
+    ax.set_xlabel("C")
+    ax.set_ylabel("score" if model.scoring is None or callable(model.scoring) else model.scoring)
+    ax.grid(alpha=0.3)
+    ax.legend()
+    return ax

@@ -23,11 +23,17 @@ FLOORS = {
     "designs": 3,
     "objectives": 4,
     "solvers": 5,
+    "_classifier": 2,
     "fitting": 6,
+    "wide": 6,
     "functional": 6,
     "linear_model": 7,
-    "_warmup": 8,
-    "__main__": 8,
+    "many": 7,
+    "_held_out": 8,
+    "_leave_one_out": 9,
+    "cross_validation": 10,
+    "_warmup": 11,
+    "__main__": 11,
 }
 # Rooms whose files may use each other.
 FOLDERS = {"designs", "objectives", "solvers"}

@@ -25,7 +25,7 @@ _MAX_HALVINGS = 60
 _KEEP = 0.5  # a factor is kept while steps at least halve the gradient: eight of them cost what a factor costs
 
 
-class _GramNewton:
+class GramNewton:
     """The state of a run: coefficients a, b in the span of the samples."""
 
     def __init__(self, objective, start):
@@ -43,6 +43,12 @@ class _GramNewton:
         if start is None or not self.value <= objective.value_at_zero:  # a start that misleads
             self.a, self.b = np.zeros(n_samples), 0.0
             self._evaluate(np.zeros(n_samples))
+
+    def change_penalty(self, l2):
+        """Go on with another penalty from here."""
+        self.objective.l2 = l2
+        self._steering = None
+        self._evaluate(self.linear)
 
     def _go_to(self, start):
         """The nearest to w in the span of the samples: the part outside only adds to the penalty."""
@@ -84,12 +90,14 @@ class _GramNewton:
         M.flat[:: len(M) + 1] += self.objective.l2
         factor, failed = dpotrf(M.T, lower=1, overwrite_a=1, clean=0)  # M is its own transpose, in LAPACK's order
         self._steering = None if failed else (factor, root)
+        if not failed and self.objective.fit_intercept:
+            self._unit = -self._solve(root**2)  # da for a unit of db
 
-    def _solve(self, sides):
-        """(l2 I + D K)^-1 sides, D as it was at the last `refresh`."""
+    def _solve(self, side):
+        """(l2 I + D K)^-1 side, D as it was at the last `refresh`."""
         factor, root = self._steering
-        inner, _ = dpotrs(factor, root[:, None] * (self.K @ sides), lower=1)
-        return (sides - root[:, None] * inner) / self.objective.l2
+        inner, _ = dpotrs(factor, root * (self.K @ side), lower=1)
+        return (side - root * inner) / self.objective.l2
 
     def step(self):
         """Go one step; False when none makes the objective smaller."""
@@ -97,13 +105,11 @@ class _GramNewton:
             self.refresh()
             if self._steering is None:
                 return False
+        da, db = -self._solve(self.v), 0.0
         if self.objective.fit_intercept:
-            root2 = self._steering[1] ** 2
-            da, unit = -self._solve(np.column_stack([self.v, root2])).T
-            db = -float(self.a.sum() + da.sum()) / float(unit.sum()) if unit.sum() else 0.0
-            da = da + db * unit
-        else:
-            da, db = -self._solve(self.v[:, None])[:, 0], 0.0
+            total = self._unit.sum()
+            db = -float(self.a.sum() + da.sum()) / float(total) if total else 0.0
+            da = da + db * self._unit
         change = self.K @ da
         slope = float(self.alpha @ (change + db) + self.objective.l2 * (self.a @ change))
         if not slope < 0.0:
@@ -130,9 +136,15 @@ class _GramNewton:
         return float(self.v @ (self.K @ self.v)) + float(self.alpha.sum()) ** 2
 
 
-def solve(objective, start=None, *, tol, max_iter, callback=None):
-    """Minimise an objective; parameters and result as of `newton_cholesky.solve`. The penalty must be positive."""
-    newton = _GramNewton(objective, start)
+def descend(newton, *, tol, max_iter, callback=None):
+    """Go on until a certified relative gap of `tol` is reached, or no further.
+
+    Returns
+    -------
+    gap : float
+    n_iter : int
+    history : list of dict
+    """
     history = []
     n_iter = 0
     best = np.inf
@@ -143,7 +155,7 @@ def solve(objective, start=None, *, tol, max_iter, callback=None):
             "value": newton.value,
             "gradient_norm": float(np.sqrt(max(0.0, newton.length2()))),
             "gap": gap,
-            "n_passes": objective.design.n_passes,
+            "n_passes": newton.design.n_passes,
         }
         history.append(record)
         if callback is not None:
@@ -152,8 +164,14 @@ def solve(objective, start=None, *, tol, max_iter, callback=None):
         stalled = gap < 1e-10 and gap > 0.5 * best
         best = min(best, gap)
         if gap <= tol or n_iter >= max_iter or stalled or not newton.step():
-            break
+            return gap, n_iter, history
         n_iter += 1
+
+
+def solve(objective, start=None, *, tol, max_iter, callback=None):
+    """Minimise an objective; parameters and result as of `newton_cholesky.solve`. The penalty must be positive."""
+    newton = GramNewton(objective, start)
+    _, n_iter, history = descend(newton, tol=tol, max_iter=max_iter, callback=callback)
     coef = objective.design.transposed_product(newton.a)
     coef[-1] = newton.b
     # What is certified is the model that is returned, rounded as it is.

@@ -14,7 +14,7 @@ from ._result import SolverResult
 from ._steps import Certificate, Progress, first_evaluation, safeguarded_step
 
 _MEMORY = 30
-_MAX_LOST = 10
+_MAX_LOST = 30
 _REFRESH = 0.7  # share of the objective that is left when the preconditioner is formed anew
 _STEPS_PER_ITERATION = 10  # such steps count as one of Newton's
 

@@ -1,0 +1,326 @@
+"""Many fits that share X give what each alone gives, and choose as scikit-learn chooses."""
+
+import numpy as np
+import pytest
+import sklearn
+from scipy import sparse
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegressionCV as SklearnLogisticRegressionCV
+from sklearn.metrics import f1_score, make_scorer
+from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, LeaveOneOut, StratifiedKFold, cross_val_score
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from fastlr import LogisticRegression, LogisticRegressionCV, fit_many
+from fastlr.plotting import plot_cv
+
+CS = [100.0, 0.01, 1.0]  # in no order
+KINDS = ("tall", "wide", "sparse", "softmax")
+
+
+@parametrize_with_checks([LogisticRegressionCV(Cs=[0.01, 0.1], cv=3)])
+def test_scikit_learns_estimator_checks(estimator, check):
+    check(estimator)
+
+
+def make(kind, seed=0):
+    """Features and labels that overlap; every row belongs to one of five groups."""
+    rng = np.random.default_rng([seed, len(kind)])
+    n_samples, n_features = (40, 60) if kind == "wide" else (150, 6)
+    X = rng.normal(size=(n_samples, n_features)) * np.linspace(0.3, 2.0, n_features)
+    z = X @ rng.normal(size=(n_features, 3)) / np.sqrt(n_features) + rng.gumbel(size=(n_samples, 3))
+    y = np.array(["a", "b", "c"])[z.argmax(axis=1)] if kind == "softmax" else (z[:, 0] > z[:, 1]).astype(int)
+    return sparse.csr_array(X * (rng.random(X.shape) < 0.5)) if kind == "sparse" else X, y
+
+
+def splits(X, y, n_splits=3):
+    return list(StratifiedKFold(n_splits, shuffle=True, random_state=0).split(np.zeros(len(y)), y))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_fit_of_many_is_the_fit_alone_to_the_rows_of_its_fold(kind):
+    X, y = make(kind)
+    weight = np.random.default_rng(1).exponential(size=len(y))
+    folds = splits(X, y)
+    fits = fit_many(X, y, Cs=CS, folds=folds, sample_weight=weight, tol=1e-12)
+    assert not fits.failures
+    assert (fits.gaps <= 1e-12).all()
+    for k, (train, _) in enumerate(folds):
+        for i, C in enumerate(CS):
+            alone = LogisticRegression(C=C, tol=1e-12).fit(X[train], y[train], weight[train])
+            np.testing.assert_allclose(fits.coefs[k, i], alone.coef_, rtol=1e-4, atol=1e-5)
+            np.testing.assert_allclose(fits.intercepts[k, i], alone.intercept_, rtol=1e-4, atol=1e-5)
+            assert fits.objectives[k, i] == pytest.approx(alone.objective_, rel=1e-10)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_scores_and_choice_are_scikit_learns(kind, fit_intercept):
+    X, y = make(kind)
+    options = {"Cs": 4, "cv": splits(X, y), "scoring": "neg_log_loss", "fit_intercept": fit_intercept}
+    ours = LogisticRegressionCV(tol=1e-10, **options).fit(X, y)
+    theirs = SklearnLogisticRegressionCV(
+        tol=1e-10, max_iter=10_000, solver="newton-cg", l1_ratios=(0,), use_legacy_attributes=False, **options
+    ).fit(X, y)
+    assert ours.C_ == theirs.C_
+    for name in ("scores_", "coefs_paths_", "Cs_", "coef_", "intercept_", "l1_ratios_", "l1_ratio_"):
+        expected = getattr(theirs, name)
+        assert np.shape(getattr(ours, name)) == np.shape(expected), name
+        if name != "coefs_paths_" or fit_intercept:
+            np.testing.assert_allclose(getattr(ours, name), expected, rtol=1e-3, atol=1e-4, err_msg=name)
+    np.testing.assert_allclose(ours.scores_, theirs.scores_, rtol=1e-4, atol=1e-6)
+    assert ours.n_iter_.shape == theirs.n_iter_.shape == ours.gaps_.shape
+    assert (ours.gaps_ <= 1e-10).all()
+    assert ours.score(X, y) == pytest.approx(theirs.score(X, y), rel=1e-5)
+
+
+def own_scorer(estimator, X, y):
+    """Of another X than the one it is given: nothing may be taken from memory here."""
+    return -np.abs(estimator.decision_function(X[::-1].copy())).max() + estimator.score(X, y)
+
+
+@pytest.mark.parametrize("kind", ["tall", "wide", "softmax"])
+@pytest.mark.parametrize("scoring", [None, "accuracy", "neg_log_loss", "roc_auc_ovr", "f1_macro", own_scorer])
+def test_scores_are_those_of_cross_val_score(kind, scoring):
+    X, y = make(kind)
+    scoring = "roc_auc" if scoring == "roc_auc_ovr" and kind != "softmax" else scoring
+    folds = splits(X, y)
+    model = LogisticRegressionCV(Cs=CS, cv=folds, scoring=scoring, tol=1e-11).fit(X, y)
+    for i, C in enumerate(CS):
+        alone = LogisticRegression(C=C, tol=1e-11)
+        expected = cross_val_score(alone, X, y, cv=folds, scoring=scoring)
+        np.testing.assert_allclose(model.scores_[:, 0, i], expected, rtol=1e-4)
+    search = GridSearchCV(LogisticRegression(tol=1e-11), {"C": CS}, cv=folds, scoring=scoring).fit(X, y)
+    assert model.C_ == search.best_params_["C"]
+    np.testing.assert_allclose(model.coef_, search.best_estimator_.coef_, rtol=1e-3, atol=1e-4)
+
+
+def test_sample_weights_weigh_in_the_fits_and_in_the_scores():
+    X, y = make("tall")
+    weight = np.random.default_rng(1).exponential(size=len(y))
+    for scoring in (None, "neg_log_loss", "roc_auc"):
+        options = {"Cs": [0.1, 10.0], "cv": splits(X, y), "scoring": scoring, "class_weight": "balanced"}
+        ours = LogisticRegressionCV(tol=1e-12, **options).fit(X, y, weight)
+        theirs = SklearnLogisticRegressionCV(
+            tol=1e-10, solver="newton-cholesky", l1_ratios=(0,), use_legacy_attributes=False, **options
+        ).fit(X, y, weight)
+        np.testing.assert_allclose(ours.scores_, theirs.scores_, rtol=1e-6)
+
+
+def test_without_refit_the_coefficients_are_the_mean_of_the_folds_best():
+    X, y = make("tall")
+    options = {"Cs": 4, "cv": splits(X, y), "scoring": "neg_log_loss", "refit": False}
+    ours = LogisticRegressionCV(tol=1e-12, **options).fit(X, y)
+    theirs = SklearnLogisticRegressionCV(
+        tol=1e-10, solver="newton-cholesky", l1_ratios=(0,), use_legacy_attributes=False, **options
+    ).fit(X, y)
+    assert ours.C_ == pytest.approx(theirs.C_)
+    np.testing.assert_allclose(ours.coef_, theirs.coef_, rtol=1e-5)
+
+
+def test_a_scorer_with_a_positive_label_of_its_own_keeps_it():
+    X, y = make("tall")
+    y = np.array(["no", "yes"])[y]
+    scoring = make_scorer(f1_score, pos_label="no")
+    folds = splits(X, y)
+    model = LogisticRegressionCV(Cs=[1.0], cv=folds, scoring=scoring).fit(X, y)
+    expected = cross_val_score(LogisticRegression(), X, y, cv=folds, scoring=scoring)
+    np.testing.assert_allclose(model.scores_[:, 0, 0], expected)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_order_of_folds_and_penalties_does_not_matter(kind):
+    X, y = make(kind)
+    folds = splits(X, y)
+    fits = fit_many(X, y, Cs=CS, folds=folds)
+    again = fit_many(X, y, Cs=CS[::-1], folds=folds[::-1])
+    assert (fits.coefs == again.coefs[::-1, ::-1]).all()
+    assert (fits.gaps == again.gaps[::-1, ::-1]).all()
+
+
+@pytest.mark.parametrize("shape", [(6_000, 20), (60, 3_000)])
+def test_number_of_threads_cannot_be_seen_in_the_result(shape):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=shape)
+    y = (X[:, 0] + rng.normal(size=len(X)) > 0).astype(int)
+    models = [LogisticRegressionCV(Cs=[0.01, 1.0], cv=3, n_jobs=n_jobs).fit(X, y) for n_jobs in (1, 2, 3)]
+    assert len({m.coefs_paths_.tobytes() + m.scores_.tobytes() + m.coef_.tobytes() for m in models}) == 1
+
+
+def test_a_set_of_weights_for_each_fit_and_repeated_rows():
+    X, y = make("tall")
+    weights = np.random.default_rng(2).integers(0, 3, (2, len(y)))
+    fits = fit_many(X, y, Cs=[1.0], sample_weight=weights, tol=1e-12)
+    rows = [np.repeat(np.arange(len(y)), weight) for weight in weights]
+    copies = fit_many(X, y, Cs=[1.0], folds=[(row, None) for row in rows], tol=1e-12)
+    for k, row in enumerate(rows):
+        alone = LogisticRegression(tol=1e-12).fit(X[row], y[row])
+        np.testing.assert_allclose(fits.coefs[k, 0], alone.coef_, rtol=1e-5)
+    np.testing.assert_array_equal(fits.coefs, copies.coefs)
+    assert fit_many(X, y, Cs=2).coefs.shape == (1, 2, 1, X.shape[1])
+
+
+@pytest.mark.parametrize("kind", ["tall", "wide", "softmax"])
+def test_a_fold_without_one_of_the_classes_is_named_and_leaves_the_others_as_they_are(kind):
+    X, y = make(kind)
+    label = y[0]
+    folds = splits(X, y)
+    broken = [folds[0], (np.flatnonzero(y != label), np.flatnonzero(y == label)), *folds[1:]]
+    if kind == "softmax":
+        message = r"2 of 8 fits failed. fold 1, C=0.1: no sample of class 'a' has weight" if label == "a" else "fold 1"
+    else:
+        message = rf"2 of 8 fits failed. fold 1, C=0.1: no sample of class {label} has weight"
+    with pytest.warns(ConvergenceWarning, match=message):
+        model = LogisticRegressionCV(Cs=[0.1, 1.0], cv=broken).fit(X, y)
+    whole = LogisticRegressionCV(Cs=[0.1, 1.0], cv=folds).fit(X, y)
+    assert np.isnan(model.scores_[1]).all()
+    np.testing.assert_array_equal(np.delete(model.scores_, 1, axis=0), whole.scores_)
+    np.testing.assert_array_equal(model.coef_, whole.coef_)
+    with pytest.raises(ValueError, match="no fold could be fitted"):
+        LogisticRegressionCV(Cs=[0.1, 1.0], cv=[broken[1]]).fit(X, y)
+
+
+@pytest.mark.parametrize("kind", ["tall", "wide"])
+def test_a_fold_whose_classes_are_separable_fails_only_without_a_penalty(kind):
+    X, y = make("tall")
+    X = np.column_stack([X, np.where(y, 1.0, -1.0)])
+    X[0], y[0] = X[1], 1 - y[1]  # twins with different labels: without one of them the classes are separable
+    if kind == "wide":
+        X = np.column_stack([X, np.zeros((len(X), 200))])
+    rows = np.arange(len(y))
+    with pytest.warns(ConvergenceWarning, match=r"1 of 4 fits failed. set 1, C=inf: .*perfectly separated"):
+        fits = fit_many(X, y, Cs=[1.0, np.inf], sample_weight=[np.ones(len(y)), (rows > 0).astype(float)])
+    assert list(fits.failures) == [(1, 1)]
+    assert np.isinf(fits.gaps[1, 1])
+    assert (fits.gaps[:, 0] <= 1e-6).all()
+    assert np.isfinite(fits.coefs).all()
+
+
+def test_groups_reach_the_splitter_through_metadata_routing():
+    X, y = make("tall")
+    groups = np.random.default_rng(3).integers(0, 4, len(y))
+    splitter = GroupKFold(4)
+    expected = LogisticRegressionCV(Cs=[0.1, 1.0], cv=list(splitter.split(X, y, groups))).fit(X, y)
+    with sklearn.config_context(enable_metadata_routing=True):
+        model = LogisticRegressionCV(Cs=[0.1, 1.0], cv=splitter).fit(X, y, groups=groups)
+    np.testing.assert_array_equal(model.scores_, expected.scores_)
+    with pytest.raises(ValueError, match="groups can be passed to fit only with"):
+        LogisticRegressionCV(cv=splitter).fit(X, y, groups=groups)
+
+
+def test_held_out_rows_do_not_touch_the_fit_whatever_they_hold():
+    X, y = make("wide")
+    train, test = splits(X, y)[0]
+    other = X.copy()
+    other[test] *= 100.0
+    one = fit_many(X, y, Cs=[1.0], folds=[(train, test)], tol=1e-12)
+    two = fit_many(other, y, Cs=[1.0], folds=[(train, test)], tol=1e-12)
+    np.testing.assert_allclose(one.coefs, two.coefs, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32", "bool"])
+def test_features_are_read_as_they_stand(dtype):
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 2 if dtype == "bool" else 100, (200, 5)).astype(dtype)
+    y = rng.integers(0, 2, 200)
+    model = LogisticRegressionCV(Cs=3, cv=3, tol=1e-9).fit(X, y)
+    expected = LogisticRegressionCV(Cs=3, cv=3, tol=1e-9).fit(X.astype(float), y)
+    np.testing.assert_allclose(model.scores_, expected.scores_, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value"),
+    [
+        ("Cs", 0),
+        ("Cs", [1.0, -1.0]),
+        ("Cs", [np.nan]),
+        ("Cs", []),
+        ("l1_ratios", (0.5,)),
+        ("refit", "yes"),
+        ("use_legacy_attributes", True),
+        ("tol", 0.0),
+        ("cv", 1),
+        ("scoring", "no such scorer"),
+        ("class_weight", {7: 1.0}),
+    ],
+)
+def test_a_bad_parameter_leaves_the_estimator_as_it_was(parameter, value):
+    X, y = make("tall")
+    model = LogisticRegressionCV(Cs=2, cv=2).fit(X, y)
+    before = dict(vars(model))
+    model.set_params(**{parameter: value})
+    with pytest.raises((ValueError, TypeError)):
+        model.fit(X, y)
+    assert {name: item for name, item in vars(model).items() if name.endswith("_")} == {
+        name: item for name, item in before.items() if name.endswith("_")
+    }
+
+
+def test_nan_in_features_is_reported_in_scikit_learns_words():
+    for kind in ("tall", "wide", "sparse"):
+        X, y = make(kind)
+        (X.data if kind == "sparse" else X.ravel())[7] = np.nan
+        with pytest.raises(ValueError, match="contains NaN"):
+            LogisticRegressionCV(Cs=2, cv=2).fit(X, y)
+        with pytest.raises(ValueError, match="contains NaN"):
+            fit_many(X, y, Cs=2)
+
+
+def test_other_splitters_give_a_row_of_scores_for_each_fold():
+    X, y = make("wide")
+    assert LogisticRegressionCV(Cs=2, cv=KFold(4)).fit(X, y).scores_.shape == (4, 1, 2)
+    loo = LogisticRegressionCV(Cs=[0.1], cv=LeaveOneOut(), scoring="accuracy").fit(X, y)
+    assert loo.scores_.shape == (len(y), 1, 1)
+
+
+@pytest.mark.parametrize("kind", ["tall", "wide", "sparse"])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_approximate_leave_one_out_is_near_the_true_one(kind, fit_intercept):
+    X, y = make(kind)
+    options = {"Cs": [0.01, 0.1, 1.0], "scoring": "neg_log_loss", "tol": 1e-10, "fit_intercept": fit_intercept}
+    model = LogisticRegressionCV(cv="loo", **options).fit(X, y)
+    true = LogisticRegressionCV(cv=LeaveOneOut(), **options).fit(X, y)
+    assert model.scores_.shape == (1, 1, 3)
+    assert model.C_ == true.C_
+    # What there is to find out is how much worse than its own fit a sample fares.
+    scores, expected = model.scores_[0, 0], true.scores_[:, 0].mean(axis=0)
+    alone = [LogisticRegression(C=C, tol=1e-10, fit_intercept=fit_intercept).fit(X, y) for C in options["Cs"]]
+    own = [one.predict_proba(X) for one in alone]
+    optimism = np.array([np.log(p[np.arange(len(y)), y]).mean() for p in own]) - expected
+    assert (np.abs(scores - expected) < 0.1 * optimism).all()
+    np.testing.assert_allclose(model.coef_, true.coef_, rtol=1e-4, atol=1e-6)
+
+
+def test_approximate_leave_one_out_takes_weights_and_refuses_many_classes():
+    X, y = make("tall")
+    weight = np.random.default_rng(1).integers(1, 3, len(y))
+    options = {"Cs": [0.1], "scoring": "neg_log_loss", "tol": 1e-10}
+    model = LogisticRegressionCV(cv="loo", **options).fit(X, y, weight)
+    raw = np.empty(len(y))
+    for i in range(len(y)):
+        rest = np.delete(np.arange(len(y)), i)
+        alone = LogisticRegression(C=0.1, tol=1e-10).fit(X[rest], y[rest], weight[rest])
+        raw[i] = alone.decision_function(X[i : i + 1])[0]
+    expected = -np.average(np.logaddexp(0.0, np.where(y == 1, -raw, raw)), weights=weight)
+    assert model.scores_[0, 0, 0] == pytest.approx(expected, rel=1e-3)
+    with pytest.raises(ValueError, match="two classes"):
+        LogisticRegressionCV(cv="loo").fit(*make("softmax"))
+
+
+def test_a_progress_bar_counts_all_fits(capsys):
+    X, y = make("tall")
+    fit_many(X, y, Cs=2, folds=splits(X, y), verbose=1)
+    assert "6/6" in capsys.readouterr().err
+
+
+def test_the_plot_shows_every_fold_the_mean_and_the_choice():
+    pytest.importorskip("matplotlib")
+    X, y = make("tall")
+    model = LogisticRegressionCV(Cs=CS, cv=3).fit(X, y)
+    ax = plot_cv(model)
+    *folds, mean, chosen = ax.lines
+    order = np.argsort(CS)
+    for line, scores in zip(folds, model.scores_[:, 0, order], strict=True):
+        np.testing.assert_array_equal(line.get_xydata(), np.column_stack([np.sort(CS), scores]))
+    np.testing.assert_allclose(mean.get_ydata(), model.scores_[:, 0, order].mean(axis=0))
+    assert set(chosen.get_xdata()) == {model.C_}
+    assert plot_cv(model, ax) is ax
