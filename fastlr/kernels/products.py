@@ -12,7 +12,6 @@ from .._jit import kernel
 
 _PANEL = 64  # rows of a panel: two of them, DEPTH long, fit a second-level cache
 DEPTH = 512  # entries of a packed row
-_SLICE = 16
 
 
 @kernel()
@@ -28,19 +27,41 @@ def pack(X, scale, start, stop, first, last, out):
     Rows of `out` up to the next multiple of 4 are set to zero.
     """
     width = last - first
-    # Where features are contiguous, copy their whole length; where samples are, a cache line of some samples at a time.
-    piece = stop - start if X.strides[0] == X.itemsize else _SLICE
-    for s in range(start, stop, piece):
-        count = min(piece, stop - s)
-        base = uint64(s - start)
+    if X.strides[0] == X.itemsize:  # samples are contiguous: copy their whole length
         for k in range(width):
-            f = uint64(k)
-            column = uint64(first + k)
-            for t in range(count):
-                i = uint64(t)
-                out[f, base + i] = scale[base + i] * X[uint64(s) + i, column]
+            _pack_feature(X, scale, start, stop - start, first + k, 0, out[k])
+    else:
+        full = (stop - start) // 8 * 8
+        for s in range(0, full, 8):
+            for k in range(width):
+                _pack_eight(X, scale, start + s, first + k, s, out[k])
+        for k in range(width):
+            _pack_feature(X, scale, start, stop - start, first + k, full, out[k])
     for k in range(width, padded(width)):
         out[k, : stop - start] = 0
+
+
+@kernel()
+def _pack_feature(X, scale, start, count, feature, done, row):
+    """Pack one feature of `count` samples from `start`, but for the first `done`."""
+    j = uint64(feature)
+    for t in range(done, count):
+        i = uint64(t)
+        row[i] = scale[i] * X[uint64(start) + i, j]
+
+
+@kernel()
+def _pack_eight(X, scale, start, feature, place, row):
+    """Pack one feature of the eight samples from `start`; written out, which the compiler turns into one wide store."""
+    i, j, k = uint64(start), uint64(feature), uint64(place)
+    k1, k2, k3, k4 = k + uint64(1), k + uint64(2), k + uint64(3), k + uint64(4)
+    k5, k6, k7 = k + uint64(5), k + uint64(6), k + uint64(7)
+    x0, x1 = scale[k] * X[i, j], scale[k1] * X[i + uint64(1), j]
+    x2, x3 = scale[k2] * X[i + uint64(2), j], scale[k3] * X[i + uint64(3), j]
+    x4, x5 = scale[k4] * X[i + uint64(4), j], scale[k5] * X[i + uint64(5), j]
+    x6, x7 = scale[k6] * X[i + uint64(6), j], scale[k7] * X[i + uint64(7), j]
+    row[k], row[k1], row[k2], row[k3] = x0, x1, x2, x3
+    row[k4], row[k5], row[k6], row[k7] = x4, x5, x6, x7
 
 
 @kernel()
