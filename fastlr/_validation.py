@@ -91,7 +91,7 @@ def check_sparse_features(X, name="X"):
         X = X.tocsr()
         _check_indices(X.indices, X.shape[1], name)  # of formats whose indices were not looked at
     if X.dtype not in (np.float32, np.float64) or not X.dtype.isnative:
-        X = X.astype(np.float32 if X.dtype.newbyteorder("=") in (np.float16, np.float32) else np.float64)
+        X = X.astype(np.float32 if X.dtype.newbyteorder("=") == np.float32 else np.float64)
     return X
 
 
