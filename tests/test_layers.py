@@ -49,7 +49,7 @@ STOREYS = {
     "columns": 2,
     "products": 2,
     "csr": 2,
-    "softmax": 2,
+    "softmax": 3,
     "dense": 3,
 }
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from .._blocks import entry_blocks, softmax_block_rows
 from .._team import Task
-from ..kernels import softmax
+from ..kernels import products, softmax
 from ..kernels.links import HESSIAN_PRODUCT, LOSS_GRADIENT
 from .classes import ClassesDesign
 from .csr import CSRDesign, compressed_rows
@@ -38,7 +38,8 @@ class SoftmaxDesign(ClassesDesign):
             self.dtype = np.dtype(np.float64)
             arrays = compressed_rows(X)
             starts = entry_blocks(arrays[2], n_features, n_classes)
-            shape, n_entries = (n_features, n_classes), X.nnz
+            shape = coef_shape = n_features, n_classes
+            n_entries = X.nnz
             work_space = partial(softmax.sparse_work_space, n_classes)
         else:
             self.dtype = np.dtype(dtype or (np.float64 if X.dtype == np.float64 else np.float32))
@@ -46,11 +47,12 @@ class SoftmaxDesign(ClassesDesign):
             rows = softmax_block_rows(n_samples, n_features, n_classes)
             starts = np.append(np.arange(0, n_samples, rows), n_samples)
             shape, n_entries = (n_classes, n_features), X.size
+            coef_shape = products.padded(n_classes), n_features
             work_space = partial(softmax.dense_work_space, n_features, n_classes, self.dtype)
         n_blocks = len(starts) - 1
         self.alone = n_entries * n_classes <= _INLINE_PRODUCTS
         self.long = n_entries * n_classes >= _LONG_PRODUCTS
-        self._coef = np.zeros((2, *shape), self.dtype)
+        self._coef = np.zeros((2, *coef_shape), self.dtype)
         self._intercepts = np.zeros((2, n_classes))
         self._sums = np.empty((n_blocks, n_classes + 1))
         self._gradients = np.empty((n_blocks, *shape))
@@ -73,7 +75,10 @@ class SoftmaxDesign(ClassesDesign):
 
     def _set(self, place, coef):
         w = coef[:, :-1]
-        self._coef[place] = w.T if self.is_sparse else w
+        if self.is_sparse:
+            self._coef[place] = w.T
+        else:
+            self._coef[place, : self.n_classes] = w
         self._intercepts[place] = coef[:, -1]
 
     def _run(self, operation):

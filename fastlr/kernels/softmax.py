@@ -4,9 +4,10 @@ A tile's raw predictions Z, of shape (n_classes, samples of the tile), stay in c
 residuals in place, and multiplied with the same rows of X. Nothing of size n_samples x n_classes is kept. Classes come
 first, so that the loops over samples vectorise for any number of classes.
 
-For dense X both products are matrix products, left to BLAS; rows of another dtype or layout than the coefficients are
-copied into a tile buffer first. For sparse X, coefficients and gradient are stored (n_features, n_classes), so that an
-entry of X meets all classes in one stretch of memory.
+For dense X both products are matrix products. With many classes they are left to BLAS; with a few, where one side is
+thin, plain loops are two to three times as fast. Rows of another dtype or layout than the coefficients are copied into
+a tile buffer first. For sparse X, coefficients and gradient are stored (n_features, n_classes), so that an entry of X
+meets all classes in one stretch of memory.
 
 With m = max_k z_k, e_k = exp(z_k - m) and t the class of the sample,
 
@@ -23,8 +24,11 @@ from .._jit import FASTMATH, kernel
 from .._rounds import first_block, join_round, leave_round, next_block, operation
 from .links import HESSIAN_PRODUCT, LOSS_GRADIENT
 from .pointwise import exp_negative, log1p_positive
+from .products import add_product, padded
 
 CLASS_PRODUCTS = HESSIAN_PRODUCT + 1
+
+FEW_CLASSES = 32  # up to here the products are not left to BLAS
 
 _TILE_BYTES = 262_144  # a tile of X stays in a second-level cache between the two products
 _MIN_TILE = 32
@@ -49,7 +53,7 @@ def dense_work_space(n_features, n_classes, dtype):
     """
     rows = _TILE_BYTES // (n_features * np.dtype(dtype).itemsize)
     rows = min(_MAX_TILE, max(_MIN_TILE, rows // _MIN_TILE * _MIN_TILE))
-    tile, part = np.empty((rows, n_features), dtype), np.empty((n_classes, n_features), dtype)
+    tile, part = np.empty((rows, n_features), dtype), guarded_empty((padded(n_classes), n_features), dtype)
     return tile, part, *_vectors(rows, n_classes, dtype)
 
 
@@ -60,7 +64,8 @@ def sparse_work_space(n_classes):
 
 
 def _vectors(rows, n_classes, dtype):
-    raw, change = guarded_empty(n_classes * rows, dtype), guarded_empty(n_classes * rows, dtype)
+    size = padded(n_classes) * rows
+    raw, change = guarded_empty(size, dtype), guarded_empty(size, dtype)
     return raw, change, np.empty((n_classes, n_classes), dtype), guarded_empty((4, rows)), np.empty(rows, np.int64)
 
 
@@ -112,8 +117,21 @@ def _overload_raw_predictions(X, rows, W, b, part, Z):
 
 @kernel()
 def _dense_raw_predictions(X, rows, W, b, part, Z):
-    np.dot(W, rows.T, Z)
-    for k in range(Z.shape[0]):
+    if W.shape[0] <= FEW_CLASSES:
+        full = rows.shape[0] // 4 * 4
+        for k in range(Z.shape[0]):
+            for i in range(Z.shape[1]):
+                Z[k, i] = 0
+        add_product(W, rows[:full], rows.shape[1], Z[:, :full])
+        for i in range(full, rows.shape[0]):
+            for k in range(b.size):
+                z = W.dtype.type(0)
+                for j in range(rows.shape[1]):
+                    z += W[k, j] * rows[i, j]
+                Z[k, i] = z
+    else:
+        np.dot(W, rows.T, Z)
+    for k in range(b.size):
         for i in range(Z.shape[1]):
             Z[k, i] += b[k]
 
@@ -148,10 +166,38 @@ def _overload_add_gradient(X, rows, R, part, gradient):
 
 @kernel()
 def _add_dense_gradient(X, rows, R, part, gradient):
-    np.dot(R, rows, part)
-    for k in range(part.shape[0]):
-        for j in range(part.shape[1]):
+    if R.shape[0] <= FEW_CLASSES:
+        _few_gradients(rows, R, part)
+    else:
+        np.dot(R, rows, part)
+    for k in range(gradient.shape[0]):
+        for j in range(gradient.shape[1]):
             gradient[k, j] += part[k, j]
+
+
+@kernel()
+def _few_gradients(rows, R, part):
+    """part = R rows, for a few classes: two of them and four rows at a time, so that each row is loaded for two."""
+    part[:] = 0
+    full = rows.shape[0] // 4 * 4
+    for i in range(0, full, 4):
+        x0, x1, x2, x3 = rows[i], rows[i + 1], rows[i + 2], rows[i + 3]
+        for k in range(0, R.shape[0], 2):
+            g, h = part[k], part[k + 1]
+            r0, r1, r2, r3 = R[k, i], R[k, i + 1], R[k, i + 2], R[k, i + 3]
+            s0, s1, s2, s3 = R[k + 1, i], R[k + 1, i + 1], R[k + 1, i + 2], R[k + 1, i + 3]
+            for t in range(rows.shape[1]):
+                j = uint64(t)
+                g[j] += (r0 * x0[j] + r1 * x1[j]) + (r2 * x2[j] + r3 * x3[j])
+                h[j] += (s0 * x0[j] + s1 * x1[j]) + (s2 * x2[j] + s3 * x3[j])
+    for i in range(full, rows.shape[0]):
+        x = rows[i]
+        for k in range(R.shape[0]):
+            g = part[k]
+            r = R[k, i]
+            for t in range(rows.shape[1]):
+                j = uint64(t)
+                g[j] += r * x[j]
 
 
 @kernel()
@@ -269,14 +315,14 @@ def serve(
         Class of each sample, from 0.
     sample_weight : float64 array of shape (n_samples,) or (0,)
         Empty for all ones.
-    coef : array of shape (2, n_classes, n_features), or for sparse X (2, n_features, n_classes)
-        Coefficients, and a direction.
+    coef : array of shape (2, m, n_features), or for sparse X (2, n_features, n_classes)
+        Coefficients, and a direction; m = n_classes rounded up to a multiple of 4, with rows of zeros.
     intercepts : array of shape (2, n_classes)
     starts : int64 array of shape (n_blocks + 1,)
         First row of each block.
     sums : float64 array of shape (n_blocks, n_classes + 1)
         Written: loss, and sums of the residuals, of each block.
-    gradients : float64 array of shape (n_blocks, *coef.shape[1:])
+    gradients : float64 array of shape (n_blocks, n_classes, n_features), or (n_blocks, n_features, n_classes)
         Written: products of the residuals with X of each block.
     products : float64 array of shape (n_blocks, n_classes, n_classes)
         Written by `CLASS_PRODUCTS`: sum over the rows of weight * p p^T; the sums are then those of weight * p.
@@ -287,6 +333,7 @@ def serve(
         The round this thread has seen last.
     """
     n_classes = intercepts.shape[1]
+    n_padded = part.shape[0] if part.shape[0] > 1 else n_classes  # only dense X has more rows than classes
     while True:
         current = join_round(state, n_blocks, seen, task)
         if current <= seen:
@@ -303,20 +350,22 @@ def serve(
             for first in range(starts[block], starts[block + 1], tile.shape[0]):
                 count = min(tile.shape[0], starts[block + 1] - first)
                 rows = _load(X, first, count, tile)
-                Z = flat_raw[: n_classes * count].reshape((n_classes, count))
-                _raw_predictions(X, rows, coef[0], intercepts[0], part, Z)
+                all_Z = flat_raw[: n_padded * count].reshape((n_padded, count))
+                _raw_predictions(X, rows, coef[0], intercepts[0], part, all_Z)
+                Z = all_Z[:n_classes]
                 weight = vectors[3, :count]
                 for i in range(count):
                     weight[i] = sample_weight[first + i] if sample_weight.size > 0 else 1.0
                 if what == LOSS_GRADIENT:
                     loss_residuals(Z, classes[first : first + count], weight, vectors, largest, sums[block])
-                    _add_gradient(X, rows, Z, part, gradients[block])
+                    _add_gradient(X, rows, all_Z, part, gradients[block])
                     continue
-                T = flat_change[: n_classes * count].reshape((n_classes, count))
+                all_T = flat_change[: n_padded * count].reshape((n_padded, count))
+                T = all_T[:n_classes]
                 if what == HESSIAN_PRODUCT:
-                    _raw_predictions(X, rows, coef[1], intercepts[1], part, T)
+                    _raw_predictions(X, rows, coef[1], intercepts[1], part, all_T)
                     curved(Z, T, weight, vectors, largest, sums[block])
-                    _add_gradient(X, rows, T, part, gradients[block])
+                    _add_gradient(X, rows, all_T, part, gradients[block])
                 else:
                     _exponentials(Z, vectors[0], vectors[1], largest)
                     _add_class_products(Z, T, weight, vectors[1], square, sums[block], products[block])
