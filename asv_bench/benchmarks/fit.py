@@ -30,6 +30,7 @@ from .fit_peers import COMPETITORS, THREADS, C, make_problem
 
 LADDER = tuple(10.0**-k for k in range(-2, 15))  # some compare with sums over samples: loose is large
 MOST_SECONDS = 60.0  # of a single fit, else its competitor is out
+HOPELESS = 10.0  # times the seconds of the quickest so far, and at least 2 s: also out
 BUDGET = 3.0  # seconds of measured fits for each competitor
 ROUNDS = (3, 20)  # at least, and at most
 BURST = 4  # fits in a row, where they are quick
@@ -80,29 +81,32 @@ class Contender:
         Of BLAS and OpenMP.
     ladder : sequence of float
         Tolerances, the loosest first.
+    most_seconds : float
+        Of a fit.
 
     Raises
     ------
     NotReachedError
     """
 
-    def __init__(self, fit, problem, threads, ladder):
+    def __init__(self, fit, problem, threads, ladder, most_seconds):
         self.threads = threads
         self.limits = thread_pools().limit
         least = np.inf
         with self.limits(limits=threads):
+            fit(ladder[0])  # compilers, caches, threads
             for self.tol in ladder:
                 started = time.perf_counter()
                 try:
-                    with time_limit(MOST_SECONDS):
+                    with time_limit(most_seconds):
                         model = fit(self.tol)
                 except TimeoutError:
                     model = None
                 self.seconds = time.perf_counter() - started
                 if model is not None:
                     least = min(least, problem.reached(*model))
-                if self.seconds > MOST_SECONDS:
-                    raise NotReachedError(f"a gap of {least:.1e}, then a fit took over {MOST_SECONDS:.0f} s")
+                if self.seconds > most_seconds:
+                    raise NotReachedError(f"a gap of {least:.1e}, then a fit took over {most_seconds:.0f} s")
                 if least <= problem.gap:
                     break
             else:
@@ -128,8 +132,8 @@ class Contender:
         return seconds
 
 
-def enter(name, competitor):
-    """The contenders of a competitor, tuned: at least one.
+def enter(name, competitor, most_seconds=MOST_SECONDS):
+    """The contenders of a competitor, tuned: at least one, with fits of at most so many seconds.
 
     Raises
     ------
@@ -154,7 +158,7 @@ def enter(name, competitor):
         warnings.simplefilter("ignore")
         for threads in blas_threads:
             try:
-                contenders.append(Contender(fit, problem, threads, ladder))
+                contenders.append(Contender(fit, problem, threads, ladder, most_seconds))
             except NotReachedError as error:
                 reasons.append(str(error))
     if not contenders:
@@ -243,14 +247,17 @@ def race(name, competitors):
 
     Who is far behind when tuned has that one time.
     """
-    entered, reasons = [], {}
+    entered, reasons, quickest = [], {}, np.inf
     for competitor in competitors:
         try:
-            entered += [(competitor, contender) for contender in enter(name, competitor)]
+            contenders = enter(name, competitor, min(MOST_SECONDS, max(2.0, HOPELESS * quickest)))
         except NotImplementedError as error:
             reasons[competitor] = str(error)
+            continue
+        entered += [(competitor, contender) for contender in contenders]
+        if competitor != "fastlr":
+            quickest = min(quickest, *(contender.seconds for contender in contenders))
     samples = [[contender.seconds] for _, contender in entered]
-    quickest = min((contender.seconds for competitor, contender in entered if competitor != "fastlr"), default=0.0)
     close = [i for i, (_, contender) in enumerate(entered) if contender.seconds < max(FAR_BEHIND * quickest, 0.1)]
     for i, seconds in zip(close, measure([entered[i][1] for i in close]), strict=True):
         samples[i] = seconds
