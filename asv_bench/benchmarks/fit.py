@@ -31,6 +31,7 @@ from .fit_peers import COMPETITORS, THREADS, C, make_problem
 LADDER = tuple(10.0**-k for k in range(-2, 15))  # some compare with sums over samples: loose is large
 MOST_SECONDS = 60.0  # of a single fit, else its competitor is out
 HOPELESS = 10.0  # times the seconds of the quickest so far, and at least 2 s: also out
+TRIES = 3.0  # times as many seconds for all tries to find the tolerance
 BUDGET = 3.0  # seconds of measured fits for each competitor
 ROUNDS = (3, 20)  # at least, and at most
 BURST = 4  # fits in a row, where they are quick
@@ -95,6 +96,7 @@ class Contender:
         least = np.inf
         with self.limits(limits=threads):
             fit(ladder[0])  # compilers, caches, threads
+            end = time.perf_counter() + TRIES * most_seconds
             for self.tol in ladder:
                 started = time.perf_counter()
                 try:
@@ -109,6 +111,8 @@ class Contender:
                     raise NotReachedError(f"a gap of {least:.1e}, then a fit took over {most_seconds:.0f} s")
                 if least <= problem.gap:
                     break
+                if time.perf_counter() > end:
+                    raise NotReachedError(f"a gap of {least:.1e}, then tries took over {TRIES * most_seconds:.0f} s")
             else:
                 raise NotReachedError(f"no tolerance reaches a gap below {least:.1e}")
         self.run = functools.partial(fit, self.tol)
