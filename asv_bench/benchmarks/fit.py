@@ -38,7 +38,16 @@ BURST = 4  # fits in a row, where they are quick
 FAR_BEHIND = 3.0  # times the seconds of the quickest: who needs more when tuned will not win
 
 # What asv runs beside fastlr, as tuning all of scikit-learn's solvers takes minutes. The race decided.
-QUICKEST_SKLEARN = {}
+QUICKEST_SKLEARN = dict.fromkeys(fit_data.NAMES, "newton-cg") | {
+    "one-hot 30,000x100": "lbfgs",
+    "correlated 300,000x50": "newton-cholesky",
+    "7,000x28": "newton-cholesky",
+    "breast cancer": "newton-cholesky",
+    "50,000x400 float32": "newton-cholesky",
+    "text 25,000x44,798": "lbfgs",
+    "web 49,749x300": "newton-cholesky",
+    "digits": "newton-cholesky",
+}
 
 
 class NotReachedError(Exception):
