@@ -46,7 +46,6 @@ QUICKEST_SKLEARN = dict.fromkeys(fit_data.NAMES, "newton-cg") | {
     "50,000x400 float32": "newton-cholesky",
     "text 25,000x44,798": "lbfgs",
     "web 49,749x300": "newton-cholesky",
-    "digits": "newton-cholesky",
 }
 
 

@@ -91,6 +91,12 @@ def web(n_samples, n_features):
     return sparse.csr_matrix(X), draw_labels(rng, X @ (2.0 * rng.normal(size=n_features)) - 4.0)
 
 
+def digits():
+    """Scikit-learn's images, 8 by 8, brought to [0, 1]."""
+    X, y = load_digits(return_X_y=True)
+    return X / 16.0, y
+
+
 def drawn_digit(rng, image, size):
     """An image of scikit-learn's digits enlarged, turned, slanted and moved, of `size` x `size` bytes."""
     angle, slant = rng.normal(0.0, 0.15), rng.normal(0.0, 0.08)
@@ -105,9 +111,9 @@ def drawn_digit(rng, image, size):
 def pixels(n_samples):
     """Handwritten digits, 28 by 28."""
     rng = np.random.default_rng(0)
-    digits = load_digits()
-    picked = rng.integers(len(digits.images), size=n_samples)
-    return np.stack([drawn_digit(rng, digits.images[i], 28) for i in picked]), digits.target[picked]
+    data = load_digits()
+    picked = rng.integers(len(data.images), size=n_samples)
+    return np.stack([drawn_digit(rng, data.images[i], 28) for i in picked]), data.target[picked]
 
 
 def embeddings(n_samples, n_features, n_classes):
@@ -131,7 +137,7 @@ SOURCES = {
     "50,000x400 float32": (lambda: correlated(50_000, 400), np.float32),
     "text 25,000x44,798": (lambda: text(25_000, 44_798), np.float64),
     "web 49,749x300": (lambda: web(49_749, 300), np.float64),
-    "digits": (lambda: load_digits(return_X_y=True), np.float64),
+    "digits 1,797x64": (digits, np.float64),
     "pixels 10,000x784 uint8": (lambda: pixels(10_000), np.uint8),
     "embeddings 20,000x512 float32": (lambda: embeddings(20_000, 512, 100), np.float32),
 }
