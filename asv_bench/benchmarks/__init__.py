@@ -1,1 +1,1 @@
-"""Benchmarks: `kernels` (one pass), `training` (150 steps), `startup` (imports and first calls)."""
+"""Benchmarks: `kernels` (one pass), `training` (150 steps), `fit` (whole fits), `startup` (imports, first calls)."""

@@ -1,18 +1,18 @@
 """The race of whole fits: each competitor's time to the same relative gap, whatever its tolerance means.
 
-``python -m benchmarks.fit`` in the folder above prints the table without asv; arguments name data sets.
+``python -m benchmarks.fit`` in the folder above prints the table without asv; options choose data sets and
+competitors.
 
-The gap is (f - f*) / f*, from coefficients alone, in float64 and by NumPy for everybody. f* is the least value seen,
-first of all that of a fastlr fit to a far tighter tolerance. A competitor gets the loosest tolerance of a ladder with
-which it reaches the gap, so nobody works for digits that do not count. Peers that use BLAS run with one and with two
-threads, each with its own tolerance, and the faster counts: BLAS threads often cost more than they bring.
-
-One competitor solves a neighbouring problem. liblinear penalises the intercept like a weight, so its gap is that to
-the optimum of its own objective, with a column of ones appended to X.
+The gap is (f - f*) / f*, from coefficients alone, in float64 and by NumPy for everybody: 1e-8 for two classes, 1e-6
+for more. f* is the least value seen, first of all that of a fastlr fit to a far tighter tolerance. A competitor gets
+the loosest tolerance of a ladder with which it reaches the gap, so nobody works for digits that do not count. Peers
+that use BLAS run with one and with two threads, each with its own tolerance, and the faster counts.
 """
 
 import argparse
+import contextlib
 import functools
+import signal
 import statistics
 import sys
 import time
@@ -26,106 +26,50 @@ from threadpoolctl import ThreadpoolController
 import fastlr
 
 from . import fit_data
+from .fit_peers import COMPETITORS, THREADS, C, make_problem
 
-GAP = 1e-8
-C = 1.0
-THREADS = 2
 LADDER = tuple(10.0**-k for k in range(-2, 15))  # some compare with sums over samples: loose is large
-MAX_ITER = 10_000
-
-MOST_SECONDS = 20.0  # of a single fit, else its competitor is out
+MOST_SECONDS = 60.0  # of a single fit, else its competitor is out
+HOPELESS = 10.0  # times the seconds of the quickest so far, and at least 2 s: also out
+TRIES = 3.0  # times as many seconds for all tries to find the tolerance
 BUDGET = 3.0  # seconds of measured fits for each competitor
 ROUNDS = (3, 20)  # at least, and at most
 BURST = 4  # fits in a row, where they are quick
+FAR_BEHIND = 3.0  # times the seconds of the quickest: who needs more when tuned will not win
+
+# What asv runs beside fastlr, as tuning all of scikit-learn's solvers takes minutes. The race decided.
+QUICKEST_SKLEARN = dict.fromkeys(fit_data.NAMES, "newton-cg") | {
+    "one-hot 30,000x100": "lbfgs",
+    "correlated 300,000x50": "newton-cholesky",
+    "7,000x28": "newton-cholesky",
+    "breast cancer": "newton-cholesky",
+    "50,000x400 float32": "newton-cholesky",
+    "text 25,000x44,798": "lbfgs",
+    "web 49,749x300": "newton-cholesky",
+}
 
 
 class NotReachedError(Exception):
     """A competitor does not reach the gap, or not in time."""
 
 
-class Problem:
-    """A data set and its optimum.
+@contextlib.contextmanager
+def time_limit(seconds):
+    """Raise TimeoutError, as soon as Python code runs again, where a block takes longer; not on Windows."""
 
-    Parameters
-    ----------
-    X : ndarray of shape (n_samples, n_features)
-    y : ndarray of shape (n_samples,)
-        Labels 0 and 1.
-    intercept_penalised : bool
-        As liblinear does.
-    """
+    def stop(signum, frame):
+        raise TimeoutError
 
-    def __init__(self, X, y, intercept_penalised=False):
-        self.X, self.y = X, y
-        self.intercept_penalised = intercept_penalised
-        columns = [X, np.ones((len(X), 1))] if intercept_penalised else [X]
-        model = fastlr.LogisticRegression(C=C, tol=1e-13, fit_intercept=not intercept_penalised, n_jobs=THREADS)
-        model.fit(np.hstack(columns, dtype=np.float64), y)
-        if intercept_penalised:
-            coef, intercept = model.coef_[0, :-1], model.coef_[0, -1]
-        else:
-            coef, intercept = model.coef_[0], model.intercept_[0]
-        self.best = self.value(coef, intercept)
-
-    def value(self, coef, intercept):
-        """Mean loss and penalty."""
-        coef, intercept = np.asarray(coef, dtype=np.float64), float(intercept)
-        z = self.X @ coef + intercept
-        square = coef @ coef + (intercept**2 if self.intercept_penalised else 0.0)
-        return float(np.mean(np.logaddexp(0.0, np.where(self.y == 1, -z, z))) + square / (2.0 * C * len(z)))
-
-    def gap(self, model):
-        """Relative gap that a fitted model reached."""
-        value = self.value(np.ravel(model.coef_), np.ravel(model.intercept_)[0])
-        self.best = min(self.best, value)
-        return (value - self.best) / self.best
-
-
-@functools.lru_cache(maxsize=2)
-def make_problem(name, intercept_penalised=False):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a gap of 1e-13 may be more than float64 has to give
-        return Problem(*fit_data.load(name), intercept_penalised)
-
-
-def make_sklearn(X, y, solver):
-    return lambda tol: sklearn.linear_model.LogisticRegression(C=C, solver=solver, tol=tol, max_iter=MAX_ITER).fit(X, y)
-
-
-def make_fastlr(X, y):
-    return lambda tol: fastlr.LogisticRegression(C=C, tol=tol, n_jobs=THREADS).fit(X, y)
-
-
-def make_sklearnex(X, y):
-    from sklearnex.linear_model import LogisticRegression
-
-    return lambda tol: LogisticRegression(C=C, solver="lbfgs", tol=tol, max_iter=MAX_ITER, n_jobs=THREADS).fit(X, y)
-
-
-def make_glum(X, y):
-    from glum import GeneralizedLinearRegressor
-
-    alpha = 1.0 / (C * len(y))
-    y = y.astype(X.dtype)
-    return lambda tol: GeneralizedLinearRegressor(
-        family="binomial", alpha=alpha, l1_ratio=0, gradient_tol=tol, max_iter=MAX_ITER
-    ).fit(X, y)
-
-
-SKLEARN_SOLVERS = ("lbfgs", "newton-cg", "newton-cholesky")  # those that leave the intercept free
-BLAS_THREADS = (1, THREADS)
-# By name: a function that takes X and y and returns one that fits to a tolerance, and the BLAS threads to try.
-COMPETITORS = {
-    "fastlr": (make_fastlr, (THREADS,)),
-    **{
-        f"sklearn {solver}": (functools.partial(make_sklearn, solver=solver), BLAS_THREADS)
-        for solver in SKLEARN_SOLVERS
-    },
-    # It has threads of its own; waiting BLAS threads, of SciPy's small steps, would take their cores.
-    "sklearnex lbfgs": (make_sklearnex, BLAS_THREADS),
-    "liblinear": (functools.partial(make_sklearn, solver="liblinear"), BLAS_THREADS),
-    "glum": (make_glum, BLAS_THREADS),
-}
+    if not hasattr(signal, "setitimer"):
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, before)
 
 
 @functools.cache
@@ -140,36 +84,45 @@ class Contender:
     Parameters
     ----------
     fit : callable
-        Takes a tolerance, returns a fitted model.
+        Takes a tolerance, returns coefficients and intercept.
     problem : Problem
     threads : int
         Of BLAS and OpenMP.
     ladder : sequence of float
         Tolerances, the loosest first.
+    most_seconds : float
+        Of a fit.
 
     Raises
     ------
     NotReachedError
     """
 
-    def __init__(self, fit, problem, threads, ladder):
+    def __init__(self, fit, problem, threads, ladder, most_seconds):
         self.threads = threads
         self.limits = thread_pools().limit
-        reached = np.inf
+        least = np.inf
         with self.limits(limits=threads):
+            fit(ladder[0])  # compilers, caches, threads
+            end = time.perf_counter() + TRIES * most_seconds
             for self.tol in ladder:
                 started = time.perf_counter()
-                model = fit(self.tol)
+                try:
+                    with time_limit(most_seconds):
+                        model = fit(self.tol)
+                except TimeoutError:
+                    model = None
                 self.seconds = time.perf_counter() - started
-                reached = min(reached, problem.gap(model))
-                if reached <= GAP:
+                if model is not None:
+                    least = min(least, problem.reached(*model))
+                if self.seconds > most_seconds:
+                    raise NotReachedError(f"a gap of {least:.1e}, then a fit took over {most_seconds:.0f} s")
+                if least <= problem.gap:
                     break
-                if self.seconds > MOST_SECONDS:
-                    raise NotReachedError(f"a fit with tol={self.tol:.0e} takes {self.seconds:.0f} s")
+                if time.perf_counter() > end:
+                    raise NotReachedError(f"a gap of {least:.1e}, then tries took over {TRIES * most_seconds:.0f} s")
             else:
-                raise NotReachedError(f"no tolerance reaches {GAP:.0e}, the least gap is {reached:.1e}")
-        if self.seconds > MOST_SECONDS:
-            raise NotReachedError(f"a fit takes {self.seconds:.0f} s")
+                raise NotReachedError(f"no tolerance reaches a gap below {least:.1e}")
         self.run = functools.partial(fit, self.tol)
 
     def burst(self):
@@ -191,30 +144,33 @@ class Contender:
         return seconds
 
 
-def enter(name, competitor):
-    """The contenders of a competitor, tuned: at least one.
+def enter(name, competitor, most_seconds=MOST_SECONDS):
+    """The contenders of a competitor, tuned: at least one, with fits of at most so many seconds.
 
     Raises
     ------
     NotImplementedError
-        If the competitor is not installed, or does not reach the gap, or not in time: asv skips it.
+        If the competitor is not installed, not for such a problem, or does not reach the gap, or not in time: asv
+        skips it.
     """
-    make, all_threads = COMPETITORS[competitor]
-    X, y = fit_data.load(name)
+    make, blas_threads = COMPETITORS[competitor][:2]
+    problem = make_problem(name, COMPETITORS[competitor].fit_intercept)
+    reason = COMPETITORS[competitor].refusal(problem)
+    if reason:
+        raise NotImplementedError(reason)
     try:
-        fit = make(X, y)
+        fit = make(problem)
     except ImportError as error:
         raise NotImplementedError(f"not installed: {error}") from error
     thread_pools.cache_clear()  # the import may have brought libraries with it
-    problem = make_problem(name, intercept_penalised=competitor == "liblinear")
     # fastlr's tolerance is the gap, so it has no choice.
-    ladder = (GAP,) if competitor == "fastlr" else LADDER
+    ladder = (problem.gap,) if competitor == "fastlr" else LADDER
     contenders, reasons = [], []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for threads in all_threads:
+        for threads in blas_threads:
             try:
-                contenders.append(Contender(fit, problem, threads, ladder))
+                contenders.append(Contender(fit, problem, threads, ladder, most_seconds))
             except NotReachedError as error:
                 reasons.append(str(error))
     if not contenders:
@@ -223,7 +179,7 @@ def enter(name, competitor):
 
 
 def measure(contenders):
-    """Median seconds of each contender's fits, which take turns: a slow moment of the machine meets all."""
+    """Seconds of each contender's fits, which take turns: a slow moment of the machine meets all."""
     samples = [[] for _ in contenders]
     least, most = ROUNDS
     with warnings.catch_warnings():
@@ -232,46 +188,38 @@ def measure(contenders):
             for contender, seconds in zip(contenders, samples, strict=True):
                 if n_done < least or sum(seconds) < BUDGET:
                     seconds += contender.burst()
-    return [statistics.median(seconds) for seconds in samples]
+    return samples
 
 
 class Race:
-    """Two threads; for peers that use BLAS one or two, whichever is faster."""
+    """The quickest of scikit-learn's solvers on one or two BLAS threads, whichever is faster."""
 
-    params = (fit_data.NAMES, tuple(COMPETITORS))
-    param_names = ("data", "competitor")
+    params = (fit_data.NAMES, ("fastlr", "scikit-learn"))
+    param_names = ("data", "implementation")
     timeout = 900
 
-    def setup(self, name, competitor):
+    def setup(self, name, implementation):
+        competitor = "fastlr" if implementation == "fastlr" else f"sklearn {QUICKEST_SKLEARN[name]}"
         self.contenders = enter(name, competitor)
 
-    def track_milliseconds(self, name, competitor):
-        return 1e3 * min(measure(self.contenders))
+    def track_milliseconds(self, name, implementation):
+        return 1e3 * min(map(statistics.median, measure(self.contenders)))
 
     track_milliseconds.unit = "ms"
 
 
 class Speedup:
-    """Over the fastest of scikit-learn's solvers that solve the same problem, side by side in one process."""
+    """Over the quickest of scikit-learn's solvers, side by side in one process."""
 
     params = fit_data.NAMES
     param_names = ("data",)
     timeout = 900
 
     def setup(self, name):
-        self.contenders = enter(name, "fastlr")
-        others = []
-        for solver in SKLEARN_SOLVERS:
-            try:
-                others += enter(name, f"sklearn {solver}")
-            except NotImplementedError:
-                continue
-        # Those that were far behind already when they were tuned will not win.
-        quickest = min(contender.seconds for contender in others)
-        self.contenders += [contender for contender in others if contender.seconds < 3.0 * quickest]
+        self.contenders = enter(name, "fastlr") + enter(name, f"sklearn {QUICKEST_SKLEARN[name]}")
 
     def track_ratio(self, name):
-        own, *others = measure(self.contenders)
+        own, *others = map(statistics.median, measure(self.contenders))
         return min(others) / own
 
     track_ratio.unit = "x"
@@ -280,12 +228,12 @@ class Speedup:
 class Memory:
     """Most bytes that a fit has in use beside X, as Python's allocators see them, as a share of X's."""
 
-    params = (("uint8 C", "uint8 F", "float32 C", "float64 C"), ("fastlr", "sklearn lbfgs"))
-    param_names = ("X", "implementation")
+    params = (("uint8 C", "uint8 F", "float32 C", "float64 C"), (2, 10), ("fastlr", "sklearn lbfgs"))
+    param_names = ("X", "classes", "implementation")
     timeout = 300
 
-    def setup(self, kind, implementation):
-        self.X, self.y = fit_data.pixels_as(*kind.split())
+    def setup(self, kind, n_classes, implementation):
+        self.X, self.y = fit_data.pixels_as(*kind.split(), n_classes)
         # Memory does not grow with steps, and scikit-learn would need thousands for raw pixels.
         module = fastlr if implementation == "fastlr" else sklearn.linear_model
         self.model = module.LogisticRegression(C=C, max_iter=5)
@@ -306,20 +254,28 @@ class Memory:
     track_extra_memory.unit = "%"
 
 
-def race(name):
-    """Milliseconds by competitor, and reasons of those that are missing."""
-    owners, contenders, reasons = [], [], {}
-    for competitor in COMPETITORS:
+def race(name, competitors):
+    """Seconds of all fits by competitor, and reasons of those that are missing.
+
+    Who is far behind when tuned has that one time.
+    """
+    entered, reasons, quickest = [], {}, np.inf
+    for competitor in competitors:
         try:
-            entered = enter(name, competitor)
+            contenders = enter(name, competitor, min(MOST_SECONDS, max(2.0, HOPELESS * quickest)))
         except NotImplementedError as error:
             reasons[competitor] = str(error)
             continue
-        owners += [competitor] * len(entered)
-        contenders += entered
+        entered += [(competitor, contender) for contender in contenders]
+        if competitor != "fastlr":
+            quickest = min(quickest, *(contender.seconds for contender in contenders))
+    samples = [[contender.seconds] for _, contender in entered]
+    close = [i for i, (_, contender) in enumerate(entered) if contender.seconds < max(FAR_BEHIND * quickest, 0.1)]
+    for i, seconds in zip(close, measure([entered[i][1] for i in close]), strict=True):
+        samples[i] = seconds
     results = {}
-    for competitor, seconds in zip(owners, measure(contenders), strict=True):
-        results[competitor] = min(1e3 * seconds, results.get(competitor, np.inf))
+    for (competitor, _), seconds in zip(entered, samples, strict=True):
+        results[competitor] = min(results.get(competitor, seconds), seconds, key=statistics.median)
     return results, reasons
 
 
@@ -327,34 +283,38 @@ def table_row(cells):
     return "| " + " | ".join(cells) + " |"
 
 
-def print_race(names):
-    """A Markdown table of all competitors on the data sets, and below it why cells are empty."""
-    titles = ["data", *(f"{name}°" if name == "liblinear" else name for name in COMPETITORS), "best other", "ratio"]
-    print(f"Milliseconds to a relative gap of {GAP:.0e}, medians; {THREADS} threads, C={C:g}\n")
+def milliseconds(seconds):
+    """The median, and the least where it is much less."""
+    median, least = 1e3 * statistics.median(seconds), 1e3 * min(seconds)
+    return f"{median:.3g} ({least:.3g})" if least < 0.8 * median else f"{median:.3g}"
+
+
+def print_race(names, competitors):
+    """A Markdown table of competitors on data sets, and below it why cells are empty."""
+    titles = ["data", *competitors, "best other", "ratio"]
+    print(f"Milliseconds, medians (and least, where much less); {THREADS} threads, C={C:g}\n")
     print(table_row(titles))
     print(table_row(["---"] * len(titles)), flush=True)
     notes = []
     for name in names:
-        results, reasons = race(name)
-        cells = [f"{results[competitor]:.3g}" if competitor in results else "-" for competitor in COMPETITORS]
-        others = [competitor for competitor in results if competitor != "fastlr"]
-        best = min(others, key=results.get, default=None)
+        results, reasons = race(name, competitors)
+        cells = [milliseconds(results[competitor]) if competitor in results else "-" for competitor in competitors]
+        medians = {competitor: statistics.median(seconds) for competitor, seconds in results.items()}
+        best = min((competitor for competitor in medians if competitor != "fastlr"), key=medians.get, default=None)
         cells.append(best or "-")
-        cells.append(f"{results[best] / results['fastlr']:.1f} x" if best and "fastlr" in results else "-")
+        cells.append(f"{medians[best] / medians['fastlr']:.1f} x" if best and "fastlr" in medians else "-")
         print(table_row([name, *cells]), flush=True)
         notes += [f"- {name}, {competitor}: {reason}" for competitor, reason in reasons.items()]
-    print("\n° with a penalised intercept, to the optimum of that problem\n")
+    print("\n° without an intercept, to the optimum of that problem\n")
     print("\n".join(notes))
 
 
 def main(argv=None):
     parser = argparse.ArgumentParser(prog="benchmarks.fit", description=__doc__.partition("\n")[0])
-    parser.add_argument("data", nargs="*", help="names of data sets (default: all): " + ", ".join(fit_data.NAMES))
-    names = parser.parse_args(argv).data or fit_data.NAMES
-    for name in names:
-        if name not in fit_data.NAMES:
-            parser.error(f"no data set {name!r}; there are: {', '.join(fit_data.NAMES)}")
-    print_race(names)
+    parser.add_argument("--data", nargs="+", default=fit_data.NAMES, choices=fit_data.NAMES)
+    parser.add_argument("--competitors", nargs="+", default=tuple(COMPETITORS), choices=tuple(COMPETITORS))
+    arguments = parser.parse_args(argv)
+    print_race(arguments.data, arguments.competitors)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,9 @@
 from functools import lru_cache
 
 import numpy as np
-from sklearn.datasets import load_breast_cancer
+from scipy import ndimage, sparse
+from sklearn.datasets import load_breast_cancer, load_digits
+from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.preprocessing import StandardScaler
 
 from fastlr.__main__ import split
@@ -25,6 +27,11 @@ def draw_labels(rng, raw):
     return rng.random(len(raw)) < 1.0 / (1.0 + np.exp(-raw))
 
 
+def standardised(raw):
+    """Raw predictions of mean 0 and standard deviation 1."""
+    return (raw - raw.mean()) / raw.std()
+
+
 def one_hot(n_samples):
     """Categorical columns, one-hot, and five skewed numbers, all standardised.
 
@@ -38,7 +45,7 @@ def one_hot(n_samples):
     X = np.column_stack([*columns, rng.lognormal(size=(n_samples, 5))])
     X = X[:, X.std(axis=0) > 0.0]
     z = X @ rng.normal(size=X.shape[1])
-    y = draw_labels(rng, (z - z.mean()) / z.std() * 2.0 - 1.5)
+    y = draw_labels(rng, standardised(z) * 2.0 - 1.5)
     return StandardScaler().fit_transform(X), y
 
 
@@ -57,6 +64,69 @@ def breast_cancer():
     return StandardScaler().fit_transform(X), y
 
 
+def text(n_samples, n_words):
+    """TF-IDF of random words, drawn as often as in prose: sparse rows of length 1."""
+    rng = np.random.default_rng(0)
+    lengths = np.maximum(10, rng.lognormal(np.log(126.0), 0.6, size=n_samples)).astype(np.int64)
+    popularity = (np.arange(n_words) + 20.0) ** -1.05
+    words = rng.choice(n_words, size=lengths.sum(), p=popularity / popularity.sum())
+    words = rng.permutation(n_words)[words]  # in any order, as a vocabulary is
+    texts = np.repeat(np.arange(n_samples), lengths)
+    counts = sparse.csr_matrix((np.ones(words.size), (texts, words)), shape=(n_samples, n_words))
+    X = TfidfTransformer(sublinear_tf=True).fit_transform(counts)
+    X.sort_indices()
+    telling = rng.random(n_words) < 0.3
+    return X, draw_labels(rng, 1.8 * standardised(X @ (telling * rng.normal(size=n_words))))
+
+
+def web(n_samples, n_features):
+    """Rare binary features of pages about some topics."""
+    rng = np.random.default_rng(0)
+    frequency = (np.arange(n_features) + 3.0) ** -0.9
+    frequency = np.minimum(0.9, 11.7 * frequency / frequency.sum())
+    n_topics = 20
+    typical = rng.gamma(0.3, 1.0 / 0.3, size=(n_topics, n_features))
+    topic = rng.integers(n_topics, size=n_samples)
+    X = rng.random((n_samples, n_features)) < np.minimum(0.95, frequency * typical[topic])
+    return sparse.csr_matrix(X), draw_labels(rng, X @ (2.0 * rng.normal(size=n_features)) - 4.0)
+
+
+def digits():
+    """Scikit-learn's images, 8 by 8, brought to [0, 1]."""
+    X, y = load_digits(return_X_y=True)
+    return X / 16.0, y
+
+
+def drawn_digit(rng, image, size):
+    """An image of scikit-learn's digits enlarged, turned, slanted and moved, of `size` x `size` bytes."""
+    angle, slant = rng.normal(0.0, 0.15), rng.normal(0.0, 0.08)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    # Of the drawing, 20 pixels wide as in other collections, in those of the image, 8 wide.
+    change = turn @ [[1.0, slant], [0.0, 1.0]] * (8.0 / 20.0 * np.exp(rng.normal(0.0, 0.1)))
+    centre = (size - 1) / 2.0 + rng.normal(size=2)
+    drawn = ndimage.affine_transform(image, change, 3.5 - change @ centre, output_shape=(size, size), order=1)
+    return np.rint(255.0 * np.clip(1.6 * (drawn / 16.0 - 0.2), 0.0, 1.0)).ravel()
+
+
+def pixels(n_samples):
+    """Handwritten digits, 28 by 28."""
+    rng = np.random.default_rng(0)
+    data = load_digits()
+    picked = rng.integers(len(data.images), size=n_samples)
+    return np.stack([drawn_digit(rng, data.images[i], 28) for i in picked]), data.target[picked]
+
+
+def embeddings(n_samples, n_features, n_classes):
+    """Overlapping classes in directions of very different spread; rows of one length, as networks give them."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(n_classes, size=n_samples)
+    centres = 0.35 * rng.normal(size=(n_classes, n_features))
+    rotation, _ = np.linalg.qr(rng.normal(size=(n_features, n_features)))
+    spread = np.arange(1, n_features + 1) ** -0.5
+    X = (centres[y] + 3.0 * rng.normal(size=(n_samples, n_features))) * spread @ rotation
+    return X * (0.25 * np.sqrt(n_features) / np.linalg.norm(X, axis=1, keepdims=True)), y
+
+
 SOURCES = {
     "signs float64": (signs, np.float64),
     "signs float32": (signs, np.float32),
@@ -65,30 +135,36 @@ SOURCES = {
     "7,000x28": (lambda: correlated(7_000, 28), np.float64),
     "breast cancer": (breast_cancer, np.float64),
     "50,000x400 float32": (lambda: correlated(50_000, 400), np.float32),
+    "text 25,000x44,798": (lambda: text(25_000, 44_798), np.float64),
+    "web 49,749x300": (lambda: web(49_749, 300), np.float64),
+    "digits 1,797x64": (digits, np.float64),
+    "pixels 10,000x784 uint8": (lambda: pixels(10_000), np.uint8),
+    "embeddings 20,000x512 float32": (lambda: embeddings(20_000, 512, 100), np.float32),
 }
 NAMES = tuple(SOURCES)
 
 
 @lru_cache(maxsize=1)
 def load(name):
-    """X, C-contiguous of shape (n_samples, n_features), and labels 0 and 1, int64."""
+    """X, C-contiguous or CSR, of shape (n_samples, n_features), and int64 classes from 0."""
     source, dtype = SOURCES[name]
     X, y = source()
-    return np.ascontiguousarray(X, dtype=dtype), y.astype(np.int64)
+    X = X.astype(dtype) if sparse.issparse(X) else np.ascontiguousarray(X, dtype=dtype)
+    return X, y.astype(np.int64)
 
 
 @lru_cache(maxsize=1)
-def noisy_pixels():
+def noisy_pixels(n_classes):
     """Noise of 20,000x784 uint8, where memory is what counts, and labels that it does not separate."""
     rng = np.random.default_rng(0)
     X = rng.integers(0, 256, size=(20_000, 784), dtype=np.uint8)
-    z = X @ rng.normal(size=784)
-    return X, draw_labels(rng, (z - z.mean()) / z.std()).astype(np.int64)
+    noise = rng.gumbel(size=(len(X), n_classes))
+    return X, np.argmax(standardised(X @ rng.normal(size=(784, n_classes))) + noise, axis=1)
 
 
-def pixels_as(dtype, order):
+def pixels_as(dtype, order, n_classes):
     """The noise in another dtype, floats divided by 255, or another order; and the labels."""
-    X, y = noisy_pixels()
+    X, y = noisy_pixels(n_classes)
     if dtype != "uint8":
         X = X / 255.0
     return np.array(X, dtype=dtype, order=order), y
