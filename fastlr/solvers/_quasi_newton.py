@@ -22,11 +22,14 @@ class QuasiNewton:
         First guess: maps a gradient, a float64 array of shape (n,), to H0 times it. Symmetric and positive definite.
     memory : int
         Pairs of steps and changes of the gradient that are kept.
+    rescaled : bool
+        Whether H0 is taken times a factor, the one that fits the last pair best: for a guess whose scale is rough.
     """
 
-    def __init__(self, base, memory):
+    def __init__(self, base, memory, *, rescaled=False):
         self.base = base
         self.memory = memory
+        self.rescaled = rescaled
         self._first = self._stop = 0  # the rows of the arrays that hold pairs
         self._steps = self._mapped = None  # S^T and (H0 Y)^T
         self._steps_changes = self._changes_mapped = None  # S^T Y and Y^T H0 Y
@@ -48,9 +51,11 @@ class QuasiNewton:
             return direction
         pairs = slice(self._first, self._stop)
         S, mapped, R = self._steps[pairs], self._mapped[pairs], self._steps_changes[pairs, pairs]
+        changes_mapped = self._changes_mapped[pairs, pairs]
+        factor = R[-1, -1] / changes_mapped[-1, -1] if self.rescaled else 1.0
         a, _ = dtrtrs(R, S @ gradient)
-        u, _ = dtrtrs(R, R.diagonal() * a + self._changes_mapped[pairs, pairs] @ a - mapped @ gradient, trans=1)
-        return direction + u @ S - a @ mapped
+        u, _ = dtrtrs(R, R.diagonal() * a + factor * (changes_mapped @ a - mapped @ gradient), trans=1)
+        return factor * (direction - a @ mapped) + u @ S
 
     def learn(self, step, before, after):
         """Take note of the gradients before and after a step."""

@@ -23,7 +23,7 @@ class _Model:
     """The model of the inverse Hessian, where it was formed, and how many steps ago."""
 
     def __init__(self, objective, value):
-        self.inverse = QuasiNewton(objective.preconditioner(), _MEMORY)
+        self.inverse = QuasiNewton(objective.preconditioner(), _MEMORY, rescaled=True)
         self.formed_at = value
         self.n_steps = 0
 
