@@ -94,12 +94,12 @@ class Fault(Exception):
 
 
 PLACES = [
-    "fastlr.linear_model.check_features",
-    "fastlr.linear_model._encode_labels",
-    "fastlr.linear_model._combine_weights",
-    "fastlr.linear_model.Team.__exit__",
-    "fastlr.linear_model.choose",
-    "fastlr.designs.dense.DenseDesign.__init__",
+    "fastlr._classifier.check_features",
+    "fastlr._classifier.encode_labels",
+    "fastlr.linear_model.combine_weights",
+    "fastlr.fitting.Team.__exit__",
+    "fastlr.fitting.choose",
+    "fastlr.designs.small.SmallDesign.__init__",
     "fastlr.objectives.logistic.LogisticObjective.loss_gradient",
     "fastlr.objectives.logistic.LogisticObjective.hessian",
     "fastlr.objectives.logistic.LogisticObjective.gap_bound",
