@@ -21,7 +21,7 @@ from .solvers._result import SolverResult
 # Up to this many products of an entry of X and a class, a softmax problem is solved to the last digits: they cost next
 # to nothing there, and scikit-learn's solvers give them too.
 _SMALL_PRODUCTS = 20_000
-_SMALL_TOL = 1e-16
+_SMALL_TOL = 1e-20
 
 _logger = logging.getLogger("fastlr")
 
