@@ -3,10 +3,12 @@
 import warnings
 
 import numpy as np
+from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
 from ._validation import NATIVE_DTYPES
 from .designs.small import MAX_ENTRIES
+from .designs.small_softmax import MAX_PRODUCTS
 from .linear_model import LogisticRegression
 
 _DTYPES = (*NATIVE_DTYPES, np.dtype(bool))
@@ -29,14 +31,27 @@ def _dense(n_samples, n_features):
     return make
 
 
+def _sparse(dtype, order):
+    """A sparse problem with so few features that its Hessian is formed; orders are all the same to it."""
+    X, y = _dense(1_000, 50)(dtype, order)
+    return sparse.csr_matrix(X), y
+
+
+def _multiclass(dtype, order):
+    X, y = _dense(MAX_PRODUCTS // 48 + 1, 16)(dtype, order)
+    return X, np.arange(len(y)) % 3
+
+
 # What a kind of problem is: a maker of data that take its way through the package. All are too large for NumPy's way.
 _KINDS = {
     "tall": _dense(MAX_ENTRIES // 16 + 1, 16),
     "wide": _dense(100, MAX_ENTRIES // 100 + 1),
+    "sparse": _sparse,
+    "multiclass": _multiclass,
 }
 
 
-def warmup(dtypes=("float64",), orders=("C",), kinds=tuple(_KINDS)):
+def warmup(dtypes=("float64",), orders=("C",), kinds=("tall", "wide")):
     """Compile what fits and predictions need, once, ahead of the workers that share the cache.
 
     Compiling takes some seconds per dtype and order; a process that finds the result on disk, in Numba's cache, or
@@ -48,8 +63,9 @@ def warmup(dtypes=("float64",), orders=("C",), kinds=tuple(_KINDS)):
         Of X: float64, float32, uint8, int8 or bool. Features of other dtypes are converted to float64.
     orders : iterable of {"C", "F"}, default=("C",)
         Memory layouts of X.
-    kinds : iterable of {"tall", "wide"}, default: all
-        Kinds of problem: more samples than features, or no more.
+    kinds : iterable of {"tall", "wide", "sparse", "multiclass"}, default=("tall", "wide")
+        Kinds of problem: dense with two classes and more samples than features, or no more; sparse; dense with more
+        than two classes.
 
     Raises
     ------

@@ -32,3 +32,17 @@ class SolverResult:
     n_iter: int
     converged: bool
     history: list = field(default_factory=list)
+
+
+def add_record(history, callback, iteration, value, gradient_norm, gap, n_passes):
+    """Add a record to the history, and show it to the callback, if there is one."""
+    record = {
+        "iteration": iteration,
+        "value": value,
+        "gradient_norm": float(gradient_norm),
+        "gap": gap,
+        "n_passes": n_passes,
+    }
+    history.append(record)
+    if callback is not None:
+        callback(record)

@@ -18,7 +18,7 @@ from scipy.linalg.lapack import dposv, dpotrf, dpotrs
 
 from .._blocks import guarded_empty
 from ..objectives import relative_gap
-from ._result import SolverResult
+from ._result import SolverResult, add_record
 
 _ARMIJO = 1e-4
 _MAX_HALVINGS = 60
@@ -150,16 +150,8 @@ def descend(newton, *, tol, max_iter, callback=None):
     best = np.inf
     while True:
         gap = relative_gap(newton.gap(), newton.value)
-        record = {
-            "iteration": n_iter,
-            "value": newton.value,
-            "gradient_norm": float(np.sqrt(max(0.0, newton.length2()))),
-            "gap": gap,
-            "n_passes": newton.design.n_passes,
-        }
-        history.append(record)
-        if callback is not None:
-            callback(record)
+        length = np.sqrt(max(0.0, newton.length2()))
+        add_record(history, callback, n_iter, newton.value, length, gap, newton.design.n_passes)
         # Rounding ends progress before an unreachable tolerance does.
         stalled = gap < 1e-10 and gap > 0.5 * best
         best = min(best, gap)

@@ -9,7 +9,7 @@ Source: Nocedal & Wright, Numerical Optimization, 2nd ed., 2006, 7.1 (Newton-CG 
 
 import numpy as np
 
-from ._result import SolverResult
+from ._result import SolverResult, add_record
 from ._steps import Certificate, Progress, first_evaluation, safeguarded_step
 
 _MAX_CG = 200
@@ -49,16 +49,7 @@ def solve(objective, start=None, *, tol, max_iter, callback=None):
     n_iter = 0
     while True:
         gap, reached = certificate(value, gradient, 2.0 * decrement)
-        record = {
-            "iteration": n_iter,
-            "value": value,
-            "gradient_norm": float(np.linalg.norm(gradient)),
-            "gap": gap,
-            "n_passes": objective.design.n_passes,
-        }
-        history.append(record)
-        if callback is not None:
-            callback(record)
+        add_record(history, callback, n_iter, value, np.linalg.norm(gradient), gap, objective.design.n_passes)
         if reached or n_iter >= max_iter or progress.n_lost == _MAX_LOST:
             break
         precondition = objective.preconditioner()

@@ -15,7 +15,7 @@ from .._blocks import sample_rows
 from .._factor import ScaledCholesky
 from ..objectives import relative_gap
 from ._quasi_newton import QuasiNewton
-from ._result import SolverResult
+from ._result import SolverResult, add_record
 
 _SAMPLED_ENTRIES = 1_000_000  # from this size of X on, a subsample is solved first
 _SAMPLE_SHARE = 8
@@ -210,16 +210,8 @@ def solve(objective, start=None, *, tol, max_iter, callback=None):
     history = []
     while True:
         gap = newton.gap(tol)
-        record = {
-            "iteration": newton.n_iter,
-            "value": newton.value,
-            "gradient_norm": float(np.sqrt(newton.gradient @ newton.gradient)),
-            "gap": gap,
-            "n_passes": objective.design.n_passes,
-        }
-        history.append(record)
-        if callback is not None:
-            callback(record)
+        length = np.linalg.norm(newton.gradient)
+        add_record(history, callback, newton.n_iter, newton.value, length, gap, objective.design.n_passes)
         if gap <= tol or newton.n_iter >= max_iter:
             break
         if not newton.step():

@@ -10,7 +10,7 @@ Source: Nocedal & Wright, Numerical Optimization, 2nd ed., 2006, 7.2.
 import numpy as np
 
 from ._quasi_newton import QuasiNewton
-from ._result import SolverResult
+from ._result import SolverResult, add_record
 from ._steps import Certificate, Progress, first_evaluation, safeguarded_step
 
 _MEMORY = 30
@@ -38,16 +38,7 @@ def solve(objective, start=None, *, tol, max_iter, callback=None):
     while True:
         direction = -model.inverse(gradient)
         gap, reached = certificate(value, gradient, -float(gradient @ direction))
-        record = {
-            "iteration": n_steps,
-            "value": value,
-            "gradient_norm": float(np.linalg.norm(gradient)),
-            "gap": gap,
-            "n_passes": objective.design.n_passes,
-        }
-        history.append(record)
-        if callback is not None:
-            callback(record)
+        add_record(history, callback, n_steps, value, np.linalg.norm(gradient), gap, objective.design.n_passes)
         if reached or n_steps >= _STEPS_PER_ITERATION * max_iter or progress.n_lost == _MAX_LOST:
             break
         end = safeguarded_step(objective, coef, value, gradient, direction)
