@@ -4,6 +4,7 @@ import numbers
 import sys
 
 import numpy as np
+from scipy import sparse
 
 # Dtypes that kernels read as they stand; bool is read as uint8. The rest is converted.
 NATIVE_DTYPES = (np.dtype(np.float64), np.dtype(np.float32), np.dtype(np.uint8), np.dtype(np.int8))
@@ -133,6 +134,13 @@ def _check_indices(indices, size, name):
     # Seen as unsigned, negative ones are large.
     if indices.size and indices.view(f"u{indices.itemsize}").max() >= size:
         raise ValueError(f"{name} has a broken sparse structure: indices outside of [0, {size})")
+
+
+def check_finite(X, name="X"):
+    """Raise ValueError if X, dense or sparse, holds NaN or infinity."""
+    values = X.data if sparse.issparse(X) else X
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise ValueError(f"{name} must be finite, but contains NaN or infinity")
 
 
 def read_only(array):

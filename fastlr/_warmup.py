@@ -52,7 +52,7 @@ _KINDS = {
 
 
 def warmup(dtypes=("float64",), orders=("C",), kinds=("tall", "wide")):
-    """Compile what fits and predictions need, once, ahead of the workers that share the cache.
+    """Compile what fits need, once, ahead of the workers that share the cache.
 
     Compiling takes some seconds per dtype and order; a process that finds the result on disk, in Numba's cache, or
     is forked from this one, starts at once. Small problems need nothing compiled.
@@ -89,7 +89,7 @@ def warmup(dtypes=("float64",), orders=("C",), kinds=("tall", "wide")):
                 X, y = _KINDS[kind](dtype, order)
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore", ConvergenceWarning)
-                    LogisticRegression(tol=_TOL).fit(X, y).predict(X)
+                    LogisticRegression(tol=_TOL).fit(X, y)
 
 
 def _listed(items, name):

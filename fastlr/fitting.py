@@ -5,7 +5,7 @@ Only designs of compiled passes need Numba, so these are imported where one is m
 
 import logging
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import sparse
@@ -15,6 +15,7 @@ from ._team import Team
 from .designs import small, small_softmax
 from .objectives import l2_from_C, relative_gap
 from .objectives.logistic import LogisticObjective
+from .objectives.softmax import SoftmaxObjective
 from .solvers import MULTICLASS, SOLVERS, choose
 from .solvers._result import SolverResult
 
@@ -52,8 +53,6 @@ class Problem:
     def objective(self, dtype, team):
         """The objective over a design whose products are computed in `dtype`."""
         if self.n_classes > 2:
-            from .objectives.softmax import SoftmaxObjective
-
             design, kind = self._softmax_design(dtype, team), SoftmaxObjective
         else:
             design, kind = self._binary_design(dtype, team), LogisticObjective
@@ -98,7 +97,7 @@ class Fit:
     result: SolverResult
     solver: str
     n_passes: int
-    separated: bool = field(default=False)
+    separated: bool
 
 
 def fit(problem, *, solver, tol, max_iter, start, dtype, n_threads, report):

@@ -113,7 +113,7 @@ LONG_FITS = [("gram_newton", (700, 4_000)), ("newton_cholesky", (6_000, 500)), (
 @pytest.mark.parametrize(("solver", "shape"), LONG_FITS)
 def test_an_interrupted_fit_leaves_the_estimator_as_it_was(solver, shape, n_jobs, monkeypatch):
     if solver == "newton_cg":
-        monkeypatch.setattr("fastlr.designs.dense._LONG_OPERATIONS", shape[0] * shape[1])
+        monkeypatch.setattr("fastlr.designs.dense.LONG_OPERATIONS", shape[0] * shape[1])
     X, y = labelled(*shape, dtype=np.uint8)
     small, small_y = labelled(60, 4)
     fitted, unfitted = LogisticRegression().fit(small, small_y), LogisticRegression()
@@ -136,7 +136,7 @@ def test_an_interrupted_fit_leaves_the_estimator_as_it_was(solver, shape, n_jobs
 def test_a_fit_led_from_another_thread_has_the_same_bits(monkeypatch):
     X, y = labelled(3_000, 40)
     expected = LogisticRegression(n_jobs=1).fit(X, y).coef_.tobytes()
-    monkeypatch.setattr("fastlr.designs.dense._LONG_OPERATIONS", 1)
+    monkeypatch.setattr("fastlr.designs.dense.LONG_OPERATIONS", 1)
     for n_jobs in (1, 2, 3):
         assert LogisticRegression(n_jobs=n_jobs).fit(X, y).coef_.tobytes() == expected
     start = threading.Thread.start

@@ -4,8 +4,11 @@ import numpy as np
 
 from .._blocks import guarded_empty
 from .._team import Team
-from .._validation import read_only
+from .._validation import check_finite, read_only
 from ..kernels.links import HESSIAN_PRODUCT, LOSS_GRADIENT, RAW_PREDICTION, apply_loss
+
+# From this many multiply-adds on, 20 to 200 ms, a pass can be interrupted.
+LONG_OPERATIONS = 300_000_000
 
 
 class Design:
@@ -119,6 +122,10 @@ class Design:
         ones = np.zeros(self.shape[1] + 1)
         ones[-1] = 1.0
         return self.hessian_product(ones)
+
+    def check_finite(self):
+        """Raise ValueError if X holds NaN or infinity; called when a sum over X came out not finite."""
+        check_finite(self.X, self._name)
 
 
 def symmetric(lower):

@@ -5,7 +5,7 @@ from scipy import sparse, special
 
 from .._blocks import sample_rows
 from .._team import Team
-from .._validation import read_only
+from .._validation import check_finite, read_only
 from .small import SmallDesign, is_small
 
 _CHUNK_ROWS = 512  # of those that NumPy converts at a time
@@ -77,9 +77,7 @@ class ClassesDesign:
 
     def check_finite(self):
         """Raise ValueError if X holds NaN or infinity; called when a sum over X came out not finite."""
-        values = self.X.data if self.is_sparse else self.X
-        if values.dtype.kind == "f" and not np.isfinite(values).all():
-            raise ValueError(f"{self._name} must be finite, but contains NaN or infinity")
+        check_finite(self.X, self._name)
 
 
 class Sample:

@@ -6,7 +6,7 @@ from .._blocks import entry_blocks
 from .._team import Task
 from .._validation import read_only
 from ..kernels import csr
-from .base import Design, symmetric
+from .base import LONG_OPERATIONS, Design, symmetric
 
 # Below this many entries a pass takes less than the start of a thread.
 _INLINE_ENTRIES = 100_000
@@ -42,6 +42,7 @@ class CSRDesign(Design):
         n_features = X.shape[1]
         self._arrays = compressed_rows(X)
         self.alone = X.nnz <= _INLINE_ENTRIES
+        self.long = X.nnz >= LONG_OPERATIONS
         self._starts = entry_blocks(self._arrays[2], n_features)
         n_blocks = len(self._starts) - 1
         self._w = np.zeros(n_features)
@@ -73,7 +74,7 @@ class CSRDesign(Design):
     def _run(self, operation, coef):
         self._w[:] = coef[:-1]
         self._intercept[0] = coef[-1]
-        self.team.run(self._task, operation, len(self._sums), alone=self.alone)
+        self.team.run(self._task, operation, len(self._sums), alone=self.alone, long=self.long)
         self.n_passes += 1
 
     def _summed_gradient(self):
@@ -112,7 +113,9 @@ class CSRDesign(Design):
             self._hessian_task = Task(
                 csr.serve_hessian, (*self._arrays, self.curvature, starts, self._hessians), tuple
             )
-        self.team.run(self._hessian_task, csr.HESSIAN, len(self._hessians), alone=self.alone)
+        # A row costs as many multiply-adds as it has pairs of entries.
+        long = self.X.nnz * (self.X.nnz / self.shape[0]) >= LONG_OPERATIONS
+        self.team.run(self._hessian_task, csr.HESSIAN, len(self._hessians), alone=self.alone, long=long)
         self.n_passes += 1
         return symmetric(self._hessians.sum(axis=0))
 
@@ -130,8 +133,3 @@ class CSRDesign(Design):
         if not np.isfinite(gram.diagonal()).all():
             self.check_finite()
         return gram
-
-    def check_finite(self):
-        """Raise ValueError if X holds NaN or infinity; called when a sum over X came out not finite."""
-        if not np.isfinite(self.X.data).all():
-            raise ValueError(f"{self._name} must be finite, but contains NaN or infinity")

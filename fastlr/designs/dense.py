@@ -8,16 +8,12 @@ from .._blocks import block_rows, count_blocks, hessian_block_rows, sample_rows
 from .._team import Task
 from .._validation import read_only
 from ..kernels import dense, products
-from .base import Design, symmetric
+from .base import LONG_OPERATIONS, Design, symmetric
 
 # Below this many entries a pass takes less than the start of a thread.
 _INLINE_ENTRIES = 250_000
 
 _MOMENT_ROWS = 1_024
-
-# From this many multiply-adds on, 20 to 200 ms, a pass can be interrupted.
-_LONG_OPERATIONS = 300_000_000
-
 
 class DenseDesign(Design):
     """A dense X with its targets and weights, and the passes over it.
@@ -43,7 +39,7 @@ class DenseDesign(Design):
         self.scale = scale
         self.dtype = np.dtype(dtype or (np.float64 if X.dtype == np.float64 else np.float32))
         self.alone = X.size <= _INLINE_ENTRIES
-        self.long = X.size >= _LONG_OPERATIONS
+        self.long = X.size >= LONG_OPERATIONS
         self._rows = np.array([block_rows(n_samples, n_features)])
         self._n_blocks = count_blocks(n_samples, int(self._rows[0]))
         self._w = np.zeros(n_features, self.dtype)
@@ -131,7 +127,7 @@ class DenseDesign(Design):
                 (self.X, self.curvature, rows, self._hessians),
                 partial(dense.packed_space, n_features + 1, self.dtype),
             )
-        long = self.X.size * n_features >= _LONG_OPERATIONS
+        long = self.X.size * n_features >= LONG_OPERATIONS
         self.team.run(self._hessian_task, dense.HESSIAN, len(self._hessians), alone=self.alone, long=long)
         self.n_passes += 1
         hessian = symmetric(self._hessians.sum(axis=0)[: n_features + 1, : n_features + 1])
@@ -160,7 +156,7 @@ class DenseDesign(Design):
         task = Task(
             dense.serve_gram, (self.X, padded), partial(dense.packed_space, 2 * dense.GRAM_PANEL, self.dtype)
         )
-        long = self.X.size * n_samples >= _LONG_OPERATIONS
+        long = self.X.size * n_samples >= LONG_OPERATIONS
         self.team.run(task, dense.GRAM, panels * (panels + 1) // 2, alone=self.alone, long=long)
         self.n_passes += 1
         gram = np.ascontiguousarray(padded[:n_samples, :n_samples])
@@ -169,8 +165,3 @@ class DenseDesign(Design):
         if self.scale != 1.0:
             gram *= self.scale**2
         return gram
-
-    def check_finite(self):
-        """Raise ValueError if X holds NaN or infinity; called when a sum over X came out not finite."""
-        if self.X.dtype.kind == "f" and not np.isfinite(self.X).all():
-            raise ValueError(f"{self._name} must be finite, but contains NaN or infinity")

@@ -8,15 +8,13 @@ from .._blocks import entry_blocks, softmax_block_rows
 from .._team import Task
 from ..kernels import products, softmax
 from ..kernels.links import HESSIAN_PRODUCT, LOSS_GRADIENT
+from .base import LONG_OPERATIONS
 from .classes import ClassesDesign
 from .csr import CSRDesign, compressed_rows
 from .dense import DenseDesign
 
 # Below this many products of an entry of X and a class a pass takes less than the start of a thread.
 _INLINE_PRODUCTS = 500_000
-
-# From this many on, 20 to 200 ms, a pass can be interrupted.
-_LONG_PRODUCTS = 300_000_000
 
 
 class SoftmaxDesign(ClassesDesign):
@@ -51,7 +49,7 @@ class SoftmaxDesign(ClassesDesign):
             work_space = partial(softmax.dense_work_space, n_features, n_classes, self.dtype)
         n_blocks = len(starts) - 1
         self.alone = n_entries * n_classes <= _INLINE_PRODUCTS
-        self.long = n_entries * n_classes >= _LONG_PRODUCTS
+        self.long = n_entries * n_classes >= LONG_OPERATIONS
         self._coef = np.zeros((2, *coef_shape), self.dtype)
         self._intercepts = np.zeros((2, n_classes))
         self._sums = np.empty((n_blocks, n_classes + 1))

@@ -333,7 +333,7 @@ def serve(
         The round this thread has seen last.
     """
     n_classes = intercepts.shape[1]
-    n_padded = part.shape[0] if part.shape[0] > 1 else n_classes  # only dense X has more rows than classes
+    n_padded = flat_raw.size // tile.shape[0]
     while True:
         current = join_round(state, n_blocks, seen, task)
         if current <= seen:

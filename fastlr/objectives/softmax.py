@@ -43,7 +43,7 @@ class SoftmaxObjective:
 
     Parameters
     ----------
-    design : SoftmaxDesign
+    design : ClassesDesign
         X, classes, weights.
     l2 : float
         Strength of the penalty, >= 0.
@@ -57,7 +57,7 @@ class SoftmaxObjective:
         self.fit_intercept = fit_intercept
         self._shape = (design.n_classes, design.shape[1] + 1)
         self.n_coef = self._shape[0] * self._shape[1]
-        self._factors = design.shape[1] <= (_FEW_FEATURES if design.is_sparse else _FACTORED_FEATURES)
+        self._factored = design.shape[1] <= (_FEW_FEATURES if design.is_sparse else _FACTORED_FEATURES)
         self._moments = None
         self.value_at_zero = float(np.log(design.n_classes))  # no sample is told from any other
 
@@ -143,7 +143,7 @@ class SoftmaxObjective:
             Maps a gradient to a direction, both float64 arrays of shape (n_coef,).
         """
         n_features = self.design.shape[1]
-        if not self._factors:
+        if not self._factored:
             return self._diagonal_preconditioner()
         each = n_features <= _FEW_FEATURES
         sample = self.design.sample((_ROWS_PER_FEATURE if each else _ROWS_PER_SHARED_FEATURE) * n_features)
@@ -163,7 +163,7 @@ class SoftmaxObjective:
     def preconditioner_cost(self):
         """What a preconditioner costs to form, roughly, in passes over X."""
         n_samples, n_features = self.design.shape
-        if not self._factors:
+        if not self._factored:
             return 1.0
         each = n_features <= _FEW_FEATURES
         n_sampled = min(n_samples, (_ROWS_PER_FEATURE if each else _ROWS_PER_SHARED_FEATURE) * n_features)

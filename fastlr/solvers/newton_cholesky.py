@@ -16,6 +16,7 @@ from .._factor import ScaledCholesky
 from ..objectives import relative_gap
 from ._quasi_newton import QuasiNewton
 from ._result import SolverResult, add_record
+from ._steps import rounding
 
 _SAMPLED_ENTRIES = 1_000_000  # from this size of X on, a subsample is solved first
 _SAMPLE_SHARE = 8
@@ -129,7 +130,7 @@ class _Newton:
     @property
     def _noise(self):
         """Rounding error of the objective's value."""
-        return 4.0 * np.finfo(self.objective.design.dtype).eps * abs(self.value)
+        return rounding(self.objective, self.value)
 
     def _accept(self, value, gradient, predicted):
         """Armijo's rule; where the decrease is lost in rounding, the gradient decides."""
