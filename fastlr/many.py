@@ -16,6 +16,7 @@ from ._classifier import LogisticModel
 from ._labels import combine_weights
 from ._team import effective_n_threads
 from ._validation import as_real, check_flag, check_number, check_sample_weight
+from .designs.small import is_small
 from .fitting import Problem, fit_path, quiet_team
 from .objectives import l2_from_C
 from .solvers import choose
@@ -46,6 +47,9 @@ class ManyFits:
         Steps taken, each fit from the end of its neighbour.
     n_passes : int
         How often X was read, by all fits together.
+    leads : dict
+        By index of C, where fits to all sets together ended, if there were any: coefficients of shape (1, n_features
+        + 1), rows [w, b].
     failures : dict
         By (set, C) as indices: why that fit has no certificate of `tol`. Other fits are as if it were not there.
     """
@@ -58,6 +62,7 @@ class ManyFits:
     gaps: np.ndarray
     n_iters: np.ndarray
     n_passes: int = 0
+    leads: dict = field(default_factory=dict)
     failures: dict = field(default_factory=dict)
 
     @classmethod
@@ -220,7 +225,9 @@ def missing_classes(weight, data):
     return data.classes[~(totals > 0.0)]
 
 
-def solve_many(data, n_sets, weight_of, Cs, *, fit_intercept, tol, max_iter, n_threads, progress, gram=None):
+def solve_many(
+    data, n_sets, weight_of, Cs, *, fit_intercept, tol, max_iter, n_threads, progress, gram=None, start=None
+):
     """Fit all sets of weights with all values of C.
 
     Parameters
@@ -236,6 +243,8 @@ def solve_many(data, n_sets, weight_of, Cs, *, fit_intercept, tol, max_iter, n_t
         Show a progress bar.
     gram : SharedGram, optional
         What other fits to the same X have made, or are to use.
+    start : float64 array of shape (n_rows, n_features + 1), optional
+        Where fits to one set of weights alone start.
 
     Returns
     -------
@@ -260,13 +269,16 @@ def solve_many(data, n_sets, weight_of, Cs, *, fit_intercept, tol, max_iter, n_t
         if usable and _is_wide(problem):
             K = gram.matrix(problem, team)
             done = _fit_wide(K, problem, usable, weight_of, fits, order, limits, bar)
+        starts = {}
+        if len(usable) > 1 and _is_tall(problem):
+            done, starts = _fit_tall(problem, usable, weight_of, fits, order, limits, data.dtype, team, bar)
         for k in usable:
             left = [i for i in order if (k, i) not in done]
             path = fit_path(
                 replace(problem, sample_weight=weight_of(k)),
                 Cs[left].tolist(),
                 **limits,
-                start=None,
+                start=starts.get(k, start),
                 dtype=data.dtype,
                 team=team,
             )
@@ -300,9 +312,7 @@ def _fit_wide(K, problem, usable, weight_of, fits, order, limits, bar):
     for k in usable:
         weight = weight_of(k)
         weight = weight if weight.size else np.ones(n_samples)
-        a, b, n_iter = fit_gram_path(
-            K, targets, weight, fits.Cs[finite], fit_intercept=problem.fit_intercept, **limits
-        )
+        a, b, n_iter = fit_gram_path(K, targets, weight, fits.Cs[finite], fit_intercept=problem.fit_intercept, **limits)
         l2 = np.array([l2_from_C(C, weight.sum()) for C in fits.Cs[finite]])
         shares = np.broadcast_to(weight / weight.sum(), a.shape)
         w, values, gaps = certify(problem.X, targets, shares, l2, a, b, problem.fit_intercept)
@@ -313,6 +323,31 @@ def _fit_wide(K, problem, usable, weight_of, fits, order, limits, bar):
             bar.update(1)
     fits.n_passes += 1 + 3 * len(usable)
     return done
+
+
+def _is_tall(problem):
+    if sparse.issparse(problem.X) or problem.n_classes > 2 or is_small(problem.X):
+        return False
+    return choose(*problem.X.shape, 1.0) == "newton_cholesky"
+
+
+def _fit_tall(problem, usable, weight_of, fits, order, limits, dtype, team, bar):
+    """Fits that go together; those that are done, as (set, C), and where the fits left to others may start, by set."""
+    from .tall import Pack
+
+    pack = Pack(problem, weight_of, usable, dtype=dtype, team=team)
+    done = set()
+    for i in order[np.isfinite(fits.Cs[order])].tolist():
+        ends = pack.fit(float(fits.Cs[i]), **limits)
+        fits.leads[i] = pack.lead[None]
+        for k, end in ends.items():
+            fits.put((k, i), end.coef[None], end.value, end.gap, end.n_iter)
+            done.add((k, i))
+            bar.update(1)
+        if not ends:
+            break
+    fits.n_passes += pack.n_passes
+    return done, pack.ends
 
 
 class _NoBar:

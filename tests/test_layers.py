@@ -26,6 +26,7 @@ FLOORS = {
     "_classifier": 2,
     "fitting": 6,
     "wide": 6,
+    "tall": 6,
     "functional": 6,
     "linear_model": 7,
     "many": 7,
@@ -49,8 +50,10 @@ STOREYS = {
     "columns": 2,
     "products": 2,
     "csr": 2,
-    "softmax": 3,
     "dense": 3,
+    "tiles": 3,
+    "softmax": 4,
+    "many": 4,
 }
 
 MODULES = {path.relative_to(ROOT).with_suffix("").parts: path for path in sorted(ROOT.rglob("*.py"))}

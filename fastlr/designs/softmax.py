@@ -6,7 +6,7 @@ import numpy as np
 
 from .._blocks import entry_blocks, softmax_block_rows
 from .._team import Task
-from ..kernels import products, softmax
+from ..kernels import softmax, tiles
 from ..kernels.links import HESSIAN_PRODUCT, LOSS_GRADIENT
 from .base import LONG_OPERATIONS
 from .classes import ClassesDesign
@@ -45,7 +45,7 @@ class SoftmaxDesign(ClassesDesign):
             rows = softmax_block_rows(n_samples, n_features, n_classes)
             starts = np.append(np.arange(0, n_samples, rows), n_samples)
             shape, n_entries = (n_classes, n_features), X.size
-            coef_shape = products.padded(n_classes), n_features
+            coef_shape = tiles.even(n_classes), n_features
             work_space = partial(softmax.dense_work_space, n_features, n_classes, self.dtype)
         n_blocks = len(starts) - 1
         self.alone = n_entries * n_classes <= _INLINE_PRODUCTS

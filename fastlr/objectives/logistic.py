@@ -75,7 +75,10 @@ class LogisticObjective:
         value : float
         gradient : float64 array of shape (n_features + 1,)
         """
-        loss, gradient = self.design.loss_gradient(coef)
+        return self.penalised(coef, *self.design.loss_gradient(coef))
+
+    def penalised(self, coef, loss, gradient):
+        """Value and gradient of f from the summed loss and its gradient, which is overwritten."""
         gradient /= self.design.weight_sum
         value = loss / self.design.weight_sum
         if self.l2:

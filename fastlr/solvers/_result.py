@@ -1,5 +1,6 @@
 """What every solver returns."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,6 +25,8 @@ class SolverResult:
         their estimate of the gap is.
     history : list of dict
         A record per evaluation: "iteration", "value", "gradient_norm", "gap", "n_passes".
+    steering : callable or None
+        Maps a gradient to the inverse of an approximate Hessian times it, from solvers that have one to hand on.
     """
 
     coef: np.ndarray
@@ -32,6 +35,7 @@ class SolverResult:
     n_iter: int
     converged: bool
     history: list = field(default_factory=list)
+    steering: Callable | None = None
 
 
 def add_record(history, callback, iteration, value, gradient_norm, gap, n_passes):

@@ -29,13 +29,20 @@ _FLOAT32_BLUR = 64.0 * float(np.finfo(np.float32).eps)  # pivots of float32 prod
 _FRESH_CONTRACTION = 0.05  # what a step with a fresh Hessian leaves of the gradient, typically
 
 
-class _Steering(QuasiNewton):
+class Steering(QuasiNewton):
     """The inverse of an approximate Hessian, which is finite: a Cholesky factor, and L-BFGS pairs on top."""
 
     def __init__(self, hessian):
         factor = ScaledCholesky(hessian)
         self.smallest_pivot = factor.smallest_pivot
+        self._hessian = hessian
         super().__init__(factor.solve, _MEMORY)
+
+    def with_penalty(self, change):
+        """The same Hessian after the penalty has changed by so much, without pairs."""
+        hessian = self._hessian.copy()
+        hessian.flat[: -1 : len(hessian) + 1] += change
+        return Steering(hessian)
 
     def norm2(self, gradient):
         """Squared length of a gradient, g^T H^-1 g, without the pairs."""
@@ -62,7 +69,7 @@ class _Newton:
     def refresh(self):
         """Form the Hessian of the current coefficients; no steering where it overflows."""
         self.hessian = self.objective.hessian()
-        self.steering = _Steering(self.hessian) if np.isfinite(self.hessian).all() else None
+        self.steering = Steering(self.hessian) if np.isfinite(self.hessian).all() else None
         self.length2 = None
 
     def step(self):
@@ -185,7 +192,7 @@ def _start_from_subsample(objective):
     return newton.coef, newton.steering
 
 
-def solve(objective, start=None, *, tol, max_iter, callback=None):
+def solve(objective, start=None, *, tol, max_iter, callback=None, steering=None):
     """Minimise an objective.
 
     Parameters
@@ -199,12 +206,14 @@ def solve(objective, start=None, *, tol, max_iter, callback=None):
         Steps at most.
     callback : callable, optional
         Called with each record of the history.
+    steering : Steering, optional
+        What the fit to a problem nearby left in its result, for steps from `start`.
 
     Returns
     -------
     SolverResult
     """
-    state = _start_from_subsample(objective) if start is None else (start,)
+    state = _start_from_subsample(objective) if start is None else (start, steering)
     newton = _Newton(objective, *(state or (np.zeros(objective.n_coef),)))
     if state and not newton.value <= objective.value_at_zero:  # a start that misleads
         newton = _Newton(objective, np.zeros(objective.n_coef))
@@ -222,4 +231,4 @@ def solve(objective, start=None, *, tol, max_iter, callback=None):
                     continue
             gap = min(gap, relative_gap(newton.step_gap, newton.value))
             break
-    return SolverResult(newton.coef, newton.value, gap, newton.n_iter, gap <= tol, history)
+    return SolverResult(newton.coef, newton.value, gap, newton.n_iter, gap <= tol, history, newton.steering)

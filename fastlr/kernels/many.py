@@ -1,0 +1,129 @@
+"""Many fits of two classes that share X: a tile of samples at a time, for all fits.
+
+A tile's raw predictions Z, of shape (n_fits, samples of the tile), stay in cache: formed from X, turned into weighted
+residuals in place, and multiplied with the same rows of X, by the products of `tiles`. X is read once for all
+fits, and nothing of size n_samples x n_fits is written. What is computed for a fit does not depend on which
+others there are, to the bit.
+"""
+
+import numpy as np
+
+from .._blocks import guarded_empty
+from .._jit import kernel
+from .._rounds import first_block, join_round, leave_round, next_block, operation
+from .links import LOSS_GRADIENT
+from .pointwise import loss_residual_curvature
+from .tiles import FEW_COLUMNS, add_gradient, even, load, raw_predictions, tile_rows
+
+MAX_FITS = FEW_COLUMNS  # beyond, products would be left to BLAS, whose bits depend on how many there are
+
+INTERCEPT_COLUMN = LOSS_GRADIENT + 1
+
+
+def work_space(n_features, n_fits, dtype):
+    """What one thread of `serve` works in.
+
+    Parameters
+    ----------
+    n_features, n_fits : int
+    dtype : numpy dtype
+        What products are computed in, float32 or float64.
+
+    Returns
+    -------
+    tuple of ndarray
+    """
+    rows = tile_rows(n_features, dtype)
+    tile, part = np.empty((rows, n_features), dtype), guarded_empty((even(n_fits), n_features), dtype)
+    return tile, part, guarded_empty(even(n_fits) * rows, dtype)
+
+
+@kernel()
+def _weighted_residuals(z, y, weight, sums):
+    """Turn raw predictions into weighted derivatives of the loss; adds the loss and their sum to `sums`."""
+    loss = 0.0
+    total = 0.0
+    for i in range(z.size):
+        value, r, _ = loss_residual_curvature(np.float64(z[i]), y[i])
+        loss += weight[i] * value
+        total += weight[i] * r
+        z[i] = weight[i] * r
+    sums[0] += loss
+    sums[1] += total
+
+
+@kernel()
+def _weighted_curvatures(z, y, weight, sums):
+    """Turn raw predictions into weighted second derivatives of the loss; adds their sum to `sums`."""
+    total = 0.0
+    for i in range(z.size):
+        _, _, h = loss_residual_curvature(np.float64(z[i]), y[i])
+        total += weight[i] * h
+        z[i] = weight[i] * h
+    sums[1] += total
+
+
+@kernel(cache=True)
+def serve(
+    state, n_blocks, seen, task, tile, part, flat_raw,
+    X, y, weights, fits, n_fits, coef, intercepts, starts, sums, gradients,
+):  # fmt: skip
+    """Passes over blocks of rows.
+
+    Parameters
+    ----------
+    state, n_blocks, seen, task
+        See `Task`.
+    tile, part, flat_raw
+        One thread's work space.
+    X : array of shape (n_samples, n_features)
+    y : float64 array of shape (n_samples,)
+        Targets in [0, 1].
+    weights : float64 array of shape (n_sets, n_samples)
+        Sets of sample weights.
+    fits : int64 array of shape (n_sets,)
+        Which sets take part, the first ``n_fits[0]`` entries; so for the rest.
+    n_fits : int64 array of shape (1,)
+    coef : array of shape (m, n_features)
+        m = n_sets made even; after an odd number of fits a row of zeros.
+    intercepts : float64 array of shape (n_sets,)
+    starts : int64 array of shape (n_blocks + 1,)
+        First row of each block.
+    sums : float64 array of shape (n_blocks, n_sets, 2)
+        Written: loss, and sum of what multiplies X, of each block.
+    gradients : float64 array of shape (n_blocks, n_sets, n_features)
+        Written: products of the residuals, or by `INTERCEPT_COLUMN` of the curvatures, with X of each block.
+
+    Returns
+    -------
+    int
+        The round this thread has seen last.
+    """
+    while True:
+        current = join_round(state, n_blocks, seen, task)
+        if current <= seen:
+            return current
+        seen = current
+        m = n_fits[0]
+        W, b = coef[: even(m)], intercepts[:m]
+        block = first_block(state, task)
+        while block >= 0:
+            what = operation(state)
+            sums[block] = 0.0
+            gradients[block, :m] = 0.0
+            for first in range(starts[block], starts[block + 1], tile.shape[0]):
+                stop = min(first + tile.shape[0], starts[block + 1])
+                load(X, first, stop - first, m, tile)
+                Z = flat_raw[: W.shape[0] * (stop - first)].reshape((W.shape[0], stop - first))
+                raw_predictions(X, first, tile, W, b, part, Z)
+                for k in range(m):
+                    weight = weights[fits[k], first:stop]
+                    if what == LOSS_GRADIENT:
+                        _weighted_residuals(Z[k], y[first:stop], weight, sums[block, k])
+                    else:
+                        _weighted_curvatures(Z[k], y[first:stop], weight, sums[block, k])
+                add_gradient(X, first, tile, Z, part[: W.shape[0]], gradients[block, :m])
+            block = next_block(state, task)
+        if n_blocks >= 0:
+            leave_round(state, n_blocks)
+            return seen

@@ -1,0 +1,277 @@
+"""The two products of a pass with several columns of coefficients, classes or fits: of a tile of rows of X.
+
+Raw predictions Z = W X^T + b come first, and R X, added to the gradient, when Z has become R; between the two the tile
+stays in cache. Both are of shape (n_columns, rows of the tile).
+
+For dense X both are matrix products. With many columns they are left to BLAS; with a few, where one side is thin,
+plain loops are two to three times as fast. These run along rows of X, or, as the two products are one another's mirror
+image, along its columns where those are contiguous. X of another dtype than the coefficients, or in Fortran order for
+BLAS, is copied into a tile buffer first. For sparse X, coefficients and gradient are stored (n_features, n_columns),
+so that an entry of X meets all columns in one stretch of memory.
+"""
+
+import numpy as np
+from numba import types, uint64
+from numba.extending import overload
+
+from .._jit import FASTMATH, kernel
+
+FEW_COLUMNS = 32  # up to here the products are not left to BLAS
+
+_TILE_BYTES = 262_144  # a tile of X stays in a second-level cache between the two products
+_MIN_ROWS = 32
+_MAX_ROWS = 256
+
+_COMPILED = "chosen by the type of X, where kernels are compiled"
+
+_OPTIONS = {"nogil": True, "fastmath": set(FASTMATH), "error_model": "numpy", "forceinline": True}
+
+
+@kernel()
+def even(n):
+    """n, or n + 1 if it is odd: how many columns the plain loops take."""
+    return n + n % 2
+
+
+def tile_rows(n_features, dtype):
+    """Rows of a tile of dense X whose products are computed in `dtype`."""
+    rows = _TILE_BYTES // (n_features * np.dtype(dtype).itemsize)
+    return min(_MAX_ROWS, max(_MIN_ROWS, rows // _MIN_ROWS * _MIN_ROWS))
+
+
+def load(X, first, count, n_columns, tile):
+    """Copy a tile of X where its products need a copy.
+
+    Parameters
+    ----------
+    X : array of shape (n_samples, n_features), or tuple (data, indices, indptr)
+        Dense, or in compressed rows, see `csr.fused_pass`.
+    first, count : int
+        First row of the tile, and number of rows.
+    n_columns : int
+        Of the coefficients.
+    tile : array of shape (>= count, n_features)
+        In the coefficients' dtype.
+    """
+    raise NotImplementedError(_COMPILED)
+
+
+def raw_predictions(X, first, tile, W, b, part, Z):
+    """Write the raw predictions of a tile into Z.
+
+    Parameters
+    ----------
+    X, first, tile
+        See `load`.
+    W : array of shape (n_columns, n_features), for sparse X of shape (n_features, n_columns)
+        For dense X with an even number of columns, the last of which may be of zeros, beyond those of b.
+    b : array of shape (n_columns,)
+    part : array of shape (n_columns, n_features), for sparse X of shape (1, n_columns)
+        Work space.
+    Z : array of shape (n_columns, count)
+    """
+    raise NotImplementedError(_COMPILED)
+
+
+def add_gradient(X, first, tile, R, part, gradient):
+    """Add the products of a tile's residuals R with its rows of X to the gradient; see `raw_predictions`."""
+    raise NotImplementedError(_COMPILED)
+
+
+def _is_read_in_place(X, tile, layout):
+    return not isinstance(X, types.BaseTuple) and X.dtype == tile.dtype and X.layout == layout
+
+
+@overload(load, jit_options=_OPTIONS)
+def _overload_load(X, first, count, n_columns, tile):
+    if isinstance(X, types.BaseTuple) or _is_read_in_place(X, tile, "C"):
+        return lambda X, first, count, n_columns, tile: None
+    always = X.dtype != tile.dtype
+    if X.layout == "C":
+
+        def load(X, first, count, n_columns, tile):
+            for i in range(count):
+                for j in range(X.shape[1]):
+                    tile[i, j] = X[first + i, j]
+
+    else:
+
+        def load(X, first, count, n_columns, tile):
+            if always or n_columns > FEW_COLUMNS:
+                for j in range(X.shape[1]):
+                    for i in range(count):
+                        tile[i, j] = X[first + i, j]
+
+    return load
+
+
+@overload(raw_predictions, jit_options=_OPTIONS)
+def _overload_raw_predictions(X, first, tile, W, b, part, Z):
+    if isinstance(X, types.BaseTuple):
+        return _sparse_raw_predictions.py_func
+    if _is_read_in_place(X, tile, "F"):
+
+        def raw_predictions(X, first, tile, W, b, part, Z):
+            if W.shape[0] <= FEW_COLUMNS:
+                _combine(X.T, 0, X.shape[1], first, first + Z.shape[1], W, Z)
+            else:
+                np.dot(W, tile[: Z.shape[1]].T, Z)
+            _add_to_rows(b, Z)
+
+    elif _is_read_in_place(X, tile, "C"):
+
+        def raw_predictions(X, first, tile, W, b, part, Z):
+            if W.shape[0] <= FEW_COLUMNS:
+                _project(X, first, Z.shape[1], 0, X.shape[1], W, Z)
+            else:
+                np.dot(W, X[first : first + Z.shape[1]].T, Z)
+            _add_to_rows(b, Z)
+
+    else:
+
+        def raw_predictions(X, first, tile, W, b, part, Z):
+            if W.shape[0] <= FEW_COLUMNS:
+                _project(tile, 0, Z.shape[1], 0, X.shape[1], W, Z)
+            else:
+                np.dot(W, tile[: Z.shape[1]].T, Z)
+            _add_to_rows(b, Z)
+
+    return raw_predictions
+
+
+@overload(add_gradient, jit_options=_OPTIONS)
+def _overload_add_gradient(X, first, tile, R, part, gradient):
+    if isinstance(X, types.BaseTuple):
+        return _add_sparse_gradient.py_func
+    if _is_read_in_place(X, tile, "F"):
+
+        def add_gradient(X, first, tile, R, part, gradient):
+            if R.shape[0] <= FEW_COLUMNS:
+                _project(X.T, 0, X.shape[1], first, first + R.shape[1], R, part)
+            else:
+                np.dot(R, tile[: R.shape[1]], part)
+            _add(part, gradient)
+
+    elif _is_read_in_place(X, tile, "C"):
+
+        def add_gradient(X, first, tile, R, part, gradient):
+            if R.shape[0] <= FEW_COLUMNS:
+                _combine(X, first, R.shape[1], 0, X.shape[1], R, part)
+            else:
+                np.dot(R, X[first : first + R.shape[1]], part)
+            _add(part, gradient)
+
+    else:
+
+        def add_gradient(X, first, tile, R, part, gradient):
+            if R.shape[0] <= FEW_COLUMNS:
+                _combine(tile, 0, R.shape[1], 0, X.shape[1], R, part)
+            else:
+                np.dot(R, tile[: R.shape[1]], part)
+            _add(part, gradient)
+
+    return add_gradient
+
+
+@kernel()
+def _add_to_rows(b, Z):
+    for k in range(b.size):
+        for i in range(Z.shape[1]):
+            Z[k, i] += b[k]
+
+
+@kernel()
+def _add(part, gradient):
+    for k in range(gradient.shape[0]):
+        for j in range(gradient.shape[1]):
+            gradient[k, j] += part[k, j]
+
+
+@kernel()
+def _project(A, top, n, left, right, W, out):
+    """out = W rows^T, for the n rows ``A[top + i, left:right]`` of a C-ordered A and a few rows of W.
+
+    Four rows of A and two of W at a time: their eight sums stay in registers. Each row of W, of which there is an even
+    number, meets the same sums whatever the others are.
+    """
+    full = n // 4 * 4
+    for i in range(0, full, 4):
+        x0, x1 = A[top + i, left:right], A[top + i + 1, left:right]
+        x2, x3 = A[top + i + 2, left:right], A[top + i + 3, left:right]
+        for k in range(0, W.shape[0], 2):
+            v, w = W[k], W[k + 1]
+            s0 = s1 = s2 = s3 = t0 = t1 = t2 = t3 = W.dtype.type(0)
+            for t in range(right - left):
+                j = uint64(t)
+                s0 += v[j] * x0[j]
+                s1 += v[j] * x1[j]
+                s2 += v[j] * x2[j]
+                s3 += v[j] * x3[j]
+                t0 += w[j] * x0[j]
+                t1 += w[j] * x1[j]
+                t2 += w[j] * x2[j]
+                t3 += w[j] * x3[j]
+            out[k, i], out[k, i + 1], out[k, i + 2], out[k, i + 3] = s0, s1, s2, s3
+            out[k + 1, i], out[k + 1, i + 1], out[k + 1, i + 2], out[k + 1, i + 3] = t0, t1, t2, t3
+    for i in range(full, n):
+        x = A[top + i, left:right]
+        for k in range(W.shape[0]):
+            w = W[k]
+            z = W.dtype.type(0)
+            for t in range(right - left):
+                z += w[uint64(t)] * x[uint64(t)]
+            out[k, i] = z
+
+
+@kernel()
+def _combine(A, top, n, left, right, W, out):
+    """out = W rows, rows as of `_project`: two rows of W and four of A at a time, so that each is loaded for two."""
+    out[:] = 0
+    full = n // 4 * 4
+    for i in range(0, full, 4):
+        x0, x1 = A[top + i, left:right], A[top + i + 1, left:right]
+        x2, x3 = A[top + i + 2, left:right], A[top + i + 3, left:right]
+        for k in range(0, W.shape[0], 2):
+            g, h = out[k], out[k + 1]
+            r0, r1, r2, r3 = W[k, i], W[k, i + 1], W[k, i + 2], W[k, i + 3]
+            s0, s1, s2, s3 = W[k + 1, i], W[k + 1, i + 1], W[k + 1, i + 2], W[k + 1, i + 3]
+            for t in range(right - left):
+                j = uint64(t)
+                g[j] += (r0 * x0[j] + r1 * x1[j]) + (r2 * x2[j] + r3 * x3[j])
+                h[j] += (s0 * x0[j] + s1 * x1[j]) + (s2 * x2[j] + s3 * x3[j])
+    for i in range(full, n):
+        x = A[top + i, left:right]
+        for k in range(W.shape[0]):
+            g = out[k]
+            r = W[k, i]
+            for t in range(x.size):
+                j = uint64(t)
+                g[j] += r * x[j]
+
+
+@kernel()
+def _sparse_raw_predictions(X, first, tile, W, b, part, Z):
+    data, indices, indptr = X
+    sums = part[0]
+    for i in range(Z.shape[1]):
+        for k in range(sums.size):
+            sums[k] = b[k]
+        for t in range(indptr[first + i], indptr[first + i + 1]):
+            x, w = data[uint64(t)], W[indices[uint64(t)]]
+            for k in range(sums.size):
+                sums[k] += x * w[k]
+        for k in range(sums.size):
+            Z[k, i] = sums[k]
+
+
+@kernel()
+def _add_sparse_gradient(X, first, tile, R, part, gradient):
+    data, indices, indptr = X
+    residual = part[0]
+    for i in range(R.shape[1]):
+        for k in range(residual.size):
+            residual[k] = R[k, i]
+        for t in range(indptr[first + i], indptr[first + i + 1]):
+            x, g = data[uint64(t)], gradient[indices[uint64(t)]]
+            for k in range(residual.size):
+                g[k] += x * residual[k]

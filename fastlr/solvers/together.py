@@ -1,0 +1,117 @@
+"""L-BFGS for many fits to one X, all steered by the same first guess of the inverse Hessian.
+
+Fits to sets of weights that differ little, as those of folds do, have nearly the same Hessian: with that of one fit
+nearby, each step leaves a few per cent of the gradient. All fits go step by step together, so that one pass over X
+serves them all; those that are done drop out. A fit that is not steered well is left where it is: a Newton's method
+with a Hessian of its own is the better way from there.
+
+Source: Nocedal & Wright, Numerical Optimization, 2nd ed., 2006, 7.2.
+"""
+
+import numpy as np
+
+from ..objectives import relative_gap
+from ._quasi_newton import QuasiNewton
+from ._result import SolverResult
+from ._steps import rounding
+
+_MEMORY = 8
+_ARMIJO = 1e-4
+_MAX_STEPS = 20  # beyond, a Hessian of its own costs a fit less
+_MAX_HALVINGS = 3
+
+
+class _Run:
+    """One of the fits: where it is, what steers it, and whether it goes on."""
+
+    def __init__(self, weights, objective, start, steering, max_steps):
+        self.weights = weights
+        self.objective = objective
+        self.inverse = QuasiNewton(steering, _MEMORY)
+        self.trial = start
+        self.coef = None
+        self.value = self.gap = np.inf
+        self.n_iter = 0
+        self.gives_up = False
+        self._max_steps = max_steps
+        self._n_halvings = 0
+        self._promising = np.inf  # a rough gap up to here may be certified
+
+    def arrive(self, loss, gradient):
+        """Take note of the summed loss at `trial` and its gradient: go there, or halve the step."""
+        value, gradient = self.objective.penalised(self.trial, loss, gradient)
+        if self.coef is None:
+            self._go_to(value, gradient)
+        elif self._accepts(value, gradient):
+            self.inverse.learn(self.trial - self.coef, self.gradient, gradient)
+            self.n_iter += 1
+            self._go_to(value, gradient)
+        else:
+            self._n_halvings += 1
+            self._step = 0.5 * self._step
+        self.gives_up = (
+            self.n_iter >= self._max_steps or self._n_halvings > _MAX_HALVINGS or not np.isfinite(self.value)
+        )
+        self.trial = self.coef + self._step
+
+    def _go_to(self, value, gradient):
+        self.coef, self.value, self.gradient = self.trial, value, gradient
+        self._step = -self.inverse(gradient)
+
+    def _accepts(self, value, gradient):
+        """Armijo's rule; where the decrease is lost in rounding, the gradient decides."""
+        if value <= self.value + _ARMIJO * float(self.gradient @ self._step):
+            return True
+        before, after = (float(g @ self.inverse.map(g)) for g in (self.gradient, gradient))
+        return value <= self.value + rounding(self.objective, self.value) and after < before
+
+    def may_be_done(self, tol):
+        """Whether a certificate within `tol` is likely enough to be worth its pass."""
+        rough = relative_gap(self.objective.rough_gap(self.gradient), self.value)
+        return rough <= min(tol, self._promising)
+
+    def certify(self, column, tol):
+        """Find out the gap; `column` is the last one of the Hessian of the summed loss."""
+        column /= self.objective.design.weight_sum
+        self.gap = relative_gap(self.objective.gap_bound(self.gradient, column), self.value)
+        if self.gap > tol:  # before another try the gradient must fall by as much, at least
+            self._promising = 0.1 * relative_gap(self.objective.rough_gap(self.gradient), self.value)
+
+
+def solve_together(design, sets, objectives, starts, steering, *, tol, max_iter):
+    """Minimise objectives that differ in their weights.
+
+    Parameters
+    ----------
+    design : WeightSetsDesign
+    sets : list of int
+        The set of weights of each fit.
+    objectives : list of LogisticObjective
+        With a penalty. Their own designs are asked for no pass.
+    starts : float64 array of shape (n_fits, n_features + 1)
+    steering : callable
+        Maps a gradient to an approximate inverse Hessian, of any of the objectives, times it.
+    tol : float
+        Certified relative gap to reach.
+    max_iter : int
+        Steps at most; a fit that takes 20 is given up as well.
+
+    Returns
+    -------
+    list of SolverResult
+        Not all need have converged: fits that `steering` does not suit are given up early.
+    """
+    most = min(max_iter, _MAX_STEPS)
+    runs = [_Run(*run, steering, most) for run in zip(sets, objectives, starts, strict=True)]
+    going = runs
+    while going:
+        results = design.loss_gradients([run.weights for run in going], np.stack([run.trial for run in going]))
+        for run, loss, gradient in zip(going, *results, strict=True):
+            run.arrive(float(loss), gradient)
+        near = [run for run in going if run.may_be_done(tol)]
+        if near:
+            columns = design.intercept_columns([run.weights for run in near], np.stack([run.coef for run in near]))
+            for run, column in zip(near, columns, strict=True):
+                run.certify(column, tol)
+        going = [run for run in going if not (run.gives_up or run.gap <= tol)]
+    return [SolverResult(run.coef, run.value, run.gap, run.n_iter, run.gap <= tol) for run in runs]

@@ -1,0 +1,148 @@
+"""Many fits of two classes to more samples than features: one goes ahead, the others follow it together.
+
+Sets of weights that differ in a part of the samples, as folds do, have optima near one another and nearly the same
+Hessian. So for each C the fit to the mean of all sets is solved first. Every other fit starts from its optimum, plus
+what the two were apart at the last C, and takes its Hessian: a few steps are left, which all fits do together, with
+one pass over X for each.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from .designs.many import WeightSetsDesign
+from .kernels.many import MAX_FITS
+from .objectives import l2_from_C
+from .objectives.logistic import LogisticObjective
+from .solvers import newton_cholesky
+from .solvers.together import solve_together
+
+_LEAD_TOL = 1e-6  # its optimum is where others start, and further from theirs than this
+_FEATURES_PER_SET = 8  # the weights of the sets that go together take an eighth of X's memory,
+_FEWEST_SETS = 5  # or of so many sets
+
+
+@dataclass
+class _Weights:
+    """What the objective of a fit asks of its design when passes are shared."""
+
+    shape: tuple
+    weight_sum: float
+    dtype: np.dtype
+
+
+class Pack:
+    """The fits to all sets of weights, for one C after the other.
+
+    Parameters
+    ----------
+    problem : Problem
+        Of two classes, with dense X; its weights and its C are not looked at.
+    weight_of : callable
+        Gives the weights of a set, a float64 array of shape (n_samples,) or (0,), by its index.
+    sets : list of int
+        Indices of the sets.
+    dtype : numpy dtype
+        What products are computed in.
+    team : Team
+
+    Attributes
+    ----------
+    lead : float64 array of shape (n_features + 1,)
+        Optimum of the mean of all sets at the last C, to a gap of 1e-6.
+    ends : dict
+        By set, where its last fit ended, a float64 array of shape (n_features + 1,).
+    """
+
+    def __init__(self, problem, weight_of, sets, *, dtype, team):
+        self._problem, self._weight_of = problem, weight_of
+        self._dtype, self._team = dtype, team
+        n_samples, n_features = problem.X.shape
+        size = min(MAX_FITS, max(_FEWEST_SETS, n_features // _FEATURES_PER_SET))
+        self._groups = [sets[first : first + size] for first in range(0, len(sets), size)]
+        self._group, self._design = None, None  # the last that was made
+        self._shared_passes = 0
+        mean = np.zeros(n_samples)
+        for k in sets:
+            mean += self._weights([k])[0]
+        mean /= len(sets)
+        self._leader = replace(problem, sample_weight=mean).objective(dtype, team)
+        self._steering = None
+        self.ends = {}
+        self.lead = None
+
+    @property
+    def n_passes(self):
+        """How often X was read."""
+        return self._leader.design.n_passes + self._shared_passes
+
+    def _weights(self, sets):
+        """Weights of some sets, of shape (len(sets), n_samples)."""
+        weights = np.ones((len(sets), self._problem.X.shape[0]))
+        for row, k in zip(weights, sets, strict=True):
+            weight = self._weight_of(k)
+            if weight.size:
+                row[:] = weight
+        return weights
+
+    def fit(self, C, *, tol, max_iter):
+        """Fits for one C: finite, and best no smaller than the last.
+
+        Parameters
+        ----------
+        C : float
+        tol : float
+            Certified relative gap to reach.
+        max_iter : int
+            Steps at most of each fit.
+
+        Returns
+        -------
+        dict of SolverResult
+            By set, of those that have converged. All other sets leave the pack.
+        """
+        before = self.lead
+        ends = {}
+        if self._lead(C, max(tol, _LEAD_TOL), max_iter):
+            apart = {k: coef - before for k, coef in self.ends.items()}
+            for group in self._groups:
+                ends.update(self._follow(group, C, apart, tol, max_iter))
+        self.ends.update({k: end.coef for k, end in ends.items()})
+        ends = {k: end for k, end in ends.items() if end.converged}
+        self._groups = [group for group in ([k for k in group if k in ends] for group in self._groups) if group]
+        return ends
+
+    def _lead(self, C, tol, max_iter):
+        """Go ahead; False where there is nothing to follow."""
+        leader = self._leader
+        l2 = l2_from_C(C, leader.design.weight_sum)
+        steering = self._steering and self._steering.with_penalty(l2 - leader.l2)
+        leader.l2 = l2
+        end = newton_cholesky.solve(leader, self.lead, tol=tol, max_iter=max_iter, steering=steering)
+        self.lead, self._steering = end.coef, end.steering
+        return end.steering is not None and bool(np.isfinite(end.coef).all())
+
+    def _follow(self, group, C, apart, tol, max_iter):
+        design = self._shared_design(group)
+        objectives = [
+            LogisticObjective(
+                _Weights(design.shape, weight_sum, design.dtype),
+                l2=l2_from_C(C, weight_sum),
+                fit_intercept=self._problem.fit_intercept,
+            )
+            for weight_sum in design.weight_sums.tolist()
+        ]
+        starts = [self.lead + apart.get(k, 0.0) for k in group]
+        sets = range(len(group))
+        before = design.n_passes
+        ends = solve_together(design, sets, objectives, starts, self._steering, tol=tol, max_iter=max_iter)
+        self._shared_passes += design.n_passes - before
+        return dict(zip(group, ends, strict=True))
+
+    def _shared_design(self, group):
+        if self._group != group:
+            targets = self._problem.codes.astype(np.float64)
+            weights = self._weights(group)
+            self._design = WeightSetsDesign(self._problem.X, targets, weights, dtype=self._dtype, team=self._team)
+            self._group = group
+        return self._design
