@@ -14,7 +14,7 @@ from fastlr import LogisticRegression, LogisticRegressionCV, fit_many
 from fastlr.plotting import plot_cv
 
 CS = [100.0, 0.01, 1.0]  # in no order
-KINDS = ("tall", "wide", "sparse", "softmax")
+KINDS = ("small", "tall", "wide", "sparse", "softmax")
 
 
 @parametrize_with_checks([LogisticRegressionCV(Cs=[0.01, 0.1], cv=3)])
@@ -25,7 +25,7 @@ def test_scikit_learns_estimator_checks(estimator, check):
 def make(kind, seed=0):
     """Features and labels that overlap; every row belongs to one of five groups."""
     rng = np.random.default_rng([seed, len(kind)])
-    n_samples, n_features = (40, 60) if kind == "wide" else (150, 6)
+    n_samples, n_features = {"tall": (1_200, 6), "wide": (40, 60)}.get(kind, (150, 6))
     X = rng.normal(size=(n_samples, n_features)) * np.linspace(0.3, 2.0, n_features)
     z = X @ rng.normal(size=(n_features, 3)) / np.sqrt(n_features) + rng.gumbel(size=(n_samples, 3))
     y = np.array(["a", "b", "c"])[z.argmax(axis=1)] if kind == "softmax" else (z[:, 0] > z[:, 1]).astype(int)

@@ -1,0 +1,158 @@
+"""Fits that share passes: the passes against NumPy, the fits against fits alone."""
+
+import numpy as np
+import pytest
+from conftest import assert_within, make_problem, random_weights
+from sklearn.linear_model import LogisticRegression as SklearnLogisticRegression
+
+from fastlr import fit_many, reference
+from fastlr._team import Team
+from fastlr._validation import check_features
+from fastlr.designs.many import WeightSetsDesign
+from fastlr.fitting import Problem
+from fastlr.kernels.many import MAX_FITS
+from fastlr.objectives import l2_from_C
+from fastlr.tall import Pack
+
+# dtype and layout of X: read in place by rows and by columns, and converted.
+KINDS = [("float64", "C"), ("float64", "F"), ("float32", "C"), ("float32", "F"), ("uint8", "C"), ("uint8", "F")]
+
+
+def shared(shape, n_sets, dtype="float64", order="C", n_threads=1):
+    """A design of random sets of weights, and for each a problem with coefficients of its own."""
+    one = make_problem(*shape, dtype, order)
+    rng = np.random.default_rng([n_sets, *shape])
+    problems = [one.but(sample_weight=random_weights(rng, shape[0]), coef=one.coef / (1 + k)) for k in range(n_sets)]
+    weights = np.stack([problem.sample_weight for problem in problems])
+    products = np.float64 if dtype == "float64" else np.float32
+    X = check_features(one.X)
+    return WeightSetsDesign(X, one.y, weights, dtype=products, team=Team(n_threads)), problems
+
+
+@pytest.mark.parametrize("n_sets", [1, 2, 5, MAX_FITS])
+@pytest.mark.parametrize("shape", [(1, 1), (9, 3), (300, 33), (2_050, 20)])
+@pytest.mark.parametrize(("dtype", "order"), KINDS)
+def test_passes_are_those_of_numpy_for_each_set_of_weights(shape, n_sets, dtype, order):
+    design, problems = shared(shape, n_sets, dtype, order)
+    coefs = np.stack([problem.coef for problem in problems])
+    losses, gradients = design.loss_gradients(range(n_sets), coefs)
+    columns = design.intercept_columns(range(n_sets), coefs)
+    intercept = np.eye(coefs.shape[1])[-1]
+    for k, problem in enumerate(problems):
+        X, weight, coef = problem.effective, problem.sample_weight, problem.coef
+        loss, gradient = reference.loss_gradient(X, problem.y, weight, coef)
+        assert_within(losses[k], loss, problem.loss_bound())
+        assert_within(gradients[k], gradient, problem.gradient_bound())
+        column = reference.hessian_product(X, weight, coef, intercept)
+        assert_within(columns[k], column, 2 * np.abs(problem.with_ones).T @ problem.curvature_bound())
+    assert design.n_passes == 2
+
+
+@pytest.mark.parametrize(("dtype", "order"), KINDS)
+def test_what_is_computed_for_a_fit_does_not_depend_on_the_others(dtype, order):
+    design, problems = shared((1_030, 37), 7, dtype, order)
+    coefs = np.stack([problem.coef for problem in problems])
+    losses, gradients = design.loss_gradients(range(7), coefs)
+    for sets in ([3], [6, 0], [5, 4, 3], [2, 6, 1, 0, 4]):
+        some_losses, some_gradients = design.loss_gradients(sets, coefs[sets])
+        assert (some_losses == losses[sets]).all()
+        assert (some_gradients == gradients[sets]).all()
+
+
+def test_number_of_threads_cannot_be_seen():
+    results = set()
+    for n_threads in (1, 2, 3):
+        design, problems = shared((9_001, 60), 3, n_threads=n_threads)
+        with design.team:
+            losses, gradients = design.loss_gradients(range(3), np.stack([problem.coef for problem in problems]))
+        results.add(losses.tobytes() + gradients.tobytes())
+    assert len(results) == 1
+
+
+def test_a_pass_reports_nan_in_features():
+    design, problems = shared((50, 4), 2)
+    X = design.X.copy()
+    X[31, 2] = np.nan
+    bad = WeightSetsDesign(X, problems[0].y, np.ones((2, 50)), dtype=np.float64, name="features")
+    with pytest.raises(ValueError, match="features"):
+        bad.loss_gradients(range(2), np.ones((2, 5)))
+
+
+def labelled(n_samples, n_features, noise, seed=0):
+    """Features of different scale, and labels that are the more predictable the less noise there is."""
+    rng = np.random.default_rng([seed, n_samples])
+    X = rng.normal(size=(n_samples, n_features)) * np.geomspace(0.1, 10.0, n_features)
+    z = X @ (rng.normal(size=n_features) / np.geomspace(0.1, 10.0, n_features))
+    return X, (z + noise * rng.logistic(size=n_samples) > 0.0).astype(int)
+
+
+def k_folds(n_samples, n_folds):
+    rows = np.arange(n_samples)
+    return [(rows[rows % n_folds != k], rows[rows % n_folds == k]) for k in range(n_folds)]
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_more_sets_than_go_together_are_each_the_fit_alone(fit_intercept):
+    X, y = labelled(2_500, 8, 1.0)
+    folds = k_folds(2_500, 12)
+    fits = fit_many(X, y, Cs=[0.001, 0.1], folds=folds, tol=1e-11, fit_intercept=fit_intercept)
+    assert not fits.failures
+    for k in (0, 5, 11):
+        for i, C in enumerate(fits.Cs):
+            train = folds[k][0]
+            model = SklearnLogisticRegression(
+                C=C, solver="newton-cholesky", tol=1e-12, max_iter=1_000, fit_intercept=fit_intercept
+            ).fit(X[train], y[train])
+            np.testing.assert_allclose(fits.coefs[k, i], model.coef_, rtol=1e-4, atol=1e-6)
+
+
+def pack_of(X, y, folds):
+    problem = Problem(check_features(X), y.astype(np.int64), 2, np.empty(0), np.inf, True)
+    weights = [np.bincount(train, minlength=len(y)).astype(float) for train, _ in folds]
+    return Pack(problem, weights.__getitem__, list(range(len(folds))), dtype=np.float64, team=Team(1))
+
+
+def test_fits_that_go_together_read_x_far_less_often_than_fits_alone():
+    X, y = labelled(6_000, 20, 1.0)
+    folds = k_folds(6_000, 5)
+    pack = pack_of(X, y, folds)
+    for C in np.logspace(-3, 3, 7):
+        assert len(pack.fit(C, tol=1e-8, max_iter=100)) == 5
+    alone = sum(fit_many(X[train], y[train], Cs=np.logspace(-3, 3, 7), tol=1e-8).n_passes for train, _ in folds)
+    assert pack.n_passes < alone / 2
+
+
+def test_fits_unlike_the_mean_leave_the_pack_and_are_solved_alone():
+    X, y = labelled(1_500, 12, 1.0)
+    rng = np.random.default_rng(1)
+    weights = np.ones((4, len(y)))
+    weights[0] = (rng.random(len(y)) < 0.02) * np.where(y == 1, 1.0, 1e-3)  # thirty samples, hardly any of class 0
+    Cs = [0.1, 1e4]
+    problem = Problem(check_features(X), y.astype(np.int64), 2, np.empty(0), np.inf, True)
+    pack = Pack(problem, weights.__getitem__, [0, 1, 2, 3], dtype=np.float64, team=Team(1))
+    together = [set(pack.fit(C, tol=1e-9, max_iter=100)) for C in Cs]
+    assert together[-1] == {1, 2, 3}
+
+    fits = fit_many(X, y, Cs=Cs, sample_weight=weights, tol=1e-9)
+    assert not fits.failures
+    assert (fits.gaps <= 1e-9).all()
+    for k in range(4):
+        for i, C in enumerate(Cs):
+            coef = np.append(fits.coefs[k, i, 0], fits.intercepts[k, i])
+            loss, gradient = reference.loss_gradient(X, y.astype(float), weights[k], coef)
+            gradient[:-1] += coef[:-1] / C
+            assert loss + 0.5 * coef[:-1] @ coef[:-1] / C == pytest.approx(
+                fits.objectives[k, i] * weights[k].sum(), rel=1e-10
+            )
+            # The rest is the certificate's, whose formula other tests check: the gradient is as short as it says.
+            l2 = l2_from_C(C, weights[k].sum())
+            bound = 2 * l2 * 1.1e-9 * fits.objectives[k, i]
+            assert (gradient[:-1] @ gradient[:-1]) / weights[k].sum() ** 2 <= 4 * bound
+
+
+def test_a_pack_gives_up_a_fit_after_as_many_steps_as_it_is_allowed():
+    X, y = labelled(1_500, 12, 1.0)
+    pack = pack_of(X, y, k_folds(1_500, 3))
+    assert pack.fit(1.0, tol=1e-12, max_iter=1) == {}
+    assert sorted(pack.ends) == [0, 1, 2]
+    assert pack.fit(10.0, tol=1e-3, max_iter=100) == {}
