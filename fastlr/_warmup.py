@@ -7,6 +7,7 @@ from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
 from ._validation import NATIVE_DTYPES
+from .cross_validation import LogisticRegressionCV
 from .designs.small import MAX_ENTRIES
 from .designs.small_softmax import MAX_PRODUCTS
 from .linear_model import LogisticRegression
@@ -42,12 +43,24 @@ def _multiclass(dtype, order):
     return X, np.arange(len(y)) % 3
 
 
-# What a kind of problem is: a maker of data that take its way through the package. All are too large for NumPy's way.
+def _fit(X, y):
+    LogisticRegression(tol=_TOL).fit(X, y)
+
+
+def _cross_validate(X, y):
+    LogisticRegressionCV(Cs=[1.0], cv=2, tol=_TOL).fit(X, y)
+
+
+_tall = _dense(MAX_ENTRIES // 16 + 1, 16)
+
+# What a kind of problem is: a maker of data that take its way through the package, and how they set out. All are too
+# large for NumPy's way. Cross-validation of other kinds needs what their fits need.
 _KINDS = {
-    "tall": _dense(MAX_ENTRIES // 16 + 1, 16),
-    "wide": _dense(100, MAX_ENTRIES // 100 + 1),
-    "sparse": _sparse,
-    "multiclass": _multiclass,
+    "tall": (_tall, _fit),
+    "tall cross-validation": (_tall, _cross_validate),
+    "wide": (_dense(100, MAX_ENTRIES // 100 + 1), _fit),
+    "sparse": (_sparse, _fit),
+    "multiclass": (_multiclass, _fit),
 }
 
 
@@ -63,9 +76,9 @@ def warmup(dtypes=("float64",), orders=("C",), kinds=("tall", "wide")):
         Of X: float64, float32, uint8, int8 or bool. Features of other dtypes are converted to float64.
     orders : iterable of {"C", "F"}, default=("C",)
         Memory layouts of X.
-    kinds : iterable of {"tall", "wide", "sparse", "multiclass"}, default=("tall", "wide")
+    kinds : iterable of {"tall", "tall cross-validation", "wide", "sparse", "multiclass"}, default=("tall", "wide")
         Kinds of problem: dense with two classes and more samples than features, or no more; sparse; dense with more
-        than two classes.
+        than two classes. Cross-validation of all but the first needs nothing more.
 
     Raises
     ------
@@ -86,10 +99,10 @@ def warmup(dtypes=("float64",), orders=("C",), kinds=("tall", "wide")):
     for kind in kinds:
         for dtype in dtypes:
             for order in orders:
-                X, y = _KINDS[kind](dtype, order)
+                make, fit = _KINDS[kind]
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore", ConvergenceWarning)
-                    LogisticRegression(tol=_TOL).fit(X, y)
+                    fit(*make(dtype, order))
 
 
 def _listed(items, name):

@@ -32,15 +32,17 @@ COMPILED = """
 import json, sys
 import numpy as np
 import fastlr
-fastlr.warmup(["float32"], kinds=["tall"])
+fastlr.warmup(["float32"], kinds=["tall", "tall cross-validation"])
 from fastlr import _rounds
-from fastlr.kernels import dense, links
+from fastlr.kernels import dense, links, many
+kernels = dense.serve, dense.serve_hessian, many.serve, _rounds.open_round, links.apply_link
 def count():
-    return [len(d.signatures) for d in (dense.serve, dense.serve_hessian, _rounds.open_round, links.apply_link)]
+    return [len(d.signatures) for d in kernels]
 before = count()
 X = np.random.default_rng(1).normal(size=(4_000, 7)).astype(np.float32)
 y = X[:, 0] > 0.3
 fastlr.LogisticRegression(n_jobs=2, tol=1e-10).fit(X, y, sample_weight=np.arange(4_000.0)).predict(X)
+fastlr.LogisticRegressionCV(Cs=2, n_jobs=2, tol=1e-10).fit(X, y)
 print(json.dumps([before, count()]))
 """
 
