@@ -54,11 +54,38 @@ def fit_gram_path(K, targets, weight, Cs, *, fit_intercept, tol, max_iter):
     design = GramDesign(K[np.ix_(rows, rows)], targets[rows], weight[rows])
     newton = GramNewton(LogisticObjective(design, l2=1.0, fit_intercept=fit_intercept), None)
     a, b, n_iter = np.zeros((len(Cs), len(K))), np.zeros(len(Cs)), np.zeros(len(Cs), int)
+    path = _Path()
     for i, C in enumerate(Cs):
-        newton.change_penalty(l2_from_C(C, design.weight_sum))
+        newton.change_penalty(l2_from_C(C, design.weight_sum), path.ahead(np.log(C)))
         _, n_iter[i], _ = descend(newton, tol=_SAFETY * tol, max_iter=max_iter)
-        a[i, rows], b[i] = newton.a, newton.b
+        a[i, rows], b[i] = newton.point.a, newton.point.b
+        if i + 1 < len(Cs):
+            path.add(np.log(C), newton.point, newton.tangent())
     return a, b, n_iter
+
+
+class _Path:
+    """The optima so far as a function of log C, on which what comes next is predicted."""
+
+    def __init__(self):
+        self._known = []
+
+    def add(self, place, point, tangent):
+        self._known = [*self._known[-1:], (place, (point.a, point.b), tangent)]
+
+    def ahead(self, place):
+        """a and b on the parabola through the last two optima with the tangent of the last one; None for want of it."""
+        if not self._known or self._known[-1][2] is None:
+            return None
+        last, end, slope = self._known[-1]
+        ahead = [x + (place - last) * dx for x, dx in zip(end, slope, strict=True)]
+        if len(self._known) == 2 and last > self._known[0][0]:
+            first, start, _ = self._known[0]
+            back = last - first
+            bend = ((place - last) / back) ** 2
+            parts = zip(ahead, start, end, slope, strict=True)
+            ahead = [line + bend * (x0 - (x - back * dx)) for line, x0, x, dx in parts]
+        return ahead
 
 
 def certify(X, targets, weights, l2, a, b, fit_intercept):
