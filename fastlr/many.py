@@ -14,12 +14,12 @@ from sklearn.exceptions import ConvergenceWarning
 
 from ._classifier import LogisticModel
 from ._labels import combine_weights
+from ._parallel import run_all
 from ._team import effective_n_threads
 from ._validation import as_real, check_flag, check_number, check_sample_weight
 from .fitting import Problem, fit_path, quiet_team
-from .objectives import l2_from_C
 from .solvers import choose
-from .wide import SharedGram, certify, fit_gram_path
+from .wide import SharedGram, fit_set
 
 _NAMED = 5  # failures that a warning lists
 
@@ -220,7 +220,9 @@ def missing_classes(weight, data):
     return data.classes[~(totals > 0.0)]
 
 
-def solve_many(data, n_sets, weight_of, Cs, *, fit_intercept, tol, max_iter, n_threads, progress, gram=None):
+def solve_many(
+    data, n_sets, weight_of, Cs, *, fit_intercept, tol, max_iter, n_threads, progress, gram=None, start=None
+):
     """Fit all sets of weights with all values of C.
 
     Parameters
@@ -236,6 +238,8 @@ def solve_many(data, n_sets, weight_of, Cs, *, fit_intercept, tol, max_iter, n_t
         Show a progress bar.
     gram : SharedGram, optional
         What other fits to the same X have made, or are to use.
+    start : float64 array of shape (n_rows, n_features + 1), optional
+        Where the fits with the smallest C start, in place of zeros.
 
     Returns
     -------
@@ -253,20 +257,19 @@ def solve_many(data, n_sets, weight_of, Cs, *, fit_intercept, tol, max_iter, n_t
             fits.failures.update({(k, i): why for i in range(len(Cs))})
         else:
             usable.append(k)
-    limits = {"tol": tol, "max_iter": max_iter}
+    limits = {"tol": tol, "max_iter": max_iter, "start": start}
     with quiet_team(n_threads) as team, _progress_bar(n_sets * len(Cs), progress) as bar:
         bar.update(len(fits.failures))
         done = set()
         if usable and _is_wide(problem):
             K = gram.matrix(problem, team)
-            done = _fit_wide(K, problem, usable, weight_of, fits, order, limits, bar)
+            done = _fit_wide(K, problem, usable, weight_of, fits, order, limits, team, bar)
         for k in usable:
             left = [i for i in order if (k, i) not in done]
             path = fit_path(
                 replace(problem, sample_weight=weight_of(k)),
                 Cs[left].tolist(),
                 **limits,
-                start=None,
                 dtype=data.dtype,
                 team=team,
             )
@@ -292,25 +295,22 @@ def _is_wide(problem):
     return choose(*problem.X.shape, 1.0) == "gram_newton"
 
 
-def _fit_wide(K, problem, usable, weight_of, fits, order, limits, bar):
+def _fit_wide(K, problem, usable, weight_of, fits, order, limits, team, bar):
     """Fits on one Gram matrix for all; those that are done, as (set, C): certified to the tolerance."""
-    n_samples, targets = len(problem.codes), problem.codes.astype(np.float64)
     finite = order[np.isfinite(fits.Cs[order])]
     done = set()
-    for k in usable:
-        weight = weight_of(k)
-        weight = weight if weight.size else np.ones(n_samples)
-        a, b, n_iter = fit_gram_path(
-            K, targets, weight, fits.Cs[finite], fit_intercept=problem.fit_intercept, **limits
-        )
-        l2 = np.array([l2_from_C(C, weight.sum()) for C in fits.Cs[finite]])
-        shares = np.broadcast_to(weight / weight.sum(), a.shape)
-        w, values, gaps = certify(problem.X, targets, shares, l2, a, b, problem.fit_intercept)
-        for j in np.flatnonzero(gaps <= limits["tol"]):
-            place = (k, int(finite[j]))
-            fits.put(place, np.append(w[j], b[j])[None], values[j], gaps[j], n_iter[j])
-            done.add(place)
-            bar.update(1)
+
+    def fit(k, check):
+        return fit_set(replace(problem, sample_weight=weight_of(k)), K, fits.Cs[finite], **limits, check=check)
+
+    def put(k, ends):
+        for i, coef, value, gap, n_iter in zip(finite, *ends, strict=True):
+            if gap <= limits["tol"]:
+                fits.put((k, int(i)), coef[None], value, gap, n_iter)
+                done.add((k, int(i)))
+                bar.update(1)
+
+    run_all(fit, usable, team.n_threads, put)
     fits.n_passes += 1 + 3 * len(usable)
     return done
 

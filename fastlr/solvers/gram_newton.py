@@ -21,6 +21,7 @@ from scipy.linalg.lapack import dposv
 
 from .._blocks import guarded_empty
 from ..objectives import relative_gap
+from ..objectives.logistic import bound_of_shift, dual_shift
 from ._result import SolverResult, add_record
 
 _ARMIJO = 1e-4
@@ -35,7 +36,8 @@ class _Point:
     a: np.ndarray
     b: float
     linear: np.ndarray  # K a
-    value: float
+    loss: float
+    square: float  # |w|^2
     alpha: np.ndarray  # c r
     curvature: np.ndarray  # the diagonal of D
 
@@ -80,21 +82,25 @@ class GramNewton:
         self._steers_well = True
         self._residual = guarded_empty(n_samples)
         zero = np.zeros(n_samples)
-        point = None if start is None else self._nearest(start)
-        if point is None or not point.value <= objective.value_at_zero:  # a start that misleads
-            point = self._point(zero, 0.0, zero)
-        self._stand_at(point)
+        self._stand_at(self._point(zero, 0.0, zero))
+        if start is not None:
+            raw = self.design.raw_prediction(np.append(start[:-1], 0.0))
+            self.change_penalty(objective.l2, (in_span(self.K, raw), float(start[-1])))
 
-    def change_penalty(self, l2, prediction=None):
-        """Go on with another penalty: from here, or from `prediction`, a and b, if the objective is smaller there."""
+    def change_penalty(self, l2, other=None):
+        """Go on with another penalty: from here, or from `other` a and b if the objective is smaller there."""
         self.objective.l2 = l2
         self._steering = None
-        point = self._point(self.point.a, self.point.b, self.point.linear)
-        if prediction is not None:
-            a, b = prediction
-            predicted = self._point(a, b, self.K @ a)
-            point = predicted if predicted.value < point.value else point
-        self._stand_at(point)
+        point = self.point
+        if other is not None:
+            a, b = other
+            point = self._point(a, b, self.K @ a)
+        better = self.value_at(point) < self.value_at(self.point)  # no NaN is
+        self._stand_at(point if better else self.point)
+
+    def value_at(self, point):
+        """The objective at a point."""
+        return point.loss + 0.5 * self.objective.l2 * point.square
 
     def tangent(self):
         """Derivatives of a and b along log(1 / l2), if this is the optimum; None where M has no factor.
@@ -111,37 +117,28 @@ class GramNewton:
         more_a, more_b = self._steering(rest, self.K @ rest, 0.0)
         return a + more_a, b + more_b
 
-    def _nearest(self, start):
-        """The nearest to w in the span of the samples: the part outside only adds to the penalty."""
-        raw = self.design.raw_prediction(np.append(start[:-1], 0.0))
-        ridge = 1e-10 * self.K.diagonal().max() or 1.0
-        _, a, _ = dposv(self.K + ridge * np.eye(len(raw)), raw, lower=1)
-        return self._point(a, float(start[-1]), self.K @ a)
-
     def _point(self, a, b, linear):
         loss, _ = self.design.loss_residual(linear + b, self._residual)
         total = self.design.weight_sum
-        value = loss / total + 0.5 * self.objective.l2 * float(a @ linear)
-        return _Point(a, b, linear, value, self._residual / total, self.design.curvature / total)
+        square = float(a @ linear)
+        return _Point(a, b, linear, loss / total, square, self._residual / total, self.design.curvature / total)
 
     def _stand_at(self, point):
         self.point = point
+        self.value = self.value_at(point)
         self.v = point.alpha + self.objective.l2 * point.a
         self._K_v = self.K @ self.v
 
     def gap(self):
         """Certified bound on f - f*: that of `objective`, with |X^T x|^2 = x^T K x."""
-        v, bound, d = self.v, 0.0, self.point.curvature
-        square = float(v @ self._K_v)
-        if self.objective.fit_intercept:
-            g_b, s = float(self.point.alpha.sum()), float(d.sum())
-            if abs(g_b) > s:
-                return np.inf
-            if g_b != 0.0:
-                rest = v - (g_b / s) * d
-                square = float(rest @ (self.K @ rest))
-                bound = g_b * g_b / s
-        return bound + square / (2.0 * self.objective.l2)
+        g_b = float(self.point.alpha.sum()) if self.objective.fit_intercept else 0.0
+        shift = dual_shift(g_b, float(self.point.curvature.sum()))
+        if shift:
+            rest = self.v - shift * self.point.curvature
+            square = float(rest @ (self.K @ rest))
+        else:
+            square = float(self.v @ self._K_v)
+        return bound_of_shift(shift, g_b, square, self.objective.l2)
 
     def _can_steer(self):
         """Whether M has a factor: one that steers well, or else that of the current curvatures."""
@@ -165,11 +162,11 @@ class GramNewton:
         if not slope < 0.0:
             return False
         before = self.length2()
-        noise = 4.0 * np.finfo(float).eps * abs(point.value)
+        highest = self.value + 4.0 * np.finfo(float).eps * abs(self.value)  # but for rounding
         length = 1.0
         for _ in range(_MAX_HALVINGS):
             ahead = self._point(point.a + length * da, point.b + length * db, point.linear + length * change)
-            if ahead.value <= point.value + _ARMIJO * length * slope + noise:
+            if self.value_at(ahead) <= highest + _ARMIJO * length * slope:
                 break
             length *= 0.5
         else:
@@ -181,6 +178,13 @@ class GramNewton:
     def length2(self):
         """Squared length of the gradient: of its part in w, and of its part in b."""
         return float(self.v @ self._K_v) + float(self.point.alpha.sum()) ** 2
+
+
+def in_span(K, raw):
+    """a such that K a is all but the raw predictions: the part of w outside the span only adds to the penalty."""
+    ridge = 1e-10 * K.diagonal().max() or 1.0
+    _, a, _ = dposv(K + ridge * np.eye(len(raw)), raw, lower=1)
+    return a
 
 
 def descend(newton, *, tol, max_iter, callback=None):
@@ -196,9 +200,9 @@ def descend(newton, *, tol, max_iter, callback=None):
     n_iter = 0
     best = np.inf
     while True:
-        gap = relative_gap(newton.gap(), newton.point.value)
+        gap = relative_gap(newton.gap(), newton.value)
         length = np.sqrt(max(0.0, newton.length2()))
-        add_record(history, callback, n_iter, newton.point.value, length, gap, newton.design.n_passes)
+        add_record(history, callback, n_iter, newton.value, length, gap, newton.design.n_passes)
         # Rounding ends progress before an unreachable tolerance does.
         stalled = gap < 1e-10 and gap > 0.5 * best
         best = min(best, gap)
