@@ -204,13 +204,10 @@ class LogisticRegressionCV(LogisticModel):
         best = int(scores[scored].sum(axis=0).argmax())
         self.C_ = float(self.Cs_[best])
         with self._finite(data.X):
-            last = solve_many(
-                data,
-                1,
-                lambda k: weight,
-                self.Cs_[best : best + 1],
-                **{**options, "progress": False, "start": fits.leads.get(best)},
-            )
+            # What the folds have in common is near.
+            start = np.column_stack([fits.coefs[scored, best].mean(axis=0), fits.intercepts[scored, best].mean(axis=0)])
+            options = {**options, "progress": False, "start": start}
+            last = solve_many(data, 1, lambda k: weight, self.Cs_[best : best + 1], **options)
         last.warn_of_failures("all data", stacklevel=5)
         self.coef_, self.intercept_ = last.coefs[0, 0], last.intercepts[0, 0]
         self.gap_, self.objective_ = float(last.gaps[0, 0]), float(last.objectives[0, 0])

@@ -14,13 +14,13 @@ from sklearn.exceptions import ConvergenceWarning
 
 from ._classifier import LogisticModel
 from ._labels import combine_weights
+from ._parallel import run_all
 from ._team import effective_n_threads
 from ._validation import as_real, check_flag, check_number, check_sample_weight
 from .designs.small import is_small
 from .fitting import Problem, fit_path, quiet_team
-from .objectives import l2_from_C
 from .solvers import choose
-from .wide import SharedGram, certify, fit_gram_path
+from .wide import SharedGram, fit_set
 
 _NAMED = 5  # failures that a warning lists
 
@@ -47,9 +47,6 @@ class ManyFits:
         Steps taken, each fit from the end of its neighbour.
     n_passes : int
         How often X was read, by all fits together.
-    leads : dict
-        By index of C, where fits to all sets together ended, if there were any: coefficients of shape (1, n_features
-        + 1), rows [w, b].
     failures : dict
         By (set, C) as indices: why that fit has no certificate of `tol`. Other fits are as if it were not there.
     """
@@ -62,7 +59,6 @@ class ManyFits:
     gaps: np.ndarray
     n_iters: np.ndarray
     n_passes: int = 0
-    leads: dict = field(default_factory=dict)
     failures: dict = field(default_factory=dict)
 
     @classmethod
@@ -244,7 +240,7 @@ def solve_many(
     gram : SharedGram, optional
         What other fits to the same X have made, or are to use.
     start : float64 array of shape (n_rows, n_features + 1), optional
-        Where fits to one set of weights alone start.
+        Where the fits with the smallest C start, in place of zeros.
 
     Returns
     -------
@@ -268,7 +264,7 @@ def solve_many(
         done = set()
         if usable and _is_wide(problem):
             K = gram.matrix(problem, team)
-            done = _fit_wide(K, problem, usable, weight_of, fits, order, limits, bar)
+            done = _fit_wide(K, problem, usable, weight_of, fits, order, limits, start, team, bar)
         starts = {}
         if len(usable) > 1 and _is_tall(problem):
             done, starts = _fit_tall(problem, usable, weight_of, fits, order, limits, data.dtype, team, bar)
@@ -304,23 +300,23 @@ def _is_wide(problem):
     return choose(*problem.X.shape, 1.0) == "gram_newton"
 
 
-def _fit_wide(K, problem, usable, weight_of, fits, order, limits, bar):
+def _fit_wide(K, problem, usable, weight_of, fits, order, limits, start, team, bar):
     """Fits on one Gram matrix for all; those that are done, as (set, C): certified to the tolerance."""
-    n_samples, targets = len(problem.codes), problem.codes.astype(np.float64)
     finite = order[np.isfinite(fits.Cs[order])]
     done = set()
-    for k in usable:
-        weight = weight_of(k)
-        weight = weight if weight.size else np.ones(n_samples)
-        a, b, n_iter = fit_gram_path(K, targets, weight, fits.Cs[finite], fit_intercept=problem.fit_intercept, **limits)
-        l2 = np.array([l2_from_C(C, weight.sum()) for C in fits.Cs[finite]])
-        shares = np.broadcast_to(weight / weight.sum(), a.shape)
-        w, values, gaps = certify(problem.X, targets, shares, l2, a, b, problem.fit_intercept)
-        for j in np.flatnonzero(gaps <= limits["tol"]):
-            place = (k, int(finite[j]))
-            fits.put(place, np.append(w[j], b[j])[None], values[j], gaps[j], n_iter[j])
-            done.add(place)
-            bar.update(1)
+
+    def fit(k, check):
+        set_problem = replace(problem, sample_weight=weight_of(k))
+        return fit_set(set_problem, K, fits.Cs[finite], **limits, start=start, check=check)
+
+    def put(k, ends):
+        for i, coef, value, gap, n_iter in zip(finite, *ends, strict=True):
+            if gap <= limits["tol"]:
+                fits.put((k, int(i)), coef[None], value, gap, n_iter)
+                done.add((k, int(i)))
+                bar.update(1)
+
+    run_all(fit, usable, team.n_threads, put)
     fits.n_passes += 1 + 3 * len(usable)
     return done
 
@@ -339,7 +335,6 @@ def _fit_tall(problem, usable, weight_of, fits, order, limits, dtype, team, bar)
     done = set()
     for i in order[np.isfinite(fits.Cs[order])].tolist():
         ends = pack.fit(float(fits.Cs[i]), **limits)
-        fits.leads[i] = pack.lead[None]
         for k, end in ends.items():
             fits.put((k, i), end.coef[None], end.value, end.gap, end.n_iter)
             done.add((k, i))

@@ -10,10 +10,10 @@ import numpy as np
 from . import reference
 from .designs.gram import GramDesign
 from .objectives import l2_from_C, relative_gap
-from .objectives.logistic import LogisticObjective
-from .solvers.gram_newton import GramNewton, descend
+from .objectives.logistic import LogisticObjective, bound_of_shift, dual_shift
+from .solvers.gram_newton import GramNewton, descend, in_span
 
-_CHUNK_ENTRIES = 1_000_000  # of X, converted at a time
+_CHUNK_ENTRIES = 2_000_000  # of X, converted at a time
 _SAFETY = 0.1  # tolerance of Newton's method over that of the certificate: the two differ by rounding
 
 
@@ -30,7 +30,36 @@ class SharedGram:
         return self._matrix
 
 
-def fit_gram_path(K, targets, weight, Cs, *, fit_intercept, tol, max_iter):
+def fit_set(problem, K, Cs, *, tol, max_iter, start, check):
+    """Fits of one set of weights along a rising C.
+
+    Parameters
+    ----------
+    problem : Problem
+        Its C is not looked at.
+    K, Cs, tol, max_iter, check
+        See `fit_gram_path`.
+    start : float64 array of shape (1, n_features + 1), or None
+        [w, b] for the first C.
+
+    Returns
+    -------
+    coef : float64 array of shape (n_Cs, n_features + 1)
+        Rows [w, b].
+    values, gaps : float64 arrays of shape (n_Cs,)
+    n_iter : int array of shape (n_Cs,)
+    """
+    targets = problem.codes.astype(np.float64)
+    weight = problem.sample_weight if problem.sample_weight.size else np.ones(len(targets))
+    options = {"fit_intercept": problem.fit_intercept, "tol": tol, "max_iter": max_iter, "check": check}
+    if start is not None:
+        start = _raw(problem.X, start[:, :-1])[0], float(start[0, -1])
+    a, b, n_iter = fit_gram_path(K, targets, weight, Cs, start=start, **options)
+    l2 = np.array([l2_from_C(C, weight.sum()) for C in Cs])
+    return *certify(problem.X, targets, weight, l2, a, b, problem.fit_intercept), n_iter
+
+
+def fit_gram_path(K, targets, weight, Cs, *, start, fit_intercept, tol, max_iter, check):
     """Fits of one set of weights along a rising C, in the span of the samples.
 
     Parameters
@@ -40,8 +69,12 @@ def fit_gram_path(K, targets, weight, Cs, *, fit_intercept, tol, max_iter):
     targets, weight : float64 arrays of shape (n_samples,)
     Cs : float64 array of shape (n_Cs,)
         Ascending, finite.
+    start : tuple of array of shape (n_samples,) and float, or None
+        Raw predictions without the intercept, and the intercept, for the first C.
     fit_intercept, tol, max_iter
         As for a single fit.
+    check : callable
+        Called before each step: may raise to end it all.
 
     Returns
     -------
@@ -54,61 +87,92 @@ def fit_gram_path(K, targets, weight, Cs, *, fit_intercept, tol, max_iter):
     design = GramDesign(K[np.ix_(rows, rows)], targets[rows], weight[rows])
     newton = GramNewton(LogisticObjective(design, l2=1.0, fit_intercept=fit_intercept), None)
     a, b, n_iter = np.zeros((len(Cs), len(K))), np.zeros(len(Cs)), np.zeros(len(Cs), int)
+    path = _Path()
+    ahead = None if start is None else (in_span(newton.K, start[0][rows]), start[1])
     for i, C in enumerate(Cs):
-        newton.change_penalty(l2_from_C(C, design.weight_sum))
-        _, n_iter[i], _ = descend(newton, tol=_SAFETY * tol, max_iter=max_iter)
-        a[i, rows], b[i] = newton.a, newton.b
+        newton.change_penalty(l2_from_C(C, design.weight_sum), ahead)
+        _, n_iter[i], _ = descend(newton, tol=_SAFETY * tol, max_iter=max_iter, callback=lambda _: check())
+        a[i, rows], b[i] = newton.point.a, newton.point.b
+        if i + 1 < len(Cs):
+            path.add(np.log(C), newton.point, newton.tangent())
+            ahead = path.ahead(np.log(Cs[i + 1]))
     return a, b, n_iter
 
 
-def certify(X, targets, weights, l2, a, b, fit_intercept):
-    """Coefficients, objectives and certified relative gaps of many fits: three products with X.
+class _Path:
+    """The optima so far as a function of log C, on which what comes next is predicted."""
+
+    def __init__(self):
+        self._known = []
+
+    def add(self, place, point, tangent):
+        self._known = [*self._known[-1:], (place, (point.a, point.b), tangent)]
+
+    def ahead(self, place):
+        """a and b on the parabola through the last two optima with the tangent of the last one; None for want of it."""
+        if not self._known or self._known[-1][2] is None:
+            return None
+        last, end, slope = self._known[-1]
+        ahead = [x + (place - last) * dx for x, dx in zip(end, slope, strict=True)]
+        if len(self._known) == 2 and last > self._known[0][0]:
+            first, start, _ = self._known[0]
+            back = last - first
+            bend = ((place - last) / back) ** 2
+            parts = zip(ahead, start, end, slope, strict=True)
+            ahead = [line + bend * (x0 - (x - back * dx)) for line, x0, x, dx in parts]
+        return ahead
+
+
+def certify(X, targets, weight, l2, a, b, fit_intercept):
+    """Coefficients, objectives and certified relative gaps of fits of one set of weights: three products with X.
 
     Parameters
     ----------
     X : array of shape (n_samples, n_features)
-    targets : float64 array of shape (n_samples,)
-    weights : float64 array of shape (n_fits, n_samples)
-        Of sum 1 for each fit.
+    targets, weight : float64 arrays of shape (n_samples,)
     l2 : float64 array of shape (n_fits,)
     a : float64 array of shape (n_fits, n_samples)
+        w = X^T a.
     b : float64 array of shape (n_fits,)
     fit_intercept : bool
 
     Returns
     -------
-    w : float64 array of shape (n_fits, n_features)
+    coef : float64 array of shape (n_fits, n_features + 1)
+        Rows [w, b].
     values, gaps : float64 arrays of shape (n_fits,)
     """
-    w = _transposed(X, a)
-    raw = np.concatenate([w @ chunk.T for chunk in _chunks(X)], axis=1) + b[:, None]
+    share = weight / weight.sum()
+    coef = np.column_stack([_transposed(X, a), b])
+    w = coef[:, :-1]
+    raw = _raw(X, w) + b[:, None]
     losses, residual, curvature = reference.loss_residual_curvature(raw, targets)
-    values = (weights * losses).sum(axis=1) + 0.5 * l2 * (w * w).sum(axis=1)
-    residual *= weights
-    bounds = np.zeros(len(b))
-    if fit_intercept:  # the formula of `LogisticObjective.gap_bound`
-        curvature *= weights
-        g_b, s = residual.sum(axis=1), curvature.sum(axis=1)
-        shift = np.where(g_b == 0.0, 0.0, g_b / np.where(s > 0.0, s, np.nan))
-        bounds = np.where(np.abs(shift) <= 1.0, shift * g_b, np.inf)
-        residual -= np.where(np.abs(shift) <= 1.0, shift, 0.0)[:, None] * curvature
-    rest = _transposed(X, residual) + l2[:, None] * w
-    bounds += (rest * rest).sum(axis=1) / (2.0 * l2)
-    return w, values, np.array([relative_gap(*pair) for pair in zip(bounds, values, strict=True)])
+    values = losses @ share + 0.5 * l2 * (w * w).sum(axis=1)
+    alpha, d = share * residual, share * curvature
+    g_b = alpha.sum(axis=1) if fit_intercept else np.zeros(len(b))
+    shifts = np.array([dual_shift(*pair) for pair in zip(g_b, d.sum(axis=1), strict=True)])
+    rest = _transposed(X, alpha - shifts[:, None] * d) + l2[:, None] * w
+    parts = zip(shifts, g_b, (rest * rest).sum(axis=1), l2, values, strict=True)
+    gaps = [relative_gap(bound_of_shift(*part), value) for *part, value in parts]
+    return coef, values, np.array(gaps)
+
+
+# X comes first in products: BLAS takes up to twice as long for a few rows times X.
 
 
 def _chunks(X):
-    """X in float64, some rows at a time."""
+    """Slices of rows, and these rows of X in float64."""
     step = max(1, _CHUNK_ENTRIES // X.shape[1])
     for first in range(0, len(X), step):
-        yield X[first : first + step].astype(np.float64, copy=False)
+        rows = slice(first, first + step)
+        yield rows, X[rows].astype(np.float64, copy=False)
+
+
+def _raw(X, w):
+    """w X^T, of shape (n_fits, n_samples)."""
+    return np.concatenate([chunk @ w.T for _, chunk in _chunks(X)]).T
 
 
 def _transposed(X, coefficients):
     """coefficients X, of shape (n_fits, n_features)."""
-    product = np.zeros((len(coefficients), X.shape[1]))
-    first = 0
-    for chunk in _chunks(X):
-        product += coefficients[:, first : first + len(chunk)] @ chunk
-        first += len(chunk)
-    return product
+    return sum(chunk.T @ coefficients[:, rows].T for rows, chunk in _chunks(X)).T

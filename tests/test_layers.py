@@ -18,6 +18,7 @@ FLOORS = {
     "_labels": 1,
     "_rounds": 1,
     "_team": 2,
+    "_parallel": 3,
     "kernels": 2,
     "reference": 2,
     "designs": 3,

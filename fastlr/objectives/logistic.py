@@ -35,6 +35,18 @@ import numpy as np
 from .._blocks import guarded_empty
 
 
+def dual_shift(g_b, s):
+    """t of the certificate; NaN where it leads to no feasible dual point."""
+    if g_b == 0.0:
+        return 0.0
+    return g_b / s if abs(g_b) <= s else np.nan
+
+
+def bound_of_shift(shift, g_b, square, l2):
+    """The certificate's bound on f - f* with t = `shift` and |g_w - t u|^2 = `square`; inf where t is NaN."""
+    return np.inf if np.isnan(shift) else float(shift * g_b + square / (2.0 * l2))
+
+
 class LogisticObjective:
     """Mean logistic loss with an L2 penalty.
 
@@ -185,16 +197,14 @@ class LogisticObjective:
             return np.inf
         g_w, g_b = gradient[:-1], gradient[-1]
         if g_b == 0.0:
-            return float(g_w @ g_w) / (2.0 * self.l2)
+            return bound_of_shift(0.0, g_b, g_w @ g_w, self.l2)
         if intercept_column is None:
             ones = np.zeros(self.n_coef)
             ones[-1] = 1.0
             intercept_column = self.hessian_product(ones)
-        u, s = intercept_column[:-1], intercept_column[-1]
-        if abs(g_b) > s:
-            return np.inf
-        rest = g_w - (g_b / s) * u
-        return float(g_b * g_b / s + (rest @ rest) / (2.0 * self.l2))
+        shift = dual_shift(g_b, intercept_column[-1])
+        rest = g_w - shift * intercept_column[:-1]
+        return bound_of_shift(shift, g_b, rest @ rest, self.l2)
 
     def separates(self, coef):
         """Whether all samples that weigh anything lie on the right side of the hyperplane: one pass."""

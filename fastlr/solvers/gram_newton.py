@@ -13,16 +13,61 @@ Source: Rasmussen & Williams, Gaussian Processes for Machine Learning, 2006, 3.4
 approximation).
 """
 
+from dataclasses import dataclass
+
 import numpy as np
-from scipy.linalg.lapack import dposv, dpotrf, dpotrs
+from scipy.linalg.blas import dtrsv
+from scipy.linalg.lapack import dposv
 
 from .._blocks import guarded_empty
 from ..objectives import relative_gap
+from ..objectives.logistic import bound_of_shift, dual_shift
 from ._result import SolverResult, add_record
 
 _ARMIJO = 1e-4
 _MAX_HALVINGS = 60
 _KEEP = 0.5  # a factor is kept while steps at least halve the gradient: eight of them cost what a factor costs
+
+
+@dataclass
+class _Point:
+    """Coefficients, and the objective there."""
+
+    a: np.ndarray
+    b: float
+    linear: np.ndarray  # K a
+    loss: float
+    square: float  # |w|^2
+    alpha: np.ndarray  # c r
+    curvature: np.ndarray  # the diagonal of D
+
+
+class _Steering:
+    """The Cholesky factor of M for a penalty and curvatures; raises LinAlgError where there is none."""
+
+    def __init__(self, K, l2, curvature, fit_intercept):
+        self._l2 = l2
+        self._root = np.sqrt(curvature)
+        M = K * self._root
+        M *= self._root[:, None]
+        M.flat[:: len(M) + 1] += l2
+        # NumPy's lets other threads work meanwhile, SciPy's does not. Its transpose is in LAPACK's order.
+        self._factor = np.linalg.cholesky(M).T
+        # What da changes by with db: (l2 I + D K)^-1 D 1 = D^1/2 M^-1 D^1/2 1.
+        self._unit = -self._root * self._solve(self._root) if fit_intercept else None
+
+    def _solve(self, side):
+        """M^-1 side."""
+        return dtrsv(self._factor, dtrsv(self._factor, side, trans=1), overwrite_x=1)
+
+    def __call__(self, side, K_side, surplus):
+        """da, db such that (l2 I + D K) da = -(side + D 1 db), and da sums to -surplus where there is an intercept."""
+        da = (self._root * self._solve(self._root * K_side) - side) / self._l2
+        if self._unit is None:
+            return da, 0.0
+        total = float(self._unit.sum())
+        db = -(surplus + float(da.sum())) / total if total else 0.0
+        return da + db * self._unit, db
 
 
 class GramNewton:
@@ -32,108 +77,114 @@ class GramNewton:
         self.objective = objective
         self.design = objective.design
         n_samples = self.design.shape[0]
-        weight = self.design.sample_weight
-        self._share = (weight if weight.size else np.ones(n_samples)) / self.design.weight_sum
         self.K = self.design.gram()
         self._steering = None
         self._steers_well = True
         self._residual = guarded_empty(n_samples)
+        zero = np.zeros(n_samples)
+        self._stand_at(self._point(zero, 0.0, zero))
         if start is not None:
-            self._go_to(start)
-        if start is None or not self.value <= objective.value_at_zero:  # a start that misleads
-            self.a, self.b = np.zeros(n_samples), 0.0
-            self._evaluate(np.zeros(n_samples))
+            raw = self.design.raw_prediction(np.append(start[:-1], 0.0))
+            self.change_penalty(objective.l2, (in_span(self.K, raw), float(start[-1])))
 
-    def change_penalty(self, l2):
-        """Go on with another penalty from here."""
+    def change_penalty(self, l2, other=None):
+        """Go on with another penalty: from here, or from `other` a and b if the objective is smaller there."""
         self.objective.l2 = l2
         self._steering = None
-        self._evaluate(self.linear)
+        point = self.point
+        if other is not None:
+            a, b = other
+            point = self._point(a, b, self.K @ a)
+        better = self.value_at(point) < self.value_at(self.point)  # no NaN is
+        self._stand_at(point if better else self.point)
 
-    def _go_to(self, start):
-        """The nearest to w in the span of the samples: the part outside only adds to the penalty."""
-        raw = self.design.raw_prediction(np.append(start[:-1], 0.0))
-        ridge = 1e-10 * self.K.diagonal().max() or 1.0
-        _, self.a, _ = dposv(self.K + ridge * np.eye(len(raw)), raw, lower=1)
-        self.b = float(start[-1])
-        self._evaluate(self.K @ self.a)
+    def value_at(self, point):
+        """The objective at a point."""
+        return point.loss + 0.5 * self.objective.l2 * point.square
 
-    def _value(self, linear, a, b):
+    def tangent(self):
+        """Derivatives of a and b along log(1 / l2), if this is the optimum; None where M has no factor.
+
+        Those of v = 0 and sum(a) = 0 give (l2 I + D K) a' + D 1 b' = l2 a and sum(a') = 0.
+        """
+        if not self._can_steer():
+            return None
+        point, l2 = self.point, self.objective.l2
+        side, K_side = -l2 * point.a, -l2 * point.linear
+        a, b = self._steering(side, K_side, 0.0)
+        # The factor is that of an earlier point, which one refinement makes up for.
+        rest = side + l2 * a + point.curvature * (self.K @ a + b)
+        more_a, more_b = self._steering(rest, self.K @ rest, 0.0)
+        return a + more_a, b + more_b
+
+    def _point(self, a, b, linear):
         loss, _ = self.design.loss_residual(linear + b, self._residual)
-        return loss / self.design.weight_sum + 0.5 * self.objective.l2 * float(a @ linear)
-
-    def _evaluate(self, linear):
-        self.linear = linear  # K a
-        self.value = self._value(linear, self.a, self.b)
         total = self.design.weight_sum
-        self.alpha = self._residual / total
-        self.d = self.design.curvature / total
-        self.v = self.alpha + self.objective.l2 * self.a
+        square = float(a @ linear)
+        return _Point(a, b, linear, loss / total, square, self._residual / total, self.design.curvature / total)
+
+    def _stand_at(self, point):
+        self.point = point
+        self.value = self.value_at(point)
+        self.v = point.alpha + self.objective.l2 * point.a
+        self._K_v = self.K @ self.v
 
     def gap(self):
         """Certified bound on f - f*: that of `objective`, with |X^T x|^2 = x^T K x."""
-        v, bound = self.v, 0.0
-        if self.objective.fit_intercept:
-            g_b, s = self.alpha.sum(), self.d.sum()
-            if abs(g_b) > s:
-                return np.inf
-            if g_b != 0.0:
-                v = v - (g_b / s) * self.d
-                bound = g_b * g_b / s
-        return bound + float(v @ (self.K @ v)) / (2.0 * self.objective.l2)
+        g_b = float(self.point.alpha.sum()) if self.objective.fit_intercept else 0.0
+        shift = dual_shift(g_b, float(self.point.curvature.sum()))
+        if shift:
+            rest = self.v - shift * self.point.curvature
+            square = float(rest @ (self.K @ rest))
+        else:
+            square = float(self.v @ self._K_v)
+        return bound_of_shift(shift, g_b, square, self.objective.l2)
 
-    def refresh(self):
-        """Factorise M for the current curvatures."""
-        root = np.sqrt(self.d)
-        M = self.K * root
-        M *= root[:, None]
-        M.flat[:: len(M) + 1] += self.objective.l2
-        factor, failed = dpotrf(M.T, lower=1, overwrite_a=1, clean=0)  # M is its own transpose, in LAPACK's order
-        self._steering = None if failed else (factor, root)
-        if not failed and self.objective.fit_intercept:
-            self._unit = -self._solve(root**2)  # da for a unit of db
-
-    def _solve(self, side):
-        """(l2 I + D K)^-1 side, D as it was at the last `refresh`."""
-        factor, root = self._steering
-        inner, _ = dpotrs(factor, root * (self.K @ side), lower=1)
-        return (side - root * inner) / self.objective.l2
+    def _can_steer(self):
+        """Whether M has a factor: one that steers well, or else that of the current curvatures."""
+        if self._steering is None or not self._steers_well:
+            try:
+                self._steering = _Steering(
+                    self.K, self.objective.l2, self.point.curvature, self.objective.fit_intercept
+                )
+            except np.linalg.LinAlgError:
+                self._steering = None
+        return self._steering is not None
 
     def step(self):
         """Go one step; False when none makes the objective smaller."""
-        if self._steering is None or not self._steers_well:
-            self.refresh()
-            if self._steering is None:
-                return False
-        da, db = -self._solve(self.v), 0.0
-        if self.objective.fit_intercept:
-            total = self._unit.sum()
-            db = -float(self.a.sum() + da.sum()) / float(total) if total else 0.0
-            da = da + db * self._unit
+        if not self._can_steer():
+            return False
+        point = self.point
+        da, db = self._steering(self.v, self._K_v, float(point.a.sum()))
         change = self.K @ da
-        slope = float(self.alpha @ (change + db) + self.objective.l2 * (self.a @ change))
+        slope = float(point.alpha @ (change + db) + self.objective.l2 * (point.a @ change))
         if not slope < 0.0:
             return False
         before = self.length2()
-        noise = 4.0 * np.finfo(float).eps * abs(self.value)
+        highest = self.value + 4.0 * np.finfo(float).eps * abs(self.value)  # but for rounding
         length = 1.0
         for _ in range(_MAX_HALVINGS):
-            value = self._value(self.linear + length * change, self.a + length * da, self.b + length * db)
-            if value <= self.value + _ARMIJO * length * slope + noise:
+            ahead = self._point(point.a + length * da, point.b + length * db, point.linear + length * change)
+            if self.value_at(ahead) <= highest + _ARMIJO * length * slope:
                 break
             length *= 0.5
         else:
             return False
-        self.a = self.a + length * da
-        self.b += length * db
-        self._evaluate(self.linear + length * change)
-        after = self.length2()
-        self._steers_well = after <= _KEEP**2 * before
+        self._stand_at(ahead)
+        self._steers_well = self.length2() <= _KEEP**2 * before
         return True
 
     def length2(self):
         """Squared length of the gradient: of its part in w, and of its part in b."""
-        return float(self.v @ (self.K @ self.v)) + float(self.alpha.sum()) ** 2
+        return float(self.v @ self._K_v) + float(self.point.alpha.sum()) ** 2
+
+
+def in_span(K, raw):
+    """a such that K a is all but the raw predictions: the part of w outside the span only adds to the penalty."""
+    ridge = 1e-10 * K.diagonal().max() or 1.0
+    _, a, _ = dposv(K + ridge * np.eye(len(raw)), raw, lower=1)
+    return a
 
 
 def descend(newton, *, tol, max_iter, callback=None):
@@ -164,8 +215,8 @@ def solve(objective, start=None, *, tol, max_iter, callback=None):
     """Minimise an objective; parameters and result as of `newton_cholesky.solve`. The penalty must be positive."""
     newton = GramNewton(objective, start)
     _, n_iter, history = descend(newton, tol=tol, max_iter=max_iter, callback=callback)
-    coef = objective.design.transposed_product(newton.a)
-    coef[-1] = newton.b
+    coef = objective.design.transposed_product(newton.point.a)
+    coef[-1] = newton.point.b
     # What is certified is the model that is returned, rounded as it is.
     value, gradient = objective.loss_gradient(coef)
     gap = relative_gap(objective.gap_bound(gradient), value)

@@ -1,0 +1,82 @@
+"""Python functions on several threads, for work whose time goes into NumPy and BLAS, which let other threads run.
+
+The calling thread works too, so Ctrl-C reaches it between two calls of BLAS. The helpers then end with their next
+check, and nobody waits for them.
+"""
+
+import queue
+import threading
+
+import numpy as np
+
+from ._team import _WAIT_SECONDS, _current_core, _leave_core
+
+
+class Stopped(Exception):
+    """Ends work of which nobody wants the result any more."""
+
+
+def run_all(work, items, n_threads, done):
+    """Call a function for each of some items, on the calling thread and helpers.
+
+    Parameters
+    ----------
+    work : callable
+        ``work(item, check)``; it is to call ``check()`` from time to time, which ends it where it need not go on.
+    items : sequence
+    n_threads : int
+        The calling one included.
+    done : callable
+        ``done(item, result)``, called in one thread at a time, in any order of the items.
+    """
+    waiting = queue.SimpleQueue()
+    for item in items:
+        waiting.put(item)
+    lock, stop, errors = threading.Lock(), threading.Event(), []
+
+    def check():
+        if stop.is_set():
+            raise Stopped
+
+    def serve():
+        while True:
+            check()
+            try:
+                item = waiting.get_nowait()
+            except queue.Empty:
+                return
+            result = work(item, check)
+            with lock:
+                check()
+                done(item, result)
+
+    def help_out(core, worker):
+        _leave_core(core, worker)
+        try:
+            with np.errstate(**errstate):
+                serve()
+        except Stopped:
+            pass
+        except BaseException as error:
+            errors.append(error)
+            stop.set()
+
+    core, errstate, helpers = _current_core(), np.geterr(), []
+    try:
+        for worker in range(1, min(n_threads, len(items))):
+            thread = threading.Thread(target=help_out, args=(core, worker), name=f"fastlr-{worker}", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # the system gives no more threads: those at work suffice
+                break
+            helpers.append(thread)
+        serve()
+        for thread in helpers:
+            while thread.is_alive():
+                thread.join(_WAIT_SECONDS)
+    except Stopped:  # for an error of a helper
+        pass
+    finally:
+        stop.set()
+    if errors:
+        raise errors[0]
