@@ -12,8 +12,8 @@ __version__ = "0.1.0"
 _MODULES = ("datasets", "functional", "plotting", "reference")
 _NAMES = {
     "LogisticRegression": "linear_model",
-    "LogisticRegressionCV": "cross_validation",
-    "fit_many": "many",
+    "LogisticRegressionCV": "cross_validation.estimator",
+    "fit_many": "many.interface",
     "warmup": "_warmup",
 }
 

@@ -7,7 +7,7 @@ from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
 from ._validation import NATIVE_DTYPES
-from .cross_validation import LogisticRegressionCV
+from .cross_validation.estimator import LogisticRegressionCV
 from .designs.small import MAX_ENTRIES
 from .designs.small_softmax import MAX_PRODUCTS
 from .linear_model import LogisticRegression

@@ -26,19 +26,15 @@ FLOORS = {
     "solvers": 5,
     "_classifier": 2,
     "fitting": 6,
-    "wide": 6,
-    "tall": 6,
     "functional": 6,
     "linear_model": 7,
     "many": 7,
-    "_held_out": 8,
-    "_leave_one_out": 9,
-    "cross_validation": 10,
-    "_warmup": 11,
-    "__main__": 11,
+    "cross_validation": 8,
+    "_warmup": 9,
+    "__main__": 9,
 }
 # Rooms whose files may use each other.
-FOLDERS = {"designs", "objectives", "solvers"}
+FOLDERS = {"designs", "objectives", "solvers", "many", "cross_validation"}
 ASIDE = {"datasets", "plotting"}
 MAY_IMPORT_ASIDE = {"__main__"}
 

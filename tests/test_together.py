@@ -11,8 +11,8 @@ from fastlr._validation import check_features
 from fastlr.designs.many import WeightSetsDesign
 from fastlr.fitting import Problem
 from fastlr.kernels.many import MAX_FITS
+from fastlr.many.tall import Pack
 from fastlr.objectives import l2_from_C
-from fastlr.tall import Pack
 
 # dtype and layout of X: read in place by rows and by columns, and converted.
 KINDS = [("float64", "C"), ("float64", "F"), ("float32", "C"), ("float32", "F"), ("uint8", "C"), ("uint8", "F")]

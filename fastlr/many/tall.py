@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .designs.many import WeightSetsDesign
-from .kernels.many import MAX_FITS
-from .objectives import l2_from_C
-from .objectives.logistic import LogisticObjective
-from .solvers import newton_cholesky
-from .solvers.together import solve_together
+from ..designs.many import WeightSetsDesign
+from ..kernels.many import MAX_FITS
+from ..objectives import l2_from_C
+from ..objectives.logistic import LogisticObjective
+from ..solvers import newton_cholesky
+from ..solvers.together import solve_together
 
 _LEAD_TOL = 1e-6  # its optimum is where others start, and further from theirs than this
 _FEATURES_PER_SET = 8  # the weights of the sets that go together take an eighth of X's memory,

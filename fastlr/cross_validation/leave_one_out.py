@@ -13,9 +13,9 @@ cross-validation, Journal of the Royal Statistical Society B 82, 2020, theorem 1
 import numpy as np
 from scipy import sparse
 
-from . import reference
-from ._factor import ScaledCholesky
-from ._held_out import HeldOut
+from .. import reference
+from .._factor import ScaledCholesky
+from .held_out import HeldOut
 
 _LARGEST = 3_000  # Hessian
 _CHUNK_ENTRIES = 1_000_000

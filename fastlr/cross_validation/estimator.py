@@ -9,13 +9,14 @@ from sklearn.model_selection import check_cv
 from sklearn.utils import Bunch
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 
-from ._classifier import LogisticModel
-from ._held_out import HeldOut, accuracy, neg_log_loss
-from ._labels import combine_weights
-from ._leave_one_out import LeaveOneOut
-from ._validation import as_real, check_flag
-from .many import check_Cs, check_options, fold_weight, solve_many
-from .wide import SharedGram
+from .._classifier import LogisticModel
+from .._labels import combine_weights
+from .._validation import as_real, check_flag
+from ..many.interface import check_Cs, check_options
+from ..many.solve import fold_weight, solve_many
+from ..many.wide import SharedGram
+from .held_out import HeldOut, accuracy, neg_log_loss
+from .leave_one_out import LeaveOneOut
 
 
 class LogisticRegressionCV(LogisticModel):

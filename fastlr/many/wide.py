@@ -7,11 +7,11 @@ fits together: w = X^T a, and the certificates of the coefficients as they are, 
 
 import numpy as np
 
-from . import reference
-from .designs.gram import GramDesign
-from .objectives import l2_from_C, relative_gap
-from .objectives.logistic import LogisticObjective, bound_of_shift, dual_shift
-from .solvers.gram_newton import GramNewton, descend, in_span
+from .. import reference
+from ..designs.gram import GramDesign
+from ..objectives import l2_from_C, relative_gap
+from ..objectives.logistic import LogisticObjective, bound_of_shift, dual_shift
+from ..solvers.gram_newton import GramNewton, descend, in_span
 
 _CHUNK_ENTRIES = 2_000_000  # of X, converted at a time
 _SAFETY = 0.1  # tolerance of Newton's method over that of the certificate: the two differ by rounding

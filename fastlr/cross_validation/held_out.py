@@ -8,9 +8,9 @@ import numpy as np
 from scipy import sparse
 from scipy.special import log_expit, log_softmax
 
-from ._blas import single_threaded_blas
-from ._classifier import raw_product
-from .linear_model import LogisticRegression
+from .._blas import single_threaded_blas
+from .._classifier import raw_product
+from ..linear_model import LogisticRegression
 
 _CHUNK_ENTRIES = 1_000_000  # of the rows that are taken from X at a time
 _LOG_EPS = float(np.log(np.finfo(np.float64).eps))  # scikit-learn's log_loss sees no smaller probability

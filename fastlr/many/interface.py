@@ -1,0 +1,125 @@
+"""`fit_many` and the checks of its arguments."""
+
+import numpy as np
+
+from .._classifier import LogisticModel
+from .._labels import combine_weights
+from .._team import effective_n_threads
+from .._validation import as_real, check_flag, check_number, check_sample_weight
+from .solve import fold_weight, missing_classes, solve_many
+
+
+def fit_many(
+    X,
+    y,
+    *,
+    Cs=10,
+    folds=None,
+    sample_weight=None,
+    class_weight=None,
+    fit_intercept=True,
+    tol=1e-6,
+    max_iter=100,
+    n_jobs=None,
+    verbose=0,
+):
+    """Fit many logistic regressions that share X: one for each set of weights and each C.
+
+    Parameters
+    ----------
+    X : array-like or sparse matrix of shape (n_samples, n_features)
+    y : array-like of shape (n_samples,)
+        Labels.
+    Cs : int or array-like of shape (n_Cs,), default=10
+        Inverse strengths of the penalty, > 0, ``np.inf`` for none; a number of them means so many from 1e-4 to 1e4.
+    folds : iterable of (train, test), optional
+        What a splitter of scikit-learn yields: each is a set of weights, 1 for the rows in `train`, as often as they
+        occur, 0 for all other.
+    sample_weight : array-like of shape (n_samples,) or (n_sets, n_samples), optional
+        Non-negative: one set, multiplied into the folds, or, without folds, one for each set.
+    class_weight : dict, "balanced" or None, default=None
+        As in `LogisticRegression`; "balanced" balances each set of weights, but the whole data where there are folds.
+    fit_intercept, tol, max_iter, n_jobs
+        As in `LogisticRegression`, for each fit.
+    verbose : int, default=0
+        1 shows a progress bar (needs tqdm).
+
+    Returns
+    -------
+    ManyFits
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described; the message names it.
+
+    Warns
+    -----
+    ConvergenceWarning
+        Once, if fits fail: it names them. The others are not touched.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn.model_selection import StratifiedKFold
+    >>> from fastlr import fit_many
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> fits = fit_many(X, y, Cs=[0.1, 1.0, 10.0], folds=StratifiedKFold(5).split(X, y))
+    >>> fits.coefs.shape
+    (5, 3, 1, 30)
+    """
+    Cs = check_Cs(Cs)
+    options = check_options(fit_intercept, tol, max_iter, n_jobs, verbose)
+    model = LogisticModel()
+    data = model._read(X, y)
+    n_samples = len(data.codes)
+    if folds is not None:
+        weight = combine_weights(sample_weight, class_weight, data.classes, data.codes)
+        trains = [train for train, _ in folds]
+        n_sets = len(trains)
+
+        def weight_of(k):
+            return fold_weight(trains[k], n_samples, weight)
+
+    else:
+        weights = [None] if sample_weight is None else as_real(sample_weight, "sample_weight")
+        weights = [weights] if np.ndim(weights) == 1 and sample_weight is not None else weights
+        n_sets = len(weights)
+
+        def weight_of(k):
+            weight = check_sample_weight(weights[k], n_samples)
+            if class_weight is not None and missing_classes(weight, data).size == 0:
+                weight = combine_weights(weight if weight.size else None, class_weight, data.classes, data.codes)
+            return weight
+
+    if n_sets == 0:
+        raise ValueError("folds and sample_weight must hold one set of weights at least, got none")
+    with model._finite(data.X):
+        fits = solve_many(data, n_sets, weight_of, Cs, **options)
+    fits.warn_of_failures("fold" if folds is not None else "set")
+    return fits
+
+
+def check_Cs(Cs):
+    """Values of C: float64 array, in the order given; a number of them means a grid from 1e-4 to 1e4."""
+    if isinstance(Cs, (int, np.integer)) and not isinstance(Cs, bool):
+        return np.logspace(-4, 4, check_number(Cs, "Cs", low=1, integer=True))
+    Cs = as_real(Cs, "Cs").astype(np.float64)
+    if Cs.ndim != 1 or Cs.size == 0:
+        raise ValueError(f"Cs must be a number of values, or a list of them, got an array of shape {Cs.shape}")
+    if not (Cs > 0.0).all():  # written so that NaN fails as well
+        raise ValueError(f"Cs must be > 0, got {Cs.tolist()}")
+    return Cs
+
+
+def check_options(fit_intercept, tol, max_iter, n_jobs, verbose):
+    """What `solve_many` takes by name."""
+    if not isinstance(verbose, (bool, np.bool_)):
+        check_number(verbose, "verbose", low=0, integer=True)
+    return {
+        "fit_intercept": check_flag(fit_intercept, "fit_intercept"),
+        "tol": check_number(tol, "tol", low=0.0, inclusive=False),
+        "max_iter": check_number(max_iter, "max_iter", low=0, integer=True),
+        "n_threads": effective_n_threads(n_jobs),
+        "progress": bool(verbose),
+    }

@@ -1,0 +1,78 @@
+"""What many fits return."""
+
+import logging
+import warnings
+from dataclasses import dataclass, field
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+_NAMED = 5  # failures that a warning lists
+
+_logger = logging.getLogger("fastlr")
+
+
+@dataclass
+class ManyFits:
+    """What `fit_many` returns: arrays over sets of weights and values of C.
+
+    Attributes
+    ----------
+    classes : array of shape (n_classes,)
+        Labels, sorted.
+    Cs : float64 array of shape (n_Cs,)
+    coefs : float64 array of shape (n_sets, n_Cs, n_rows, n_features)
+        One row for two classes, else one for each class; NaN where there is no fit.
+    intercepts : float64 array of shape (n_sets, n_Cs, n_rows)
+    objectives : float64 array of shape (n_sets, n_Cs)
+        As `LogisticRegression.objective_`.
+    gaps : float64 array of shape (n_sets, n_Cs)
+        Certified bounds on (f - f*) / f*; inf where there is none.
+    n_iters : int32 array of shape (n_sets, n_Cs)
+        Steps taken, each fit from the end of its neighbour.
+    n_passes : int
+        How often X was read, by all fits together.
+    failures : dict
+        By (set, C) as indices: why that fit has no certificate of `tol`. Other fits are as if it were not there.
+    """
+
+    classes: np.ndarray
+    Cs: np.ndarray
+    coefs: np.ndarray
+    intercepts: np.ndarray
+    objectives: np.ndarray
+    gaps: np.ndarray
+    n_iters: np.ndarray
+    n_passes: int = 0
+    failures: dict = field(default_factory=dict)
+
+    @classmethod
+    def empty(cls, classes, Cs, n_sets, n_features):
+        """Results to be filled in: no fits yet."""
+        shape = (n_sets, len(Cs))
+        n_rows = 1 if len(classes) == 2 else len(classes)
+        return cls(
+            classes,
+            Cs,
+            np.full((*shape, n_rows, n_features), np.nan),
+            np.full((*shape, n_rows), np.nan),
+            np.full(shape, np.nan),
+            np.full(shape, np.inf),
+            np.zeros(shape, np.int32),
+        )
+
+    def put(self, place, coef, value, gap, n_iter):
+        """Fill in one fit; `coef` has rows [w, b]."""
+        self.coefs[place], self.intercepts[place] = coef[:, :-1], coef[:, -1]
+        self.objectives[place], self.gaps[place], self.n_iters[place] = value, gap, n_iter
+
+    def warn_of_failures(self, name="set", stacklevel=3):
+        """One ConvergenceWarning that names the fits without a certificate, if there are any."""
+        if not self.failures:
+            return
+        listed = [f"{name} {k}, C={self.Cs[i]:g}: {why}" for (k, i), why in list(self.failures.items())[:_NAMED]]
+        if len(self.failures) > _NAMED:
+            listed.append(f"{len(self.failures) - _NAMED} more")
+        message = f"{len(self.failures)} of {self.gaps.size} fits failed. " + "; ".join(listed)
+        _logger.info(message)
+        warnings.warn(message, ConvergenceWarning, stacklevel=stacklevel)
