@@ -146,6 +146,37 @@ def test_number_of_threads_cannot_be_seen_in_the_result(shape):
     assert len({m.coefs_paths_.tobytes() + m.scores_.tobytes() + m.coef_.tobytes() for m in models}) == 1
 
 
+@pytest.mark.parametrize("kind", ["tall", "wide", "sparse"])
+def test_each_of_several_targets_is_fitted_as_it_is_alone(kind):
+    X, y = make(kind)
+    targets = np.column_stack([y, y[::-1], y ^ (np.arange(len(y)) % 7 == 0)])
+    options = {"Cs": CS, "folds": splits(X, y), "class_weight": "balanced"}
+    fits = fit_many(X, targets, **options)
+    alone = [fit_many(X, target, **options) for target in targets.T]
+    assert fits.coefs.shape[:2] == (9, 3)
+    np.testing.assert_array_equal(fits.coefs, np.concatenate([part.coefs for part in alone]))
+    np.testing.assert_array_equal(fits.gaps, np.concatenate([part.gaps for part in alone]))
+
+
+def test_a_target_that_fails_is_named_by_its_place_and_leaves_the_others_as_they_are():
+    X, y = make("small")
+    separable = (X[:, 0] > 0).astype(int)
+    with pytest.warns(ConvergenceWarning, match="set 1, C=inf: .*separated"):
+        fits = fit_many(X, np.column_stack([y, separable, 1 - y]), Cs=[np.inf])
+    assert list(fits.failures) == [(1, 0)]
+    np.testing.assert_array_equal(fits.coefs[0], fit_many(X, y, Cs=[np.inf]).coefs[0])
+    np.testing.assert_allclose(fits.coefs[2], -fits.coefs[0], rtol=1e-5)
+
+
+def test_several_targets_must_have_the_same_two_classes():
+    X, y = make("small")
+    for targets in ([y, y + 1], [y, np.arange(len(y)) % 3], [np.arange(len(y)) % 3, np.arange(len(y)) % 3]):
+        with pytest.raises(ValueError, match="y must hold the same two classes in each column"):
+            fit_many(X, np.column_stack(targets))
+    with pytest.raises(ValueError, match="one class"):
+        fit_many(X, np.column_stack([y, np.zeros_like(y)]))
+
+
 def test_a_set_of_weights_for_each_fit_and_repeated_rows():
     X, y = make("tall")
     weights = np.random.default_rng(2).integers(0, 3, (2, len(y)))

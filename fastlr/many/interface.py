@@ -1,12 +1,17 @@
 """`fit_many` and the checks of its arguments."""
 
+from dataclasses import replace
+
 import numpy as np
+from scipy import sparse
 
 from .._classifier import LogisticModel
 from .._labels import combine_weights
 from .._team import effective_n_threads
-from .._validation import as_real, check_flag, check_number, check_sample_weight
+from .._validation import as_real, check_flag, check_number, check_sample_weight, refuse_masked
+from .result import ManyFits
 from .solve import fold_weight, missing_classes, solve_many
+from .wide import SharedGram
 
 
 def fit_many(
@@ -23,13 +28,14 @@ def fit_many(
     n_jobs=None,
     verbose=0,
 ):
-    """Fit many logistic regressions that share X: one for each set of weights and each C.
+    """Fit many logistic regressions that share X: one for each set of weights, each target and each C.
 
     Parameters
     ----------
     X : array-like or sparse matrix of shape (n_samples, n_features)
-    y : array-like of shape (n_samples,)
-        Labels.
+    y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        Labels. Each of several columns is a target of its own, all of the same two classes: to the number of sets
+        that folds and weights make, each adds as many, and those of the first column come first.
     Cs : int or array-like of shape (n_Cs,), default=10
         Inverse strengths of the penalty, > 0, ``np.inf`` for none; a number of them means so many from 1e-4 to 1e4.
     folds : iterable of (train, test), optional
@@ -71,11 +77,39 @@ def fit_many(
     Cs = check_Cs(Cs)
     options = check_options(fit_intercept, tol, max_iter, n_jobs, verbose)
     model = LogisticModel()
-    data = model._read(X, y)
+    trains = None if folds is None else [train for train, _ in folds]
+    gram = SharedGram()
+    parts = []
+    for data in _targets(model, X, y):
+        n_sets, weight_of = _sets(data, trains, sample_weight, class_weight)
+        with model._finite(data.X):
+            parts.append(solve_many(data, n_sets, weight_of, Cs, **options, gram=gram))
+    fits = ManyFits.joined(parts)
+    fits.warn_of_failures("set" if trains is None else "fold")
+    return fits
+
+
+def _targets(model, X, y):
+    """X with each column of y: a list of `Samples`, all of the same classes."""
+    refuse_masked(y=y)
+    columns = y if sparse.issparse(y) else np.asarray(y)
+    if columns.ndim != 2 or sparse.issparse(y) or columns.shape[1] < 2:
+        return [model._read(X, y)]
+    first = model._read(X, columns[:, 0])
+    targets = [first]
+    for column in columns.T[1:]:
+        other = LogisticModel()._read(np.zeros((len(column), 1)), column)
+        targets.append(replace(first, y=other.y, classes=other.classes, codes=other.codes))
+    if len(first.classes) != 2 or any(not np.array_equal(data.classes, first.classes) for data in targets):
+        raise ValueError("y must hold the same two classes in each column, where it has several")
+    return targets
+
+
+def _sets(data, trains, sample_weight, class_weight):
+    """How many sets of weights there are, and a function that gives one by its index."""
     n_samples = len(data.codes)
-    if folds is not None:
+    if trains is not None:
         weight = combine_weights(sample_weight, class_weight, data.classes, data.codes)
-        trains = [train for train, _ in folds]
         n_sets = len(trains)
 
         def weight_of(k):
@@ -94,10 +128,7 @@ def fit_many(
 
     if n_sets == 0:
         raise ValueError("folds and sample_weight must hold one set of weights at least, got none")
-    with model._finite(data.X):
-        fits = solve_many(data, n_sets, weight_of, Cs, **options)
-    fits.warn_of_failures("fold" if folds is not None else "set")
-    return fits
+    return n_sets, weight_of
 
 
 def check_Cs(Cs):

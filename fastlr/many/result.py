@@ -61,6 +61,18 @@ class ManyFits:
             np.zeros(shape, np.int32),
         )
 
+    @classmethod
+    def joined(cls, parts):
+        """The sets of several results for the same classes and values of C, one after the other."""
+        names = ("coefs", "intercepts", "objectives", "gaps", "n_iters")
+        arrays = [np.concatenate([getattr(part, name) for part in parts]) for name in names]
+        fits = cls(parts[0].classes, parts[0].Cs, *arrays, sum(part.n_passes for part in parts))
+        first = 0
+        for part in parts:
+            fits.failures.update({(first + k, i): why for (k, i), why in part.failures.items()})
+            first += len(part.gaps)
+        return fits
+
     def put(self, place, coef, value, gap, n_iter):
         """Fill in one fit; `coef` has rows [w, b]."""
         self.coefs[place], self.intercepts[place] = coef[:, :-1], coef[:, -1]

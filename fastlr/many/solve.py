@@ -79,6 +79,8 @@ def solve_many(
             done, starts = _fit_tall(problem, usable, weight_of, fits, order, limits, data.dtype, team, bar)
         for k in usable:
             left = [i for i in order if (k, i) not in done]
+            if not left:
+                continue
             path = fit_path(
                 replace(problem, sample_weight=weight_of(k)),
                 Cs[left].tolist(),
