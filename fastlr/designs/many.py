@@ -82,7 +82,7 @@ class WeightSetsDesign:
 
     def _run(self, operation, fits, coefs):
         if self._n_fits[0] != len(fits):
-            self._task.fastest.clear()
+            self._task.fastest.clear()  # passes for fewer fits were faster
         n_fits = self._n_fits[0] = len(fits)
         self._fits[:n_fits] = fits
         self._coef[:n_fits] = coefs[:, :-1]
