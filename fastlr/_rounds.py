@@ -20,12 +20,13 @@ _EPOCH, _TICKET, _DONE, _OPERATION = 0, 8, 16, 24
 _COUNT_BITS = 32
 _COUNT_MASK = (1 << _COUNT_BITS) - 1
 
-_SPINS = 2_000  # about 2 us of pure spinning
-_YIELDS = 5_000  # then some 2 ms of giving the core to whoever wants it
+# A turn of pure spinning takes about 1 ns. Beside other processes, who gives up a core gets it back milliseconds later:
+# a leader spins for as long as others take to finish their blocks, as a rule.
+_SPINS = 2_000
+_LEADER_SPINS = 50_000
+_YIELDS = 5_000  # of a helper, then: some 2 ms of giving the core to whoever wants it
 
-_sched_yield = types.ExternalFunction(
-    "SwitchToThread" if sys.platform == "win32" else "sched_yield", types.int32()
-)
+_sched_yield = types.ExternalFunction("SwitchToThread" if sys.platform == "win32" else "sched_yield", types.int32())
 
 
 def _item_pointer(context, builder, signature, args):
@@ -127,7 +128,7 @@ def leave_round(state, n_blocks):
     spin = 0
     while atomic_load(state, _DONE) < n_blocks:
         spin += 1
-        if spin > _SPINS:
+        if spin > _LEADER_SPINS:
             _sched_yield()
 
 

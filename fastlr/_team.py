@@ -6,21 +6,23 @@ core; after two milliseconds in vain they end, and the next pass starts them ane
 one from a shared counter; each block writes sums of its own, so who worked on it, and how many threads there were,
 cannot be seen in the result.
 
-Nothing outlives a fit: no pool to break at a fork, and fits in several Python threads do not meet.
+Nothing outlives a fit: no pool to break at a fork, and fits in several Python threads do not meet. A leader waits for
+nobody who has no block in hand: not for threads to start, and hardly for them to end, since beside a process that
+holds a core either may take milliseconds.
 
 A signal reaches Python only between two instructions of the main thread, never inside a kernel. So the main thread
 leaves a long pass to another thread and waits: Ctrl-C ends the wait at once, and no further block is started.
 """
 
-import logging
 import multiprocessing
-import os
 import threading
 import time
 
 import joblib
 import numpy as np
 from threadpoolctl import threadpool_info
+
+from ._threads import available_cores, current_core, leave_core, start
 
 try:
     from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
@@ -29,16 +31,16 @@ except ImportError:  # a private function
 
 _STATE_SIZE = 32  # the places that `_rounds` uses, a cache line each
 
-# Where another process holds a core, the leader may wait a time slice, milliseconds, for a helper that was stopped
-# inside a block. Helpers that cost more than they bring rest for some passes, twice as many the next time.
-_EXCESS_SECONDS = 1e-3
-_EXCESS_PASSES = 4
-_FIRST_REST = 32
-_LONGEST_REST = 4_096
+# Seconds that passes may take longer with helpers than without, before these rest; and how long they do, seconds.
+_EXCESS = 1e-3
+_FIRST_REST = 0.02
+_LONGEST_REST = 1.0
+
+# Seconds to wait for helpers to end. They do within 0.1 ms, unless another process holds the core they need for that.
+_PARTING = 2e-4
 
 _WAIT_SECONDS = 0.1  # between looks at signals, where waiting does not end with one
 
-_logger = logging.getLogger("fastlr")
 
 def effective_n_threads(n_jobs=None):
     """Number of threads a fit may use.
@@ -71,7 +73,7 @@ def effective_n_threads(n_jobs=None):
     if n_jobs == 0:
         raise ValueError("n_jobs must not be 0: pass a number of threads, -1 for all cores, or None")
     if n_jobs < 0:
-        return max(1, _available_cores() + 1 + int(n_jobs))
+        return max(1, available_cores() + 1 + int(n_jobs))
     return int(n_jobs)
 
 
@@ -82,37 +84,28 @@ def _in_main_thread():
 def _allowed_threads():
     """What scikit-learn's function tells, by way of the limits of the OpenMP libraries that are loaded."""
     limits = [library["num_threads"] for library in threadpool_info() if library["user_api"] == "openmp"]
-    return min([_available_cores(), *limits])
+    return min([available_cores(), *limits])
 
 
-def _available_cores():
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+class _Rest:
+    """How long the teams of this process do without helpers, after these cost more than they brought.
 
-
-def _current_core():
-    """Number of the core the calling thread is on; -1 where the system does not tell."""
-    try:
-        with open(f"/proc/self/task/{threading.get_native_id()}/stat", encoding="ascii") as file:
-            return int(file.read().rpartition(")")[2].split()[36])
-    except (OSError, ValueError, IndexError):
-        return -1
-
-
-def _leave_core(core, worker):
-    """Move the calling thread to another core than `core`; the system may move it on from there.
-
-    A new thread sits on its maker's core, and Linux was seen to leave it there, the two in turns, for 0.1 s and more.
+    Helpers that share a core with another process may be stopped inside a block of rows, and then their leader waits
+    for a time slice, milliseconds. That is known only afterwards, and for the next fit as well: it lasts.
     """
-    if core < 0 or not hasattr(os, "sched_setaffinity"):
-        return
-    allowed = os.sched_getaffinity(0)
-    others = sorted(allowed - {core})
-    if others:
-        try:
-            os.sched_setaffinity(0, {others[(worker - 1) % len(others)]})
-            os.sched_setaffinity(0, allowed)
-        except OSError as error:  # a container that forbids it
-            _logger.info("helper threads stay where they are: %r", error)
+
+    def __init__(self):
+        self.until = -np.inf
+        self._seconds = 0.0
+
+    def begin(self, now):
+        """Rest from `now` on: twice as long as the last time, if helpers have not paid since then."""
+        again = now < self.until + self._seconds
+        self._seconds = min(2.0 * self._seconds, _LONGEST_REST) if again else _FIRST_REST
+        self.until = now + self._seconds
+
+
+_rest = _Rest()
 
 
 class Task:
@@ -157,14 +150,11 @@ class Team:
     def __init__(self, n_threads):
         self.n_threads = n_threads
         self._state = np.zeros(_STATE_SIZE, dtype=np.int64)
-        self._threads = {}  # by worker
-        self._leader_core = None
+        self._threads = {}  # by worker: locks that are held until a thread has ended
         self._task = None
         self._number = 0  # of the task, counted up whenever it changes
         self._abandoned = False
         self._excess = 0.0  # seconds that passes with helpers took longer than they would have without
-        self._resting = 0  # passes that helpers still sit out
-        self._next_rest = _FIRST_REST
 
     def __enter__(self):
         return self
@@ -173,16 +163,23 @@ class Team:
         self.close()
 
     def close(self):
-        """Send the helpers home and wait for them; not for those of a pass that was interrupted."""
+        """Send the helpers home, and wait a moment for them.
+
+        One that needs longer has nothing left to do but to end, and keeps its place until then.
+        """
         self._task = None
         self._number += 1
         if self._threads:
             from ._rounds import open_round
 
             open_round(self._state, self._number, 0, 0)
-            for thread in self._threads.values():
-                thread.join()
-            self._threads = {}
+            started = time.perf_counter()
+            for worker, running in list(self._threads.items()):
+                if running.acquire(timeout=_PARTING):
+                    del self._threads[worker]
+            ended = time.perf_counter()
+            if ended - started > _EXCESS:  # this thread had to wait for a core itself
+                _rest.begin(ended)
 
     def run(self, task, operation, n_blocks, *, alone=False, long=False):
         """Do one operation of a task on all its blocks; returns when every block is written.
@@ -199,53 +196,46 @@ class Team:
             self._number += 1
             self._task = task
         number = self._number
-        helped = self.n_threads > 1 and n_blocks > 1 and not alone
-        if helped and self._resting:
-            self._resting -= 1
-            helped = False
-        if helped:
-            if not task.compiled:
-                # In this thread first: helpers would only queue behind the compiler's lock.
-                task.serve(self._state, 0, 0, number, *own, *task.arguments)
-                task.compiled = True
-            self._start_helpers()
+        n_threads = 1 if alone or time.perf_counter() < _rest.until else min(self.n_threads, n_blocks)
+        if n_threads > 1 and not task.compiled:
+            # In this thread first: helpers would only queue behind the compiler's lock.
+            task.serve(self._state, 0, 0, number, *own, *task.arguments)
+            task.compiled = True
+        started = time.perf_counter()
+        self._start_helpers(n_threads)
         open_round(self._state, number, operation, n_blocks)
         arguments = (self._state, n_blocks, 0, number, *own, *task.arguments)
-        started = time.perf_counter()
         if not (long and _in_main_thread() and self._wait_for(task.serve, arguments)):
             task.serve(*arguments)
-        if helped:
-            self._account(task, operation, time.perf_counter() - started)
+        if n_threads > 1:
+            self._account(task, operation, n_threads, started, time.perf_counter())
 
-    def _account(self, task, operation, seconds):
+    def _account(self, task, operation, n_threads, started, ended):
         """Let helpers rest that cost more than they bring. Who works on a pass cannot be seen in its result."""
+        seconds = ended - started
         fastest = task.fastest[operation] = min(seconds, task.fastest.get(operation, seconds))
-        alone = self.n_threads * fastest  # at most, for the leader would not have to wait
+        alone = n_threads * fastest  # at most, for the leader would not have to wait
         self._excess = max(0.0, self._excess + seconds - alone)
-        if self._excess > max(_EXCESS_SECONDS, _EXCESS_PASSES * alone):
+        if self._excess > max(_EXCESS, alone):
             self._excess = 0.0
-            self._resting = self._next_rest
-            self._next_rest = min(2 * self._next_rest, _LONGEST_REST)
+            _rest.begin(ended)
 
     def _wait_for(self, serve, arguments):
         """Lead from another thread and wait for it, open to signals; False if the system gives no thread."""
-        done, errors = threading.Event(), []
+        errors = []
 
         def lead():
             try:
                 serve(*arguments)
             except BaseException as error:
                 errors.append(error)
-            finally:
-                done.set()
 
-        thread = threading.Thread(target=lead, name="fastlr-0", daemon=True)
         try:
             try:
-                thread.start()
+                running = start(lead)
             except RuntimeError:
                 return False
-            while not done.wait(_WAIT_SECONDS):
+            while not running.acquire(timeout=_WAIT_SECONDS):
                 pass
         except BaseException:
             self._abandon()
@@ -265,23 +255,18 @@ class Team:
         open_round(self._state, self._number, 0, 0)
         self._state[_DONE] = _COUNT_MASK  # more than any leader waits for
 
-    def _start_helpers(self):
+    def _start_helpers(self, n_threads):
         """Start the helpers that are not there: none was needed so far, or they got tired of waiting."""
-        self._leader_core = None
-        for worker in range(1, self.n_threads):
-            if worker in self._threads and self._threads[worker].is_alive():
-                continue
-            if self._leader_core is None:
-                self._leader_core = _current_core()
-            thread = threading.Thread(target=self._help, args=(worker,), name=f"fastlr-{worker}", daemon=True)
+        missing = [k for k in range(1, n_threads) if k not in self._threads or not self._threads[k].locked()]
+        core = current_core() if missing else -1
+        for worker in missing:
             try:
-                thread.start()
+                self._threads[worker] = start(self._help, worker, core)
             except RuntimeError:  # the system gives no more threads: those at work suffice
                 return
-            self._threads[worker] = thread
 
-    def _help(self, worker):
-        _leave_core(self._leader_core, worker)
+    def _help(self, worker, leaders_core):
+        leave_core(leaders_core, worker)
         while True:
             # Number before task: of the two, a change in between can then only give an old number, which is refused.
             number, task = self._number, self._task

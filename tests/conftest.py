@@ -7,6 +7,7 @@ values of what was added up, carried through the loss by its largest derivatives
 import os
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import fastlr
+from fastlr import _team, _threads
 from fastlr._team import Team
 from fastlr._validation import check_features, check_sample_weight, check_targets
 from fastlr.designs.dense import DenseDesign
@@ -32,6 +34,31 @@ _relaxed = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow], "
 settings.register_profile("default", derandomize=True, max_examples=40, **_relaxed)
 settings.register_profile("nightly", max_examples=3_000, print_blob=True, **_relaxed)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+@pytest.fixture(autouse=True)
+def helpers_never_rest(monkeypatch):
+    """Whatever else runs on this machine: tests of threads have threads. Those of resting helpers take this back."""
+    monkeypatch.setattr(_team, "_EXCESS", np.inf)
+
+
+def threads_of_fits():
+    """Identifiers of the threads that fits started and that have not ended."""
+    found = []
+    for ident, frame in sys._current_frames().items():
+        while frame.f_back:
+            frame = frame.f_back
+        if frame.f_code.co_filename == _threads.__file__:
+            found.append(ident)
+    return found
+
+
+def wait_until(condition):
+    """Wait for something that happens within a moment, or within a minute on a machine that is very busy."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
 
 
 @dataclass

@@ -228,9 +228,10 @@ def test_a_missing_counter_of_threads_is_done_without(monkeypatch):
     from threadpoolctl import threadpool_limits
 
     from fastlr import _team
+    from fastlr._threads import available_cores
 
     monkeypatch.setattr(_team, "_openmp_effective_n_threads", None)
-    assert 1 <= _team.effective_n_threads() <= _team._available_cores()
+    assert 1 <= _team.effective_n_threads() <= available_cores()
     with threadpool_limits(1):
         assert _team.effective_n_threads() == 1
 

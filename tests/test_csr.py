@@ -285,7 +285,7 @@ def test_any_number_of_threads_gives_the_same_bits(dtype):
         with problem.threaded(n_threads) as design:
             assert len(design._sums) > 1
             passes = all_passes(design, problem.coef, problem.coef)
-            assert len(design.team._threads) == n_threads - 1
+            assert bool(design.team._threads) == (n_threads > 1)
         results.append([np.asarray(value).tobytes() for value in passes.values()])
     assert all(result == results[0] for result in results)
 

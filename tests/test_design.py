@@ -255,10 +255,10 @@ def test_any_number_of_threads_gives_the_same_bits(dtype, order):
     for n_threads in (1, 2, 3, 7):
         with problem.threaded(n_threads) as design:
             loss, gradient = design.loss_gradient(problem.coef)
-            assert len(design.team._threads) == n_threads - 1
+            assert bool(design.team._threads) == (n_threads > 1)
             parts = [np.float64(loss), gradient, design.raw.copy(), design.curvature.copy()]
             parts += [design.hessian_product(problem.coef), design.hessian()]
-            assert len(design.team._threads) == n_threads - 1
+            assert bool(design.team._threads) == (n_threads > 1)
             parts += [design.raw_prediction(problem.coef), design.transposed_product(problem.y), design.gram()]
         with wide.threaded(n_threads) as design:
             parts += [*design.loss_gradient(wide.coef), design.gram()]

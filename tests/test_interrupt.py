@@ -3,10 +3,10 @@
 import os
 import signal
 import threading
-import time
 
 import numpy as np
 import pytest
+from conftest import threads_of_fits, wait_until
 from threadpoolctl import threadpool_info
 
 from fastlr import LogisticRegression, functional
@@ -34,17 +34,6 @@ def _serve_slowly(state, n_blocks, seen, task, gate, begun):
         if n_blocks >= 0:
             leave_round(state, n_blocks)
             return seen
-
-
-def helpers():
-    return [thread for thread in threading.enumerate() if thread.name.startswith("fastlr-")]
-
-
-def wait_until(condition):
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
 
 
 @pytest.mark.parametrize("n_threads", [1, 2])
@@ -79,7 +68,7 @@ def test_ctrl_c_ends_a_pass_that_does_not_end_by_itself(n_threads):
         gate[0] = 1
     for thread in threads:
         thread.join()
-    wait_until(lambda: not helpers())
+    wait_until(lambda: not threads_of_fits())
     assert begun.sum() == n_threads, "a block was started after the interrupt"
     with pytest.raises(RuntimeError, match="interrupted"):
         team.run(task, 1, n_blocks)
@@ -97,7 +86,7 @@ def interrupt_the_first_long_pass():
     """Send Ctrl-C as soon as a long pass has begun."""
 
     def send():
-        wait_until(helpers)
+        wait_until(threads_of_fits)
         os.kill(os.getpid(), signal.SIGINT)
 
     thread = threading.Thread(target=send)
@@ -127,7 +116,7 @@ def test_an_interrupted_fit_leaves_the_estimator_as_it_was(solver, shape, n_jobs
         thread.join()
         assert vars(model) == before
         assert all(vars(model)[name] is value for name, value in before.items())
-        wait_until(lambda: not helpers())
+        wait_until(lambda: not threads_of_fits())
     assert [library["num_threads"] for library in threadpool_info()] == blas_before
     again = fitted.set_params(solver="auto").fit(small, small_y)
     assert again.coef_.tobytes() == LogisticRegression().fit(small, small_y).coef_.tobytes()
@@ -139,14 +128,11 @@ def test_a_fit_led_from_another_thread_has_the_same_bits(monkeypatch):
     monkeypatch.setattr("fastlr.designs.dense.LONG_OPERATIONS", 1)
     for n_jobs in (1, 2, 3):
         assert LogisticRegression(n_jobs=n_jobs).fit(X, y).coef_.tobytes() == expected
-    start = threading.Thread.start
 
-    def refuse(thread):
-        if thread.name == "fastlr-0":
-            raise RuntimeError("can't start new thread")
-        start(thread)
+    def refuse(function, *arguments):
+        raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(threading.Thread, "start", refuse)
+    monkeypatch.setattr("fastlr._team.start", refuse)
     assert LogisticRegression(n_jobs=2).fit(X, y).coef_.tobytes() == expected
 
 
@@ -171,4 +157,4 @@ def test_ctrl_c_between_two_steps_of_the_study_ends_them():
     with pytest.raises(KeyboardInterrupt):
         functional.update(*arguments, callback=interrupt, verbose=False)
     assert functional.update(*arguments, verbose=False)[2] == expected
-    assert not helpers()
+    assert not threads_of_fits()

@@ -16,7 +16,7 @@ from conftest import run_python
 from sklearn.model_selection import GridSearchCV
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from fastlr import LogisticRegression
+from fastlr import LogisticRegression, _team
 from fastlr._blas import single_threaded_blas
 from fastlr._team import effective_n_threads
 
@@ -39,21 +39,21 @@ def labelled(seed, n_samples=2_600, n_features=100):
 
 def fits(seed, n_jobs=None):
     """Bits of a fit, and the number of helpers it started."""
-    started, start = [], threading.Thread.start
+    helpers, start = set(), _team.start
     mine = threading.get_ident()
 
-    def count(thread):
-        if thread.name.startswith("fastlr-") and threading.get_ident() == mine:
-            started.append(thread.name)
-        start(thread)
+    def count(function, *arguments):
+        if threading.get_ident() == mine:
+            helpers.add(arguments[0])  # one that got tired of waiting is followed by another of its number
+        return start(function, *arguments)
 
     X, y = labelled(seed)
-    threading.Thread.start = count
+    _team.start = count
     try:
         model = LogisticRegression(n_jobs=n_jobs).fit(X, y)
     finally:
-        threading.Thread.start = start
-    return model.coef_.tobytes() + model.intercept_.tobytes(), len(set(started))
+        _team.start = start
+    return model.coef_.tobytes() + model.intercept_.tobytes(), len(helpers)
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +92,7 @@ def test_workers_of_an_executor_fit_the_same_bits_on_one_thread_each(alone):
 @pytest.mark.parametrize("backend", ["loky", "multiprocessing", "threading"])
 def test_workers_of_joblib_fit_the_same_bits_on_one_thread_each(backend, alone):
     parallel = joblib.Parallel(n_jobs=2, backend=backend, timeout=TIMEOUT)
-    # A thread of joblib cannot count in the others' place: fits in threads patch the same method.
+    # A thread of joblib cannot count in the others' place: fits in threads patch the same function.
     results = parallel(joblib.delayed(_count_threads if backend == "threading" else fits)(k) for k in range(N_TASKS))
     assert results == [(bits, 0) for bits in alone]
 

@@ -381,7 +381,7 @@ def test_any_number_of_threads_gives_the_same_bits(kind):
             loss, gradient = design.loss_gradient(problem.coef)
             parts = [np.float64(loss), gradient, design.hessian_product(direction), design.intercept_hessian()]
             assert len(design._sums) > 1
-            assert len(design.team._threads) == n_threads - 1
+            assert bool(design.team._threads) == (n_threads > 1)
         results.append([part.tobytes() for part in parts])
     assert all(result == results[0] for result in results)
 

@@ -5,18 +5,18 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import joblib
 import numpy as np
 import pytest
-from conftest import make_problem
+from conftest import make_problem, threads_of_fits, wait_until
 from threadpoolctl import threadpool_limits
 
 import fastlr
-from fastlr import functional
+from fastlr import _team, _threads, functional
 from fastlr._team import effective_n_threads
+from fastlr.kernels import dense
 from fastlr.solvers import gradient_descent
 
 N_CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -103,35 +103,27 @@ def test_idle_helpers_end_by_themselves_and_a_later_pass_starts_others(problem):
     for _ in range(3):
         loss, gradient = design.loss_gradient(problem.coef)
         assert np.append(gradient, loss).tobytes() == expected
-        helpers = list(design.team._threads.values())
-        assert len(helpers) == 2
-        deadline = time.monotonic() + 30
-        while any(helper.is_alive() for helper in helpers):
-            assert time.monotonic() < deadline, "a helper waits for ever"
-            time.sleep(0.001)
+        assert len(design.team._threads) == 2
+        wait_until(lambda: not threads_of_fits())
 
 
-def test_close_waits_for_all_threads_and_may_come_twice(problem):
+def test_close_sends_all_threads_home_and_may_come_twice(problem):
     with problem.threaded(4) as design:
         design.loss_gradient(problem.coef)
         design.hessian()
-        helpers = list(design.team._threads.values())
-        assert len(helpers) == 3
-    assert not any(helper.is_alive() for helper in helpers)
-    design.team.close()
-    assert np.append(*reversed(design.loss_gradient(problem.coef))).tobytes() == bits_of_pass(problem, 1)
+        assert len(design.team._threads) == 3
+    wait_until(lambda: not any(running.locked() for running in design.team._threads.values()))
     design.team.close()
     assert design.team._threads == {}
+    assert np.append(*reversed(design.loss_gradient(problem.coef))).tobytes() == bits_of_pass(problem, 1)
+    design.team.close()
+    wait_until(lambda: not threads_of_fits())
 
 
 def test_a_fit_leaves_no_thread_behind(problem):
-    before = threading.active_count()
     bits_of_fit(problem, 4)
     gradient_descent.solve(problem.design(4), problem.coef, learning_rate=0.05, n_iterations=3, method="gram")
-    deadline = time.monotonic() + 30
-    while threading.active_count() > before:
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
+    wait_until(lambda: not threads_of_fits())
 
 
 def test_thousands_of_rounds_with_more_threads_than_cores_give_the_same_bits(problem):
@@ -146,15 +138,15 @@ def test_thousands_of_rounds_with_more_threads_than_cores_give_the_same_bits(pro
 
 def test_threads_that_cannot_be_started_are_done_without(problem, monkeypatch):
     expected = bits_of_pass(problem, 1)
-    start, started = threading.Thread.start, []
+    start, started = _team.start, []
 
-    def refuse(thread):
+    def refuse(function, *arguments):
         if started:
             raise RuntimeError("can't start new thread")
-        started.append(thread)
-        start(thread)
+        started.append(arguments)
+        return start(function, *arguments)
 
-    monkeypatch.setattr(threading.Thread, "start", refuse)
+    monkeypatch.setattr(_team, "start", refuse)
     assert bits_of_pass(problem, 3) == expected  # one helper came
     assert len(started) == 1
     assert bits_of_pass(problem, 3) == expected  # none came
@@ -246,26 +238,135 @@ def test_a_forked_child_gives_the_same_bits_after_a_threaded_fit(problem):
 # ------------------------------------------------------------------------------------------------- busy neighbours
 
 
-def test_helpers_that_cost_more_than_they_bring_rest_and_come_back(problem):
+class Clock:
+    """Stands in for the module `time`: tells what it is told to."""
+
+    now = 0.0
+
+    def perf_counter(self):
+        return self.now
+
+
+def test_helpers_that_cost_more_than_they_bring_rest_and_come_back(problem, monkeypatch):
     expected = bits_of_pass(problem, 1)
-    with problem.threaded(2) as design:
-        team = design.team
+    clock = Clock()
+    monkeypatch.setattr(_team, "time", clock)
+    monkeypatch.setattr(_team, "_rest", _team._Rest())
+    monkeypatch.setattr(_team, "_EXCESS", 1e-3)
+    serve = dense.serve
 
-        def helpers_of_a_pass():
-            """Whether a pass asked for helpers; none is there before."""
-            asked = []
-            team._start_helpers = lambda: asked.append(True)
-            loss, gradient = design.loss_gradient(problem.coef)
-            assert np.append(gradient, loss).tobytes() == expected
-            return bool(asked)
+    def asks_for_helpers():
+        """Whether a pass of a new fit does."""
+        with problem.threaded(2) as design:
+            assert np.append(*reversed(design.loss_gradient(problem.coef))).tobytes() == expected
+            return bool(design.team._threads)
 
-        assert helpers_of_a_pass()
-        rests = []
-        for _ in range(2):
-            for seconds in (1e-4, 1e-4, 1.0):  # as if the last had waited for a helper that another process stopped
-                team._account(design._task, 0, seconds)
-            rests.append(0)
-            while not helpers_of_a_pass():
-                rests[-1] += 1
-    assert rests[0] > 0
-    assert rests[1] == 2 * rests[0]
+    def meet_a_neighbour():
+        """A fit whose third pass waits for a helper that another process stopped."""
+        with problem.threaded(2) as design:
+            for seconds in (1e-4, 1e-4, 5e-3):
+
+                def slow(*arguments, seconds=seconds):
+                    clock.now += seconds * (arguments[1] > 0)
+                    return serve(*arguments)
+
+                design._task.serve = slow
+                assert np.append(*reversed(design.loss_gradient(problem.coef))).tobytes() == expected
+
+    rests = []
+    for _ in range(9):
+        assert asks_for_helpers()
+        meet_a_neighbour()
+        began = clock.now
+        assert not asks_for_helpers()
+        while not asks_for_helpers():
+            clock.now += 0.001
+        rests.append(clock.now - began)
+    np.testing.assert_allclose(rests[:3], np.array([1.0, 2.0, 4.0]) * rests[0], rtol=0.1)
+    assert rests[-1] == pytest.approx(rests[-2], abs=0.002)  # no longer than that
+    clock.now += 100.0  # quiet all the while
+    meet_a_neighbour()
+    began = clock.now
+    while not asks_for_helpers():
+        clock.now += 0.001
+    assert clock.now - began == pytest.approx(rests[0], abs=0.002)
+
+
+def test_a_leader_waits_neither_for_helpers_to_start_nor_for_them_to_end(problem, monkeypatch):
+    """Beside a process that holds their core, either may take milliseconds."""
+    gate, started, ended = threading.Event(), [], []
+    start = _team.start
+
+    def start_late(function, *arguments):
+        def wait_and_help():
+            gate.wait()
+            function(*arguments)
+            ended.append(arguments)
+
+        started.append(arguments)
+        return start(wait_and_help)
+
+    expected = bits_of_pass(problem, 1)
+    monkeypatch.setattr(_team, "start", start_late)
+    with problem.threaded(3) as design:
+        for _ in range(3):
+            assert np.append(*reversed(design.loss_gradient(problem.coef))).tobytes() == expected
+    assert not ended
+    # Those that have not ended keep their places: two threads in one would share a work space.
+    assert np.append(*reversed(design.loss_gradient(problem.coef))).tobytes() == expected
+    assert len(started) == 2
+    design.team.close()
+    gate.set()
+    wait_until(lambda: len(ended) == 2)
+    design.team.close()
+    assert design.team._threads == {}
+
+
+def test_a_core_that_is_hard_to_get_at_the_end_of_a_fit_is_a_reason_to_rest(problem, monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(_team, "time", clock)
+    monkeypatch.setattr(_team, "_rest", _team._Rest())
+    monkeypatch.setattr(_team, "_EXCESS", 1e-3)
+
+    class Slow:
+        def acquire(self, timeout):
+            clock.now += 1.0
+            return True
+
+    team = problem.design(2).team
+    for moment in (False, True):
+        if moment:
+            team._threads = {1: Slow()}
+        team.close()
+        assert (_team._rest.until > clock.now) == moment
+
+
+def test_there_are_no_more_helpers_than_blocks(problem, monkeypatch):
+    started = []
+    monkeypatch.setattr(_team, "start", lambda function, *arguments: started.append(arguments) or threading.Lock())
+    with problem.threaded(1_000_000) as design:
+        design.loss_gradient(problem.coef)
+        assert 0 < len(started) < design._n_blocks
+
+
+@pytest.mark.skipif(_threads._sched_getcpu is None or N_CORES < 2, reason="needs Linux and two cores")
+def test_a_helper_leaves_the_core_of_its_leader():
+    seen = []
+
+    def leave():
+        core, allowed = _threads.current_core(), os.sched_getaffinity(0)
+        _threads.leave_core(core, 1)
+        seen.append((core, _threads.current_core(), os.sched_getaffinity(0) == allowed))
+
+    for _ in range(20):
+        _threads.start(leave)
+    wait_until(lambda: len(seen) == 20)
+    assert all(unchanged for _, _, unchanged in seen)
+    assert any(before != after for before, after, _ in seen)  # the system may move it back at once
+
+
+def test_where_the_system_knows_no_cores_threads_stay_where_they_are(problem, monkeypatch):
+    monkeypatch.setattr(_threads, "_sched_getcpu", None)
+    monkeypatch.setattr(_threads, "_sched_setaffinity", None)
+    assert _threads.current_core() == -1
+    assert bits_of_pass(problem, 2) == bits_of_pass(problem, 1)
