@@ -9,7 +9,7 @@ import threading
 
 import numpy as np
 
-from ._team import _WAIT_SECONDS, _current_core, _leave_core
+from ._threads import current_core, leave_core, start, wait_for
 
 
 class Stopped(Exception):
@@ -50,8 +50,8 @@ def run_all(work, items, n_threads, done):
                 check()
                 done(item, result)
 
-    def help_out(core, worker):
-        _leave_core(core, worker)
+    def help_out(worker, core):
+        leave_core(core, worker)
         try:
             with np.errstate(**errstate):
                 serve()
@@ -61,19 +61,16 @@ def run_all(work, items, n_threads, done):
             errors.append(error)
             stop.set()
 
-    core, errstate, helpers = _current_core(), np.geterr(), []
+    core, errstate, helpers = current_core(), np.geterr(), []
     try:
         for worker in range(1, min(n_threads, len(items))):
-            thread = threading.Thread(target=help_out, args=(core, worker), name=f"fastlr-{worker}", daemon=True)
             try:
-                thread.start()
+                helpers.append(start(help_out, worker, core))
             except RuntimeError:  # the system gives no more threads: those at work suffice
                 break
-            helpers.append(thread)
         serve()
-        for thread in helpers:
-            while thread.is_alive():
-                thread.join(_WAIT_SECONDS)
+        for running in helpers:
+            wait_for(running)
     except Stopped:  # for an error of a helper
         pass
     finally:

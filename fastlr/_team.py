@@ -22,7 +22,7 @@ import joblib
 import numpy as np
 from threadpoolctl import threadpool_info
 
-from ._threads import available_cores, current_core, leave_core, start
+from ._threads import available_cores, current_core, leave_core, start, wait_for
 
 try:
     from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
@@ -38,8 +38,6 @@ _LONGEST_REST = 1.0
 
 # Seconds to wait for helpers to end. They do within 0.1 ms, unless another process holds the core they need for that.
 _PARTING = 2e-4
-
-_WAIT_SECONDS = 0.1  # between looks at signals, where waiting does not end with one
 
 
 def effective_n_threads(n_jobs=None):
@@ -235,8 +233,7 @@ class Team:
                 running = start(lead)
             except RuntimeError:
                 return False
-            while not running.acquire(timeout=_WAIT_SECONDS):
-                pass
+            wait_for(running)
         except BaseException:
             self._abandon()
             raise

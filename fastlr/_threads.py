@@ -21,6 +21,8 @@ try:
 except (AttributeError, OSError, TypeError):  # only Linux has them
     _sched_getcpu = _sched_setaffinity = None
 
+_WAIT_SECONDS = 0.1  # between looks at signals, where waiting does not end with one
+
 _logger = logging.getLogger("fastlr")
 
 
@@ -54,6 +56,12 @@ def start(function, *arguments):
 
     _thread.start_new_thread(run, ())
     return running
+
+
+def wait_for(running):
+    """Wait until a thread has ended, open to signals."""
+    while not running.acquire(timeout=_WAIT_SECONDS):
+        pass
 
 
 def available_cores():

@@ -19,7 +19,7 @@ FLOORS = {
     "_labels": 1,
     "_rounds": 1,
     "_team": 2,
-    "_parallel": 3,
+    "_parallel": 1,
     "kernels": 2,
     "reference": 2,
     "designs": 3,
