@@ -6,8 +6,9 @@ optimum), a Newton step solves
 
     (l2 I + D K) da = -(v + D 1 db),    with db such that sum(a + da) = 0,
 
-through the Cholesky factor of the symmetric M = l2 I + D^1/2 K D^1/2, whose eigenvalues are at least l2:
-(l2 I + D K)^-1 = (I - D^1/2 M^-1 D^1/2 K) / l2. A factor is kept, with its D, while it steers well.
+through the Cholesky factor of the symmetric M = I + R K R, R = (D / l2)^1/2, whose eigenvalues are at least 1:
+(l2 I + D K)^-1 = (I - R M^-1 R K) / l2. A factor is kept, with its D, while it steers well. As it only steers, one in
+float32 will do wherever the trace of M says that rounding leaves it accurate enough.
 
 Source: Rasmussen & Williams, Gaussian Processes for Machine Learning, 2006, 3.4 (the same equations for the Laplace
 approximation).
@@ -16,10 +17,11 @@ approximation).
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg.blas import dtrsv
+from scipy.linalg.blas import dtrsv, strsv
 from scipy.linalg.lapack import dposv
 
 from .._blocks import guarded_empty
+from .._lapack import cholesky_in_place
 from ..objectives import relative_gap
 from ..objectives.logistic import bound_of_shift, dual_shift
 from ._result import SolverResult, add_record
@@ -27,6 +29,7 @@ from ._result import SolverResult, add_record
 _ARMIJO = 1e-4
 _MAX_HALVINGS = 60
 _KEEP = 0.5  # a factor is kept while steps at least halve the gradient: eight of them cost what a factor costs
+_LARGEST_TRACE = 4e5  # of M in float32: its rounding, 1e-7 of that, is small next to the eigenvalues
 
 
 @dataclass
@@ -43,22 +46,27 @@ class _Point:
 
 
 class _Steering:
-    """The Cholesky factor of M for a penalty and curvatures; raises LinAlgError where there is none."""
+    """The Cholesky factor of M for a penalty and curvatures, in K's dtype; raises LinAlgError where there is none."""
 
     def __init__(self, K, l2, curvature, fit_intercept):
         self._l2 = l2
-        self._root = np.sqrt(curvature)
-        M = K * self._root
-        M *= self._root[:, None]
-        M.flat[:: len(M) + 1] += l2
-        # NumPy's lets other threads work meanwhile, SciPy's does not. Its transpose is in LAPACK's order.
-        self._factor = np.linalg.cholesky(M).T
-        # What da changes by with db: (l2 I + D K)^-1 D 1 = D^1/2 M^-1 D^1/2 1.
+        self._root = np.sqrt(curvature / l2)
+        self._trsv = strsv if K.dtype == np.float32 else dtrsv
+        root = self._root.astype(K.dtype, copy=False)
+        M = K * root
+        M *= root[:, None]
+        M.flat[:: len(M) + 1] += 1.0
+        self._factor = M.T  # M is its own transpose, in LAPACK's order
+        if not cholesky_in_place(self._factor):
+            raise np.linalg.LinAlgError("M is not positive definite")
+        # What da changes by with db: -(l2 I + D K)^-1 D 1.
         self._unit = -self._root * self._solve(self._root) if fit_intercept else None
 
     def _solve(self, side):
-        """M^-1 side."""
-        return dtrsv(self._factor, dtrsv(self._factor, side, trans=1), overwrite_x=1)
+        """M^-1 side, brought to the middle of the exponents that float32 has."""
+        scale = float(np.abs(side).max()) or 1.0
+        half = self._trsv(self._factor, side / scale, lower=1)
+        return scale * self._trsv(self._factor, half, lower=1, trans=1, overwrite_x=1).astype(np.float64, copy=False)
 
     def __call__(self, side, K_side, surplus):
         """da, db such that (l2 I + D K) da = -(side + D 1 db), and da sums to -surplus where there is an intercept."""
@@ -78,6 +86,8 @@ class GramNewton:
         self.design = objective.design
         n_samples = self.design.shape[0]
         self.K = self.design.gram()
+        self._diagonal = self.K.diagonal()
+        self._coarse_K = None
         self._steering = None
         self._steers_well = True
         self._residual = guarded_empty(n_samples)
@@ -143,10 +153,12 @@ class GramNewton:
     def _can_steer(self):
         """Whether M has a factor: one that steers well, or else that of the current curvatures."""
         if self._steering is None or not self._steers_well:
+            arguments = self.objective.l2, self.point.curvature, self.objective.fit_intercept
+            coarse = self.point.curvature @ self._diagonal <= _LARGEST_TRACE * self.objective.l2
+            if coarse and self._coarse_K is None:
+                self._coarse_K = self.K.astype(np.float32)
             try:
-                self._steering = _Steering(
-                    self.K, self.objective.l2, self.point.curvature, self.objective.fit_intercept
-                )
+                self._steering = _Steering(self._coarse_K if coarse else self.K, *arguments)
             except np.linalg.LinAlgError:
                 self._steering = None
         return self._steering is not None
