@@ -60,21 +60,21 @@ class _Steering:
         if not cholesky_in_place(self._factor):
             raise np.linalg.LinAlgError("M is not positive definite")
         # What da changes by with db: -(l2 I + D K)^-1 D 1.
-        self._unit = -self._root * self._solve(self._root) if fit_intercept else None
+        self._unit = -self._root * self._solve(self._root) if fit_intercept else np.zeros(len(M))
+        self._unit_sum = float(self._unit.sum())
 
     def _solve(self, side):
         """M^-1 side, brought to the middle of the exponents that float32 has."""
-        scale = float(np.abs(side).max()) or 1.0
+        scale = float(np.sqrt(side @ side)) or 1.0
         half = self._trsv(self._factor, side / scale, lower=1)
         return scale * self._trsv(self._factor, half, lower=1, trans=1, overwrite_x=1).astype(np.float64, copy=False)
 
     def __call__(self, side, K_side, surplus):
         """da, db such that (l2 I + D K) da = -(side + D 1 db), and da sums to -surplus where there is an intercept."""
         da = (self._root * self._solve(self._root * K_side) - side) / self._l2
-        if self._unit is None:
+        if not self._unit_sum:
             return da, 0.0
-        total = float(self._unit.sum())
-        db = -(surplus + float(da.sum())) / total if total else 0.0
+        db = -(surplus + float(da.sum())) / self._unit_sum
         return da + db * self._unit, db
 
 
@@ -138,17 +138,18 @@ class GramNewton:
         self.value = self.value_at(point)
         self.v = point.alpha + self.objective.l2 * point.a
         self._K_v = self.K @ self.v
+        self._square = float(self.v @ self._K_v)
+        self._g_b = float(point.alpha.sum()) if self.objective.fit_intercept else 0.0
+        self.length = np.sqrt(max(0.0, self._square) + self._g_b**2)  # of the gradient
 
     def gap(self):
         """Certified bound on f - f*: that of `objective`, with |X^T x|^2 = x^T K x."""
-        g_b = float(self.point.alpha.sum()) if self.objective.fit_intercept else 0.0
-        shift = dual_shift(g_b, float(self.point.curvature.sum()))
+        shift = dual_shift(self._g_b, float(self.point.curvature.sum()))
+        square = self._square
         if shift:
             rest = self.v - shift * self.point.curvature
             square = float(rest @ (self.K @ rest))
-        else:
-            square = float(self.v @ self._K_v)
-        return bound_of_shift(shift, g_b, square, self.objective.l2)
+        return bound_of_shift(shift, self._g_b, square, self.objective.l2)
 
     def _can_steer(self):
         """Whether M has a factor: one that steers well, or else that of the current curvatures."""
@@ -173,7 +174,7 @@ class GramNewton:
         slope = float(point.alpha @ (change + db) + self.objective.l2 * (point.a @ change))
         if not slope < 0.0:
             return False
-        before = self.length2()
+        before = self.length
         highest = self.value + 4.0 * np.finfo(float).eps * abs(self.value)  # but for rounding
         length = 1.0
         for _ in range(_MAX_HALVINGS):
@@ -184,12 +185,8 @@ class GramNewton:
         else:
             return False
         self._stand_at(ahead)
-        self._steers_well = self.length2() <= _KEEP**2 * before
+        self._steers_well = self.length <= _KEEP * before
         return True
-
-    def length2(self):
-        """Squared length of the gradient: of its part in w, and of its part in b."""
-        return float(self.v @ self._K_v) + float(self.point.alpha.sum()) ** 2
 
 
 def in_span(K, raw):
@@ -213,8 +210,7 @@ def descend(newton, *, tol, max_iter, callback=None):
     best = np.inf
     while True:
         gap = relative_gap(newton.gap(), newton.value)
-        length = np.sqrt(max(0.0, newton.length2()))
-        add_record(history, callback, n_iter, newton.value, length, gap, newton.design.n_passes)
+        add_record(history, callback, n_iter, newton.value, newton.length, gap, newton.design.n_passes)
         # Rounding ends progress before an unreachable tolerance does.
         stalled = gap < 1e-10 and gap > 0.5 * best
         best = min(best, gap)
