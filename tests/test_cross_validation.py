@@ -117,6 +117,16 @@ def test_without_refit_the_coefficients_are_the_mean_of_the_folds_best():
     np.testing.assert_allclose(ours.coef_, theirs.coef_, rtol=1e-5)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_refit_starts_from_what_the_folds_have_in_common(kind):
+    X, y = make(kind)
+    everything = [(np.arange(len(y)), np.arange(len(y)))] * 2  # so that the mean of the folds is the optimum
+    model = LogisticRegressionCV(Cs=[1.0], cv=everything, tol=1e-4)
+    model.fit(X, y)
+    # No step was taken from there. On a Gram matrix X^T a goes the way to a and back.
+    np.testing.assert_allclose(model.coef_, model.coefs_paths_[0, 0, 0, :, :-1], rtol=1e-7, atol=1e-9)
+
+
 def test_a_scorer_with_a_positive_label_of_its_own_keeps_it():
     X, y = make("tall")
     y = np.array(["no", "yes"])[y]

@@ -14,6 +14,7 @@ FLOORS = {
     "_blas": 0,
     "_blocks": 0,
     "_factor": 0,
+    "_lapack": 0,
     "_threads": 0,
     "_validation": 0,
     "_labels": 1,

@@ -166,7 +166,8 @@ class LogisticRegressionCV(LogisticModel):
         routed = self._route("fit", sample_weight, params)
         n_samples = len(data.codes)
         if isinstance(self.cv, str) and self.cv == "loo":
-            folds, held_out = [(slice(None), None)], LeaveOneOut(data, weight, Cs, options["fit_intercept"])
+            folds = [(slice(None), None)]
+            held_out = LeaveOneOut(data, weight, Cs, options["fit_intercept"], options["n_threads"])
         else:
             folds = list(check_cv(self.cv, data.y, classifier=True).split(data.X, data.y, **routed.splitter.split))
             held_out = HeldOut(data, [test for _, test in folds])

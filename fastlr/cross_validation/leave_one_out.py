@@ -13,8 +13,11 @@ cross-validation, Journal of the Royal Statistical Society B 82, 2020, theorem 1
 import numpy as np
 from scipy import sparse
 
-from .. import reference
+from .._blocks import guarded_empty
 from .._factor import ScaledCholesky
+from .._validation import check_features
+from ..fitting import Problem, quiet_team
+from ..objectives import l2_from_C
 from .held_out import HeldOut
 
 _LARGEST = 3_000  # Hessian
@@ -32,63 +35,47 @@ class LeaveOneOut(HeldOut):
         Of the fits.
     Cs : float64 array of shape (n_Cs,)
     fit_intercept : bool
+    n_threads : int
     """
 
-    def __init__(self, data, weight, Cs, fit_intercept):
+    def __init__(self, data, weight, Cs, fit_intercept, n_threads):
         super().__init__(data, [np.arange(len(data.codes))])
         if len(data.classes) > 2:
             raise ValueError('cv="loo" is for two classes: pass a number of folds')
         if min(data.X.shape) > _LARGEST:
             raise ValueError(f'cv="loo" is for up to {_LARGEST} samples or features, got X of shape {data.X.shape}')
-        self._weight = weight if weight.size else np.ones(len(data.codes))
+        self._problem = Problem(data.features, data.codes, 2, weight, np.inf, fit_intercept)
         self._Cs = Cs
-        self._fit_intercept = fit_intercept
+        self._n_threads = n_threads
 
     def raw(self, rows, coefs, intercepts):
         """Raw predictions of shape (n_Cs, n_samples)."""
         raw = super().raw(rows, coefs, intercepts)
-        features = self._reduced() if self._data.X.shape[1] > len(rows) else self._data.features
-        for z, C in zip(raw, self._Cs, strict=True):
-            _, r, c = self._weight * np.stack(reference.loss_residual_curvature(z, self._data.codes))
-            q = self._leverage(features, c, 1.0 / C)
-            z += r * q / np.maximum(1.0 - c * q, np.finfo(np.float64).eps)
+        with quiet_team(self._n_threads) as team:
+            if self._problem.X.shape[1] > len(rows):
+                self._problem.X = self._reduced(team)
+            objective = self._problem.objective(np.float64, team)
+            design, r = objective.design, guarded_empty(len(rows))
+            for z, C in zip(raw, self._Cs, strict=True):
+                design.loss_residual(z, r)  # and the curvatures, which the Hessian is made of
+                objective.l2 = l2_from_C(C, design.weight_sum)
+                q = self._leverage(objective.hessian()) / design.weight_sum
+                z += r * q / np.maximum(1.0 - design.curvature * q, np.finfo(np.float64).eps)
         return raw
 
-    def _reduced(self):
+    def _reduced(self, team):
         """As many features as samples with the same inner products: fits to them have the same predictions."""
-        n_samples = len(self._data.codes)
-        gram = np.zeros((n_samples, n_samples))
-        X = self._data.features
-        step = max(1, _CHUNK_ENTRIES // n_samples)
-        for first in range(0, X.shape[1], step):
-            part = _dense(X[:, first : first + step])
-            gram += part @ part.T
-        values, vectors = np.linalg.eigh(gram)
-        return vectors * np.sqrt(np.maximum(values, 0.0))
+        values, vectors = np.linalg.eigh(self._problem.objective(np.float64, team).design.gram())
+        return check_features(vectors * np.sqrt(np.maximum(values, 0.0)))
 
-    def _chunks(self, features):
-        step = max(1, _CHUNK_ENTRIES // features.shape[1])
-        for first in range(0, features.shape[0], step):
-            part = _dense(features[first : first + step])
-            if self._fit_intercept:
-                part = np.column_stack([part, np.ones(len(part))])
-            yield slice(first, first + len(part)), part
-
-    def _leverage(self, features, curvature, ridge):
-        """q_i of all samples."""
-        m = features.shape[1] + self._fit_intercept
-        hessian = np.zeros((m, m))
-        for rows, part in self._chunks(features):
-            scaled = part * np.sqrt(curvature[rows])[:, None]
-            hessian += scaled.T @ scaled
-        hessian.flat[: features.shape[1] * (m + 1) : m + 1] += ridge
-        factor = ScaledCholesky(hessian)
-        leverage = np.empty(features.shape[0])
-        for rows, part in self._chunks(features):
-            leverage[rows] = np.einsum("ij,ij->i", part, factor.solve(part.T).T)
+    def _leverage(self, hessian):
+        """[x 1] H^-1 [x 1]^T of all samples."""
+        X = self._problem.X
+        factor, leverage = ScaledCholesky(hessian), np.empty(X.shape[0])
+        step = max(1, _CHUNK_ENTRIES // len(hessian))
+        for first in range(0, len(leverage), step):
+            part = X[first : first + step]
+            part = part.toarray() if sparse.issparse(part) else part
+            part = np.column_stack([part, np.full(part.shape[0], float(self._problem.fit_intercept))])
+            leverage[first : first + step] = np.einsum("ij,ij->i", part, factor.solve(part.T).T)
         return leverage
-
-
-def _dense(part):
-    part = part.toarray() if sparse.issparse(part) else part
-    return part.astype(np.float64, copy=False)

@@ -6,8 +6,9 @@ optimum), a Newton step solves
 
     (l2 I + D K) da = -(v + D 1 db),    with db such that sum(a + da) = 0,
 
-through the Cholesky factor of the symmetric M = l2 I + D^1/2 K D^1/2, whose eigenvalues are at least l2:
-(l2 I + D K)^-1 = (I - D^1/2 M^-1 D^1/2 K) / l2. A factor is kept, with its D, while it steers well.
+through the Cholesky factor of the symmetric M = I + R K R, R = (D / l2)^1/2, whose eigenvalues are at least 1:
+(l2 I + D K)^-1 = (I - R M^-1 R K) / l2. A factor is kept, with its D, while it steers well. As it only steers, one in
+float32 will do wherever the trace of M says that rounding leaves it accurate enough.
 
 Source: Rasmussen & Williams, Gaussian Processes for Machine Learning, 2006, 3.4 (the same equations for the Laplace
 approximation).
@@ -16,10 +17,11 @@ approximation).
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg.blas import dtrsv
+from scipy.linalg.blas import dtrsv, strsv
 from scipy.linalg.lapack import dposv
 
 from .._blocks import guarded_empty
+from .._lapack import cholesky_in_place
 from ..objectives import relative_gap
 from ..objectives.logistic import bound_of_shift, dual_shift
 from ._result import SolverResult, add_record
@@ -27,6 +29,7 @@ from ._result import SolverResult, add_record
 _ARMIJO = 1e-4
 _MAX_HALVINGS = 60
 _KEEP = 0.5  # a factor is kept while steps at least halve the gradient: eight of them cost what a factor costs
+_LARGEST_TRACE = 4e5  # of M in float32: its rounding, 1e-7 of that, is small next to the eigenvalues
 
 
 @dataclass
@@ -43,30 +46,35 @@ class _Point:
 
 
 class _Steering:
-    """The Cholesky factor of M for a penalty and curvatures; raises LinAlgError where there is none."""
+    """The Cholesky factor of M for a penalty and curvatures, in K's dtype; raises LinAlgError where there is none."""
 
     def __init__(self, K, l2, curvature, fit_intercept):
         self._l2 = l2
-        self._root = np.sqrt(curvature)
-        M = K * self._root
-        M *= self._root[:, None]
-        M.flat[:: len(M) + 1] += l2
-        # NumPy's lets other threads work meanwhile, SciPy's does not. Its transpose is in LAPACK's order.
-        self._factor = np.linalg.cholesky(M).T
-        # What da changes by with db: (l2 I + D K)^-1 D 1 = D^1/2 M^-1 D^1/2 1.
-        self._unit = -self._root * self._solve(self._root) if fit_intercept else None
+        self._root = np.sqrt(curvature / l2)
+        self._trsv = strsv if K.dtype == np.float32 else dtrsv
+        root = self._root.astype(K.dtype, copy=False)
+        M = K * root
+        M *= root[:, None]
+        M.flat[:: len(M) + 1] += 1.0
+        self._factor = M.T  # M is its own transpose, in LAPACK's order
+        if not cholesky_in_place(self._factor):
+            raise np.linalg.LinAlgError("M is not positive definite")
+        # What da changes by with db: -(l2 I + D K)^-1 D 1.
+        self._unit = -self._root * self._solve(self._root) if fit_intercept else np.zeros(len(M))
+        self._unit_sum = float(self._unit.sum())
 
     def _solve(self, side):
-        """M^-1 side."""
-        return dtrsv(self._factor, dtrsv(self._factor, side, trans=1), overwrite_x=1)
+        """M^-1 side, brought to the middle of the exponents that float32 has."""
+        scale = float(np.sqrt(side @ side)) or 1.0
+        half = self._trsv(self._factor, side / scale, lower=1)
+        return scale * self._trsv(self._factor, half, lower=1, trans=1, overwrite_x=1).astype(np.float64, copy=False)
 
     def __call__(self, side, K_side, surplus):
         """da, db such that (l2 I + D K) da = -(side + D 1 db), and da sums to -surplus where there is an intercept."""
         da = (self._root * self._solve(self._root * K_side) - side) / self._l2
-        if self._unit is None:
+        if not self._unit_sum:
             return da, 0.0
-        total = float(self._unit.sum())
-        db = -(surplus + float(da.sum())) / total if total else 0.0
+        db = -(surplus + float(da.sum())) / self._unit_sum
         return da + db * self._unit, db
 
 
@@ -78,6 +86,8 @@ class GramNewton:
         self.design = objective.design
         n_samples = self.design.shape[0]
         self.K = self.design.gram()
+        self._diagonal = self.K.diagonal()
+        self._coarse_K = None
         self._steering = None
         self._steers_well = True
         self._residual = guarded_empty(n_samples)
@@ -128,25 +138,28 @@ class GramNewton:
         self.value = self.value_at(point)
         self.v = point.alpha + self.objective.l2 * point.a
         self._K_v = self.K @ self.v
+        self._square = float(self.v @ self._K_v)
+        self._g_b = float(point.alpha.sum()) if self.objective.fit_intercept else 0.0
+        self.length = np.sqrt(max(0.0, self._square) + self._g_b**2)  # of the gradient
 
     def gap(self):
         """Certified bound on f - f*: that of `objective`, with |X^T x|^2 = x^T K x."""
-        g_b = float(self.point.alpha.sum()) if self.objective.fit_intercept else 0.0
-        shift = dual_shift(g_b, float(self.point.curvature.sum()))
+        shift = dual_shift(self._g_b, float(self.point.curvature.sum()))
+        square = self._square
         if shift:
             rest = self.v - shift * self.point.curvature
             square = float(rest @ (self.K @ rest))
-        else:
-            square = float(self.v @ self._K_v)
-        return bound_of_shift(shift, g_b, square, self.objective.l2)
+        return bound_of_shift(shift, self._g_b, square, self.objective.l2)
 
     def _can_steer(self):
         """Whether M has a factor: one that steers well, or else that of the current curvatures."""
         if self._steering is None or not self._steers_well:
+            arguments = self.objective.l2, self.point.curvature, self.objective.fit_intercept
+            coarse = self.point.curvature @ self._diagonal <= _LARGEST_TRACE * self.objective.l2
+            if coarse and self._coarse_K is None:
+                self._coarse_K = self.K.astype(np.float32)
             try:
-                self._steering = _Steering(
-                    self.K, self.objective.l2, self.point.curvature, self.objective.fit_intercept
-                )
+                self._steering = _Steering(self._coarse_K if coarse else self.K, *arguments)
             except np.linalg.LinAlgError:
                 self._steering = None
         return self._steering is not None
@@ -161,7 +174,7 @@ class GramNewton:
         slope = float(point.alpha @ (change + db) + self.objective.l2 * (point.a @ change))
         if not slope < 0.0:
             return False
-        before = self.length2()
+        before = self.length
         highest = self.value + 4.0 * np.finfo(float).eps * abs(self.value)  # but for rounding
         length = 1.0
         for _ in range(_MAX_HALVINGS):
@@ -172,12 +185,8 @@ class GramNewton:
         else:
             return False
         self._stand_at(ahead)
-        self._steers_well = self.length2() <= _KEEP**2 * before
+        self._steers_well = self.length <= _KEEP * before
         return True
-
-    def length2(self):
-        """Squared length of the gradient: of its part in w, and of its part in b."""
-        return float(self.v @ self._K_v) + float(self.point.alpha.sum()) ** 2
 
 
 def in_span(K, raw):
@@ -201,8 +210,7 @@ def descend(newton, *, tol, max_iter, callback=None):
     best = np.inf
     while True:
         gap = relative_gap(newton.gap(), newton.value)
-        length = np.sqrt(max(0.0, newton.length2()))
-        add_record(history, callback, n_iter, newton.value, length, gap, newton.design.n_passes)
+        add_record(history, callback, n_iter, newton.value, newton.length, gap, newton.design.n_passes)
         # Rounding ends progress before an unreachable tolerance does.
         stalled = gap < 1e-10 and gap > 0.5 * best
         best = min(best, gap)

@@ -1,0 +1,137 @@
+"""Many fits on one Gram matrix: where each starts, and what certifies it."""
+
+import numpy as np
+import pytest
+
+from fastlr import LogisticRegression, fit_many
+from fastlr.designs.gram import GramDesign
+from fastlr.designs.small import SmallDesign
+from fastlr.many.wide import _Path, certify
+from fastlr.objectives import l2_from_C, relative_gap
+from fastlr.objectives.logistic import LogisticObjective
+from fastlr.solvers import gram_newton
+from fastlr.solvers.gram_newton import GramNewton, descend
+
+CS = np.logspace(-3, 3, 7)
+
+
+def make(n_samples=40, n_features=60, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n_samples, n_features)) * np.linspace(0.3, 2.0, n_features)
+    y = (X @ rng.normal(size=n_features) + rng.logistic(size=n_samples) > 0).astype(np.float64)
+    return X, y, rng.exponential(size=n_samples)
+
+
+def newton_of(X, y, weight, fit_intercept=True):
+    design = GramDesign(X @ X.T, y, weight)
+    return GramNewton(LogisticObjective(design, l2=1.0, fit_intercept=fit_intercept), None)
+
+
+def optimum(newton, C):
+    newton.change_penalty(l2_from_C(C, newton.design.weight_sum))
+    descend(newton, tol=1e-15, max_iter=100)
+    return np.append(newton.point.a, newton.point.b)
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_the_tangent_is_the_derivative_of_the_optimum_along_log_C(fit_intercept):
+    newton = newton_of(*make(), fit_intercept)
+    step = 1e-3
+    before, after = (optimum(newton, 2.0 * np.exp(way * step)) for way in (-1.0, 1.0))
+    optimum(newton, 2.0)
+    a, b = newton.tangent()
+    expected = (after - before) / (2.0 * step)
+    scale = np.abs(expected).max()
+    np.testing.assert_allclose(np.append(a, b), expected, atol=1e-3 * scale)
+
+
+def test_the_path_goes_on_along_a_parabola():
+    rng = np.random.default_rng(0)
+    A, B = rng.normal(size=(3, 5)), rng.normal(size=3)
+
+    class Point:
+        def __init__(self, t):
+            self.a, self.b = np.array([1.0, t, t * t]) @ A, np.array([1.0, t, t * t]) @ B
+
+    def tangent(t):
+        return np.array([0.0, 1.0, 2 * t]) @ A, np.array([0.0, 1.0, 2 * t]) @ B
+
+    path = _Path()
+    assert path.ahead(0.0) is None
+    path.add(-1.0, Point(-1.0), tangent(-1.0))
+    a, b = path.ahead(0.5)  # one point: along the tangent
+    np.testing.assert_allclose(a, Point(-1.0).a + 1.5 * tangent(-1.0)[0])
+    for t, ahead in ((-0.4, 1.3), (0.7, 2.0), (0.7, 2.5)):  # a C may occur twice
+        path.add(t, Point(t), tangent(t))
+        a, b = path.ahead(ahead)
+        if t > -0.4 and ahead == 2.5:
+            np.testing.assert_allclose(a, Point(t).a + (ahead - t) * tangent(t)[0])
+        else:
+            np.testing.assert_allclose(a, Point(ahead).a)
+            assert b == pytest.approx(Point(ahead).b)
+    path.add(1.0, Point(1.0), None)
+    assert path.ahead(2.0) is None
+
+
+@pytest.mark.parametrize("other", [(np.full(40, 1e3), 0.0), (np.full(40, np.nan), 0.0), (np.zeros(40), np.inf)])
+def test_a_prediction_that_misleads_is_not_followed(other):
+    newton = newton_of(*make())
+    optimum(newton, 1.0)
+    a = newton.point.a
+    with np.errstate(all="ignore"):
+        newton.change_penalty(newton.objective.l2 / 10.0, other)
+    assert newton.point.a is a
+
+
+def test_fits_along_a_path_take_fewer_steps_than_fits_alone():
+    X, y, _ = make()
+    fits = fit_many(X, y, Cs=CS, tol=1e-8)
+    alone = [LogisticRegression(C=C, tol=1e-8).fit(X, y) for C in CS]
+    assert 2 * fits.n_iters.sum() < sum(model.n_iter_[0] for model in alone)
+    for coef, model in zip(fits.coefs[0], alone, strict=True):
+        np.testing.assert_allclose(coef, model.coef_, rtol=1e-2, atol=1e-3)
+
+
+def test_the_same_C_twice_is_the_same_fit_twice():
+    X, y, _ = make()
+    fits = fit_many(X, y, Cs=[0.1, 1.0, 1.0, 1.0, 10.0])
+    np.testing.assert_array_equal(fits.coefs[0, 1], fits.coefs[0, 3])
+    assert (fits.n_iters[0, 2:4] == 0).all()
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_what_certifies_many_fits_certifies_one(fit_intercept):
+    X, y, weight = make()
+    newton = newton_of(X, y, weight, fit_intercept)
+    ends = np.array([optimum(newton, C) for C in CS]) * (1.0 + 1e-3 * np.random.default_rng(1).normal(size=(7, 41)))
+    a, b = ends[:, :-1], ends[:, -1] * fit_intercept
+    b[3] += 100.0 * fit_intercept  # where no dual point is near
+    l2 = np.array([l2_from_C(C, weight.sum()) for C in CS])
+    coefs, values, gaps = certify(X, y, weight, l2, a, b, fit_intercept)
+    np.testing.assert_allclose(coefs[:, :-1], a @ X)
+    for coef, value, gap, strength in zip(coefs, values, gaps, l2, strict=True):
+        objective = LogisticObjective(SmallDesign(X, y, weight), l2=strength, fit_intercept=fit_intercept)
+        expected, gradient = objective.loss_gradient(coef)
+        assert value == pytest.approx(expected, rel=1e-12)
+        assert gap == pytest.approx(relative_gap(objective.gap_bound(gradient), expected), rel=1e-9)
+    assert list(np.isfinite(gaps)) == [True] * 3 + [not fit_intercept] + [True] * 3
+
+
+@pytest.mark.parametrize("shift", [0.0, 1e6])
+def test_the_precision_of_the_factor_cannot_be_seen_in_the_optimum(shift, monkeypatch):
+    X, y, weight = make()
+    X = X + shift  # the trace of M is then far beyond what float32 can hold
+    dtypes = set()
+    steering = gram_newton._Steering
+
+    def seen(K, *arguments):
+        dtypes.add(K.dtype.name)
+        return steering(K, *arguments)
+
+    monkeypatch.setattr(gram_newton, "_Steering", seen)
+    newton = newton_of(X, y, weight)
+    newton.change_penalty(l2_from_C(1.0, newton.design.weight_sum))
+    gap, n_iter, _ = descend(newton, tol=1e-8, max_iter=100)
+    assert gap <= 1e-8
+    assert n_iter <= 20
+    assert dtypes == ({"float64"} if shift else {"float32"})
