@@ -23,6 +23,7 @@ def test_every_item_is_worked_on_once_and_told_of_once_at_a_time(n_threads):
 
     def done(item, result):
         assert inside.acquire(blocking=False)
+        time.sleep(0.001)
         assert item not in told
         told[item] = result
         inside.release()

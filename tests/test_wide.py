@@ -45,6 +45,16 @@ def test_the_tangent_is_the_derivative_of_the_optimum_along_log_C(fit_intercept)
     np.testing.assert_allclose(np.append(a, b), expected, atol=1e-3 * scale)
 
 
+def test_the_tangent_makes_up_for_a_factor_of_an_earlier_point():
+    newton = newton_of(*make())
+    optimum(newton, 2.0)
+    newton._steering = None
+    expected = np.append(*newton.tangent())
+    newton._steering = gram_newton._Steering(newton.K, newton.objective.l2, 1.1 * newton.point.curvature, True)
+    newton._steers_well = True
+    assert np.linalg.norm(np.append(*newton.tangent()) - expected) < 0.02 * np.linalg.norm(expected)
+
+
 def test_the_path_goes_on_along_a_parabola():
     rng = np.random.default_rng(0)
     A, B = rng.normal(size=(3, 5)), rng.normal(size=3)

@@ -1,9 +1,12 @@
 """Many fits of two classes to no more samples than features: one Gram matrix serves every set of weights and every C.
 
 K = X X^T is made in one pass. A set of weights takes the rows and columns of the samples that weigh anything; Newton's
-method runs there along a rising C, each fit from the end of the one before. X is read again only at the end, for all
-fits together: w = X^T a, and the certificates of the coefficients as they are, rounded.
+method runs there along a rising C, and starts each fit from where the ends of the last two and a tangent point to. X is
+read again only at the end, for all fits of the set together: w = X^T a, and the certificates of the coefficients as
+they are, rounded. Sets know nothing of one another, so each may run on a thread of its own.
 """
+
+from functools import reduce
 
 import numpy as np
 
@@ -175,4 +178,4 @@ def _raw(X, w):
 
 def _transposed(X, coefficients):
     """coefficients X, of shape (n_fits, n_features)."""
-    return sum(chunk.T @ coefficients[:, rows].T for rows, chunk in _chunks(X)).T
+    return reduce(np.add, (chunk.T @ coefficients[:, rows].T for rows, chunk in _chunks(X))).T
