@@ -173,13 +173,12 @@ def _run(problem, objective, team, *, solver, tol, max_iter, start, report):
     start = None if start is None else start.ravel()
     name = _choose(problem, objective.l2, solver)
     attempts = [(objective, name)]
-    if solver not in SOLVERS:
-        # Where rounding stops a fit: of float32 products, or of a Gram matrix of badly scaled columns.
-        if objective.design.dtype == np.float32:
-            attempts.append((None, name))
-        if name == "gram_newton":
-            attempts.append((None, _choose(problem, 0.0, solver)))
-    exactly = problem.n_classes > 2 and np.prod(problem.X.shape) * problem.n_classes <= _SMALL_PRODUCTS
+    # Where rounding stops a fit: of float32 products, or of a Gram matrix of badly scaled columns.
+    if objective.design.dtype == np.float32:
+        attempts.append((None, name))
+    if name == "gram_newton" and solver not in SOLVERS:
+        attempts.append((None, _choose(problem, 0.0, solver)))
+    exactly = objective.l2 and problem.n_classes > 2 and np.prod(problem.X.shape) * problem.n_classes <= _SMALL_PRODUCTS
     n_passes, n_iter, history = 0, 0, []
     for objective, name in attempts:
         if objective is None:

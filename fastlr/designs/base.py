@@ -43,6 +43,8 @@ class Design:
         How often X was read.
     """
 
+    scale = 1.0  # factor of X
+
     def __init__(self, X, y, sample_weight, name, team):
         n_samples = X.shape[0]
         self.X = X

@@ -29,6 +29,7 @@ logistic regression and maximum entropy models, Machine Learning 85, 2011 (the d
 import numpy as np
 
 from .._factor import ScaledCholesky
+from ..designs.scales import standardisation
 
 _FEW_FEATURES = 128  # up to here every class gets a factor of its own
 _FACTORED_FEATURES = 3_000  # up to here all classes share one
@@ -58,7 +59,7 @@ class SoftmaxObjective:
         self._shape = (design.n_classes, design.shape[1] + 1)
         self.n_coef = self._shape[0] * self._shape[1]
         self._factored = design.shape[1] <= (_FEW_FEATURES if design.is_sparse else _FACTORED_FEATURES)
-        self._moments = None
+        self._moments = self._standardisation = None
         self.value_at_zero = float(np.log(design.n_classes))  # no sample is told from any other
 
     def loss_gradient(self, coef):
@@ -125,6 +126,20 @@ class SoftmaxObjective:
             return np.inf
         rest = (G - self.hessian_product(direction).reshape(self._shape))[:, :-1]
         return float(G[:, -1] @ t + np.vdot(rest, rest) / (2.0 * self.l2))
+
+    def standardisation(self):
+        """Means and variances of the columns, see `designs.scales.standardisation`; the first time a pass."""
+        if self._standardisation is None:
+            self._standardisation = standardisation(self.design, centred=self.fit_intercept)
+        return self._standardisation
+
+    def overshoot(self, direction):
+        """How far the dual point of a step of Newton's method goes, where 1 is as far as it may: two passes.
+
+        With z_d the change of z that the step makes, the largest p . z_d - z_dk: at most 1, it leaves
+        q = p + J z_d at 0 or above.
+        """
+        return self.design.overshoot(self._coef, direction.reshape(self._shape))
 
     def separates(self, coef):
         """Whether all samples that weigh anything have their own class's raw prediction above all others."""

@@ -14,6 +14,7 @@ import numpy as np
 from .._blocks import sample_rows
 from .._factor import ScaledCholesky
 from ..objectives import relative_gap
+from ..objectives.unpenalised import NewtonBound
 from ._quasi_newton import QuasiNewton
 from ._result import SolverResult, add_record
 from ._steps import rounding
@@ -26,6 +27,7 @@ _ARMIJO = 1e-4
 _MAX_HALVINGS = 60
 _MAX_LOST = 3
 _FLOAT32_BLUR = 64.0 * float(np.finfo(np.float32).eps)  # pivots of float32 products below this may be rounding
+_DOUBTFUL = 1e-9  # with pivots below this, of nearly collinear columns, a step may not solve its equations
 _FRESH_CONTRACTION = 0.05  # what a step with a fresh Hessian leaves of the gradient, typically
 
 
@@ -57,6 +59,7 @@ class _Newton:
         # A Hessian costs about as many passes as this (measured: 4 at 50 features, 21 at 400).
         self._hessian_cost = 1.0 + objective.n_coef / 16
         self.length2 = None  # squared length of the gradient as `steering` measures it, if known
+        self._bound = None  # made where pivots are doubtful
         self.step_gap = np.inf  # bound on f - f* here, from steps with the exact Hessian
 
     def refresh(self):
@@ -102,9 +105,12 @@ class _Newton:
         raw = self.objective.design.raw.copy()
         if self.length2 is None:
             self.length2 = self.steering.norm2(self.gradient)
-        length, value, gradient = self._try(direction, 1.0)
         exact = self._is_exact()
-        if exact and np.abs(self.objective.design.raw - raw).max() <= 1.0:
+        doubtful = exact and self.steering.smallest_pivot <= _DOUBTFUL
+        if doubtful:
+            self._certify(direction)
+        length, value, gradient = self._try(direction, 1.0)
+        if exact and not doubtful and np.abs(self.objective.design.raw - raw).max() <= 1.0:
             self.step_gap = min(self.step_gap, -slope)
         if not self._accept(value, gradient, slope):
             length, value, gradient = self._try(direction, self._search(raw, direction))
@@ -123,6 +129,12 @@ class _Newton:
         self.hessian = None
         self.n_iter += 1
         return True
+
+    def _certify(self, direction):
+        """Bound f - f* from a step that may solve its equations or not, where there is no penalty to do it by."""
+        if not self.objective.l2:
+            self._bound = self._bound or NewtonBound(self.objective)
+            self.step_gap = min(self.step_gap, self._bound(self.gradient, direction))
 
     def _try(self, direction, length):
         return length, *self.objective.loss_gradient(self.coef + length * direction)

@@ -11,7 +11,7 @@ import numpy as np
 
 from ._quasi_newton import QuasiNewton
 from ._result import SolverResult, add_record
-from ._steps import Certificate, Progress, first_evaluation, safeguarded_step
+from ._steps import Progress, certificate_for, first_evaluation, safeguarded_step
 
 _MEMORY = 30
 _MAX_LOST = 30
@@ -31,13 +31,13 @@ class _Model:
 def solve(objective, start=None, *, tol, max_iter, callback=None):
     """Minimise an objective; parameters and result as of `newton_cholesky.solve`, but ten steps count as one."""
     coef, value, gradient = first_evaluation(objective, start)
-    certificate, progress = Certificate(objective, tol), Progress(objective)
+    certificate, progress = certificate_for(objective, tol), Progress(objective)
     model = _Model(objective, value)
     history = []
     n_steps = 0
     while True:
         direction = -model.inverse(gradient)
-        gap, reached = certificate(value, gradient, -float(gradient @ direction))
+        gap, reached, direction = certificate(value, gradient, direction)
         add_record(history, callback, n_steps, value, np.linalg.norm(gradient), gap, objective.design.n_passes)
         if reached or n_steps >= _STEPS_PER_ITERATION * max_iter or progress.n_lost == _MAX_LOST:
             break
@@ -58,4 +58,4 @@ def solve(objective, start=None, *, tol, max_iter, callback=None):
         else:
             model.inverse.learn(step, gradient, new_gradient)
         coef, value, gradient = coef + step, new_value, new_gradient
-    return SolverResult(coef, value, gap, -(-n_steps // _STEPS_PER_ITERATION), reached, history)
+    return SolverResult(coef, value, gap, -(-n_steps // _STEPS_PER_ITERATION), gap <= tol, history)
