@@ -39,6 +39,7 @@ class ClassesDesign:
     """
 
     scale = 1.0  # factor of X
+    forms_hessian = False  # whether there is a method `hessian`, of next to no cost
 
     def __init__(self, X, classes, n_classes, sample_weight, name, team):
         self.X = X

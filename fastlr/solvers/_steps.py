@@ -9,6 +9,7 @@ from ._conjugate_gradients import newton_direction
 _ARMIJO = 1e-4
 _MAX_HALVINGS = 30
 _UNRESOLVED = 0.01  # share of the tolerance that conjugate gradients may leave undone
+_ROUGH = 3.0  # times a certified gap, a rough one may be typically
 _SHORTER = 0.9  # a gradient this much shorter than the shortest so far is progress
 
 
@@ -30,7 +31,7 @@ class _Certificate:
     def __init__(self, objective, tol):
         self._objective = objective
         self._tol = tol
-        self._promising = tol  # a rough gap up to here may be certified
+        self._promising = _ROUGH * tol  # a rough gap up to here may be certified
 
     def __call__(self, value, gradient, direction):
         if not gradient.any():
