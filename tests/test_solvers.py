@@ -539,3 +539,47 @@ def test_columns_are_standardised_over_all_rows(form, use_weight):
     mean, square = standardisation(design, centred=False)
     assert not mean.any()
     np.testing.assert_allclose(square, np.average(X * X, axis=0, weights=weights), rtol=1e-9)
+
+
+# ------------------------------------------------------------------------------------------------- rough Hessians
+
+
+class ExactHessians(DenseDesign):
+    """What steers is as exact as all else."""
+
+    def rough_hessian(self):
+        return self.hessian()
+
+
+def fits_with_rough_and_exact_hessians(X, y, l2):
+    designs = [kind(check_features(X), y, np.empty(0)) for kind in (DenseDesign, ExactHessians)]
+    results = [solve("newton_cholesky", LogisticObjective(design, l2=l2), tol=1e-9) for design in designs]
+    assert all(result.converged for result in results)
+    return results, [design.n_passes for design in designs]
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_a_rough_hessian_is_the_hessian_to_seven_digits(order):
+    X, y, _ = labelled(300, 25)
+    objective = objective_of(np.asarray(X, order=order), y, l2=0.1)
+    objective.loss_gradient(np.linspace(-1, 1, 26))
+    exact, rough = objective.hessian(), objective.hessian(rough=True)
+    size = np.sqrt(exact.diagonal() * exact.diagonal()[:, None])
+    assert (np.abs(rough - exact) <= 4e-6 * size).all()
+    assert not np.array_equal(rough, exact)  # it is what takes less time
+
+
+def test_rough_hessians_steer_as_well_as_exact_ones():
+    X, y, _ = labelled(2_000, 25)
+    (rough, exact), passes = fits_with_rough_and_exact_hessians(X, y, 1e-4)
+    assert rough.n_iter == exact.n_iter
+    assert passes[0] == passes[1]
+
+
+@pytest.mark.parametrize("factor", [1e-25, 1.0, 1e25])
+def test_where_float32_cannot_tell_columns_apart_hessians_are_formed_in_float64(factor):
+    X, y, _ = labelled(2_000, 6)
+    X[:, 1] = X[:, 0] + 1e-4 * X[:, 1]
+    (rough, exact), passes = fits_with_rough_and_exact_hessians(factor * X, y, 1e-12 * factor**2)
+    assert rough.n_iter == exact.n_iter
+    assert passes[0] == passes[1]
