@@ -59,8 +59,9 @@ class Problem:
         return kind(design, l2=l2_from_C(self.C, design.weight_sum), fit_intercept=self.fit_intercept)
 
     def _softmax_design(self, dtype, team):
-        if not sparse.issparse(self.X) and small_softmax.is_small(self.X, self.n_classes):
-            return small_softmax.SmallSoftmaxDesign(self.X, self.codes, self.n_classes, self.sample_weight)
+        if small_softmax.is_small(self.X, self.n_classes):
+            X = self.X.toarray() if sparse.issparse(self.X) else self.X
+            return small_softmax.SmallSoftmaxDesign(X, self.codes, self.n_classes, self.sample_weight)
         from .designs.softmax import SoftmaxDesign
 
         return SoftmaxDesign(self.X, self.codes, self.n_classes, self.sample_weight, dtype=dtype, team=team)
@@ -132,7 +133,7 @@ def fit(problem, *, solver, tol, max_iter, start, dtype, n_threads, report):
 
 
 def fit_path(problem, Cs, *, tol, max_iter, start, dtype, team):
-    """Fits of a problem for one C after the other, each from where the one before ended.
+    """Fits of a problem for one C after the other, each from where the ones before lead.
 
     Parameters
     ----------
@@ -150,12 +151,26 @@ def fit_path(problem, Cs, *, tol, max_iter, start, dtype, team):
         In the order of `Cs`.
     """
     objective = problem.objective(dtype, team)
+    ends = []  # the last two, with their C
     for C in Cs:
         problem = replace(problem, C=C)
         objective.l2 = l2_from_C(C, objective.design.weight_sum)
+        start = _extrapolated(ends, C) if ends else start
         end = _run(problem, objective, team, solver="auto", tol=tol, max_iter=max_iter, start=start, report=None)
-        start = end.result.coef
+        ends = [*ends[-1:], (C, end.result.coef)]
         yield end
+
+
+def _extrapolated(ends, C):
+    """Where the coefficients of the last fits of a path lead: to first order in log C."""
+    last_C, last = ends[-1]
+    if len(ends) < 2:
+        return last
+    before_C, before = ends[0]
+    with np.errstate(all="ignore"):
+        share = np.log(C / last_C) / np.log(last_C / before_C)
+    # No further than the fits are apart; nowhere along a C that turns back, repeats or is infinite.
+    return last + min(share, 1.0) * (last - before) if share > 0.0 else last
 
 
 @contextmanager
@@ -173,13 +188,12 @@ def _run(problem, objective, team, *, solver, tol, max_iter, start, report):
     start = None if start is None else start.ravel()
     name = _choose(problem, objective.l2, solver)
     attempts = [(objective, name)]
-    if solver not in SOLVERS:
-        # Where rounding stops a fit: of float32 products, or of a Gram matrix of badly scaled columns.
-        if objective.design.dtype == np.float32:
-            attempts.append((None, name))
-        if name == "gram_newton":
-            attempts.append((None, _choose(problem, 0.0, solver)))
-    exactly = problem.n_classes > 2 and np.prod(problem.X.shape) * problem.n_classes <= _SMALL_PRODUCTS
+    # Where rounding stops a fit: of float32 products, or of a Gram matrix of badly scaled columns.
+    if objective.design.dtype == np.float32:
+        attempts.append((None, name))
+    if name == "gram_newton" and solver not in SOLVERS:
+        attempts.append((None, _choose(problem, 0.0, solver)))
+    exactly = objective.l2 and problem.n_classes > 2 and np.prod(problem.X.shape) * problem.n_classes <= _SMALL_PRODUCTS
     n_passes, n_iter, history = 0, 0, []
     for objective, name in attempts:
         if objective is None:

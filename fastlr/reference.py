@@ -127,6 +127,22 @@ def softmax_hessian_product(X, sample_weight, coef, direction):
     return _class_sums(X, p * change, sample_weight)
 
 
+def softmax_hessian(X, sample_weight, coef):
+    """That Hessian, of shape (coef.size, coef.size): the sum of (diag(p) - p p^T) times x x^T, block by block."""
+    p, ones = _probabilities(X, coef), np.column_stack([X, np.ones(len(X))])
+    weighted = p if sample_weight is None else sample_weight[:, None] * p
+    hessian = -(_products(weighted, ones).T @ _products(p, ones))
+    for k, first in enumerate(range(0, coef.size, coef.shape[1])):
+        block = slice(first, first + coef.shape[1])
+        hessian[block, block] += ones.T @ (weighted[:, [k]] * ones)
+    return hessian
+
+
+def _products(p, X):
+    """Each entry of a row of p times each of the same row of X."""
+    return (p[:, :, None] * X[:, None, :]).reshape(len(X), -1)
+
+
 def softmax_intercept_hessian(X, sample_weight, coef):
     """The block of that Hessian that belongs to the intercepts: the sum of diag(p) - p p^T."""
     p = _probabilities(X, coef)

@@ -300,6 +300,17 @@ def test_a_tiny_column_is_certified_only_if_its_squares_do_not_vanish(factor):
     assert LogisticRegression().fit(X, y).objective_ == pytest.approx(without.objective_, rel=2e-6)
 
 
+@pytest.mark.parametrize("solver", ["newton_cholesky", "newton_cg"])
+def test_float32_without_a_penalty_is_certified_in_float64_where_float32_cannot(solver):
+    X, y = labelled(300, 6)
+    X[:, 1] = X[:, 0] + 1e-3 * X[:, 1]
+    X = X.astype(np.float32)
+    model = LogisticRegression(C=np.inf, solver=solver).fit(X, y)
+    best = LogisticRegression(C=np.inf, tol=1e-10).fit(X.astype(np.float64), y).objective_
+    assert model.gap_ <= 1e-6
+    assert (model.objective_ - best) / best <= model.gap_ + 1e-9
+
+
 def test_coefficients_that_overflow_float32_are_an_error():
     X, y = labelled(150, 3)
     X = (X * 1e-41).astype(np.float32)

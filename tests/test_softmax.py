@@ -6,15 +6,17 @@ from conftest import WEIGHTS, assert_within, random_features, random_weights
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
+from sklearn.datasets import load_iris
 from test_csr import csr_of, make_sparse_problem
 from test_objective import exact_minimum, labelled
 
-from fastlr import reference
+from fastlr import LogisticRegression, reference
 from fastlr._blocks import softmax_block_rows
 from fastlr._team import Team
 from fastlr._validation import check_features, check_sample_weight, check_sparse_features
 from fastlr.designs.small_softmax import SmallSoftmaxDesign
 from fastlr.designs.softmax import SoftmaxDesign
+from fastlr.fitting import Problem, fit_path, quiet_team
 from fastlr.objectives.softmax import SoftmaxObjective
 from fastlr.solvers import MULTICLASS, SOLVERS
 
@@ -144,6 +146,11 @@ def check_passes(problem):
     expected = reference.softmax_intercept_hessian(X, weight, coef)
     assert_within(hessian, expected, 2 * problem.probability_bound().sum())
     np.testing.assert_allclose(hessian, hessian.T, rtol=0, atol=problem.rtol * problem.weights.sum())
+
+    if design.forms_hessian:
+        product = (design.hessian() @ direction.ravel()).reshape(coef.shape)
+        expected = reference.softmax_hessian_product(X, weight, coef, direction)
+        assert_within(product, expected, 4 * problem.product_bound(direction) @ problem.absolute)
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
@@ -699,6 +706,34 @@ def test_separates_sees_whether_all_that_weighs_is_right(form):
     assert not softmax_objective(form(X[:3]), classes[:3]).separates(np.zeros(9))  # ties are not right
 
 
+@weighted
+@pytest.mark.parametrize("l2", [0.0, 0.01])
+@intercepts
+def test_the_preconditioner_of_a_small_problem_is_the_inverse_of_the_hessian(weights, l2, fit_intercept):
+    X, classes, weight = classified(90, 5, 4)
+    design = SmallSoftmaxDesign(X, classes, 4, weight if weights else np.empty(0))
+    objective = SoftmaxObjective(design, l2=l2, fit_intercept=fit_intercept)
+    rng = np.random.default_rng(0)
+    objective.loss_gradient(0.1 * rng.normal(size=objective.n_coef))
+    direction = rng.normal(size=(4, 6))
+    direction -= direction.mean(axis=0)  # equal shifts of all classes have no curvature of their own
+    if not fit_intercept:
+        direction[:, -1] = 0.0
+    apply = objective.preconditioner()
+    np.testing.assert_allclose(apply(objective.hessian_product(direction.ravel())), direction.ravel(), atol=1e-10)
+
+
+@pytest.mark.parametrize("n_iris", [150, 60])
+@pytest.mark.parametrize("C", [0.01, 1.0, 100.0])
+def test_small_problems_take_few_passes_to_the_last_digit(n_iris, C):
+    X, y = load_iris(return_X_y=True)
+    X, y = X[:: 150 // n_iris], y[:: 150 // n_iris]
+    for form in (np.asarray, sparse.csr_array):
+        model = LogisticRegression(C=C).fit(form(X), y)
+        assert model.gap_ <= 1e-18
+        assert model.n_passes_ <= 45
+
+
 @pytest.mark.parametrize("n_features", [5, 140])
 @pytest.mark.parametrize("form", [np.asarray, sparse.csr_array])
 @intercepts
@@ -716,3 +751,42 @@ def test_preconditioners_are_symmetric_and_positive_definite(n_features, form, f
     assert one @ apply(other) == pytest.approx(other @ apply(one), rel=1e-9)
     if not fit_intercept:
         assert not apply(one).reshape(4, -1)[:, -1].any()
+
+
+def test_all_classes_share_the_factor_that_zeros_give():
+    X, classes, _ = classified(300, 5, 4)
+    objective = softmax_objective(X, classes, l2=0.01)
+    rng = np.random.default_rng(0)
+    gradient = rng.normal(size=(4, 6))
+    objective.loss_gradient(np.zeros(objective.n_coef))
+    mapped = objective.preconditioner()(gradient.ravel()).reshape(4, 6)
+    # The same curvature, 3/16, for every class.
+    ones = np.column_stack([X, np.ones(300)])
+    block = 3 / 16 * ones.T @ ones / 300 + 0.01 * np.diag([1, 1, 1, 1, 1, 0])
+    np.testing.assert_allclose(mapped, np.linalg.solve(block, gradient.T).T, rtol=1e-6)
+
+
+@pytest.mark.parametrize("Cs", [np.logspace(-3, 3, 7), [1.0, 1.0, 0.1, 10.0, np.inf, 1e3], [1.0, 1.1, 1e6]])
+def test_a_path_ends_at_the_optimum_of_each_C_in_whatever_order(Cs):
+    X, classes, _ = classified(150, 5, 3)
+    problem = Problem(X, classes, 3, np.empty(0), 1.0, True)
+    with quiet_team(1) as team:
+        path = list(fit_path(problem, Cs, tol=1e-9, max_iter=100, start=None, dtype=np.float64, team=team))
+    for C, end in zip(Cs, path, strict=True):
+        alone = LogisticRegression(C=C, tol=1e-10).fit(X, classes)
+        assert end.result.converged
+        assert end.result.value == pytest.approx(alone.objective_, rel=1e-8)
+
+
+def test_a_path_goes_on_where_its_fits_lead():
+    X, classes, _ = classified(3_000, 20, 5)
+    problem = Problem(X, classes, 5, np.empty(0), 1.0, True)
+    Cs = np.logspace(-3, 3, 10)
+    with quiet_team(1) as team:
+        path = list(fit_path(problem, Cs, tol=1e-6, max_iter=100, start=None, dtype=np.float64, team=team))
+        one_by_one, start = 0, None
+        for C in Cs:
+            end = next(fit_path(problem, [C], tol=1e-6, max_iter=100, start=start, dtype=np.float64, team=team))
+            start = end.result.coef
+            one_by_one += end.n_passes
+    assert sum(end.n_passes for end in path) < one_by_one

@@ -331,7 +331,7 @@ def test_separable_classes_without_a_penalty_are_named(form, n_classes):
 
 @forms
 def test_too_few_steps_warn_and_tell_the_gap(form):
-    X, y, _ = classified(300, 5, 3)
+    X, y, _ = classified(400, 40, 6)
     with pytest.warns(ConvergenceWarning, match="stopped after max_iter=1 steps"):
         model = LogisticRegression(max_iter=1, tol=1e-14, C=1e4).fit(form(X), y)
     assert model.gap_ > 1e-14

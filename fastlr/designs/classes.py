@@ -38,6 +38,9 @@ class ClassesDesign:
         How often X was read.
     """
 
+    scale = 1.0  # factor of X
+    forms_hessian = False  # whether there is a method `hessian`, of next to no cost
+
     def __init__(self, X, classes, n_classes, sample_weight, name, team):
         self.X = X
         self.classes = read_only(classes)
@@ -57,10 +60,7 @@ class ClassesDesign:
 
     def separates(self, coef):
         """Whether all samples that weigh anything have their own class's raw prediction above all others: one pass."""
-        self.n_passes += 1
-        for first in range(0, self.shape[0], _CHUNK_ROWS):
-            rows = slice(first, first + _CHUNK_ROWS)
-            raw = self.X[rows].astype(np.float64) @ coef[:, :-1].T + coef[:, -1]
+        for rows, raw in self._raw_predictions(coef):
             own = np.take_along_axis(raw, self.classes[rows, None], axis=1)
             right = (raw < own).sum(axis=1) == self.n_classes - 1
             if self.sample_weight.size:
@@ -68,6 +68,23 @@ class ClassesDesign:
             if not right.all():
                 return False
         return True
+
+    def overshoot(self, coef, direction):
+        """The largest p . z - z_k of a sample that weighs anything, z its raw predictions along `direction`."""
+        largest = -np.inf
+        for (rows, raw), (_, change) in zip(self._raw_predictions(coef), self._raw_predictions(direction), strict=True):
+            reach = (special.softmax(raw, axis=1) * change).sum(axis=1) - change.min(axis=1)
+            if self.sample_weight.size:
+                reach = reach[self.sample_weight[rows] > 0.0]
+            largest = max(largest, reach.max(initial=-np.inf))
+        return float(largest)
+
+    def _raw_predictions(self, coef):
+        """Slices of rows, and their raw predictions."""
+        self.n_passes += 1
+        for first in range(0, self.shape[0], _CHUNK_ROWS):
+            rows = slice(first, first + _CHUNK_ROWS)
+            yield rows, self.X[rows].astype(np.float64) @ coef[:, :-1].T + coef[:, -1]
 
     def sample(self, n_rows):
         """A `Sample` of at most so many rows, the same each time."""

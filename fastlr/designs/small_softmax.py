@@ -1,6 +1,9 @@
 """A small X with targets of many classes: passes in NumPy, see `small`."""
 
+import math
+
 import numpy as np
+from scipy import sparse
 
 from .. import reference
 from .classes import ClassesDesign
@@ -9,8 +12,9 @@ MAX_PRODUCTS = 60_000  # of entries of X and classes: beyond, compiled passes ge
 
 
 def is_small(X, n_classes):
-    """Whether `SmallSoftmaxDesign` should do the passes over a dense X."""
-    return X.size * n_classes <= MAX_PRODUCTS
+    """Whether `SmallSoftmaxDesign` should do the passes over X: a sparse one, made dense, only if it is not wide."""
+    is_wide = X.shape[1] > X.shape[0]
+    return math.prod(X.shape) * n_classes <= MAX_PRODUCTS and not (is_wide and sparse.issparse(X))
 
 
 class SmallSoftmaxDesign(ClassesDesign):
@@ -23,6 +27,8 @@ class SmallSoftmaxDesign(ClassesDesign):
     X, classes, n_classes, sample_weight, name
         See `ClassesDesign`. X is copied if it is not float64.
     """
+
+    forms_hessian = True
 
     def __init__(self, X, classes, n_classes, sample_weight, *, name="X"):
         super().__init__(X.astype(np.float64, copy=False), classes, n_classes, sample_weight, name, None)
@@ -47,6 +53,12 @@ class SmallSoftmaxDesign(ClassesDesign):
         """Hessian of the summed loss, where `loss_gradient` was last evaluated, times a direction."""
         self.n_passes += 1
         return reference.softmax_hessian_product(self.X, self._weight, self._coef, direction)
+
+    @np.errstate(all="ignore")
+    def hessian(self):
+        """That Hessian, a float64 array of shape (n_coef, n_coef)."""
+        self.n_passes += 1
+        return reference.softmax_hessian(self.X, self._weight, self._coef)
 
     @np.errstate(all="ignore")
     def intercept_hessian(self):

@@ -26,13 +26,17 @@ penalty as well, and is at most twice the true gap near the optimum:
 
     f(coef) - f* <= g^T H^-1 g    if max_i |z_d,i| <= 1     (used by `solvers.newton_cholesky`)
 
+What it takes to trust a d that solves its equations only nearly is in `unpenalised`.
+
 Sources: Boyd & Vandenberghe, Convex Optimization, 2004, 5.4 and 9.5 (duality, Newton decrement); Yu, Huang & Lin,
 Dual coordinate descent methods for logistic regression, Machine Learning 85, 2011 (the dual problem).
 """
 
 import numpy as np
 
+from .. import reference
 from .._blocks import guarded_empty
+from ..designs.scales import standardisation
 
 
 def dual_shift(g_b, s):
@@ -68,6 +72,7 @@ class LogisticObjective:
         self.l2 = l2
         self.fit_intercept = fit_intercept
         self.n_coef = design.shape[1] + 1
+        self._standardisation = None
 
     def subsample(self, rows):
         """The same objective over some of the rows.
@@ -115,15 +120,20 @@ class LogisticObjective:
         w, d = coef[:-1], direction[:-1]
         return float(residual @ raw_change) / self.design.weight_sum + self.l2 * float((w + length * d) @ d)
 
-    def hessian(self):
+    def hessian(self, *, rough=False):
         """Hessian of f where `loss_gradient` was last evaluated: one pass.
+
+        Parameters
+        ----------
+        rough : bool
+            Whether to compute products in float32, which takes less time: for designs with `has_rough_hessian`.
 
         Returns
         -------
         float64 array of shape (n_features + 1, n_features + 1)
             Without an intercept, its row and column are those of the identity.
         """
-        hessian = self.design.hessian()
+        hessian = self.design.rough_hessian() if rough else self.design.hessian()
         hessian /= self.design.weight_sum
         hessian.flat[: -1 : self.n_coef + 1] += self.l2  # all of the diagonal but its last entry
         if not self.fit_intercept:
@@ -159,6 +169,8 @@ class LogisticObjective:
         spread = np.maximum(second - first * mean, np.finfo(np.float64).eps * second)
         diagonal = spread / self.design.weight_sum + self.l2
         diagonal[diagonal == 0.0] = 1.0
+        if not self.l2:  # steps along a column that the intercept can replace would be of rounding alone
+            diagonal[self.standardisation()[1] == 0.0] = np.inf
         share = total / self.design.weight_sum
 
         def apply(gradient):
@@ -205,6 +217,25 @@ class LogisticObjective:
         shift = dual_shift(g_b, intercept_column[-1])
         rest = g_w - shift * intercept_column[:-1]
         return bound_of_shift(shift, g_b, rest @ rest, self.l2)
+
+    def standardisation(self):
+        """Means and variances of the columns, see `designs.scales.standardisation`; the first time a pass."""
+        if self._standardisation is None:
+            self._standardisation = standardisation(self.design, centred=self.fit_intercept)
+        return self._standardisation
+
+    def overshoot(self, direction):
+        """How far the dual point of a step of Newton's method goes, where 1 is as far as it may: one pass.
+
+        With z_d the change of z that the step makes, the largest p z_d and -(1 - p) z_d: at most 1, they leave
+        q = p + h z_d between 0 and 1.
+        """
+        design = self.design
+        _, residual, _ = reference.loss_residual_curvature(design.raw.copy(), design.y)
+        p = residual + design.y
+        change = design.raw_prediction(direction)
+        reach = np.maximum(p * change, (p - 1.0) * change)
+        return float(reach[design.sample_weight > 0.0].max() if design.sample_weight.size else reach.max())
 
     def separates(self, coef):
         """Whether all samples that weigh anything lie on the right side of the hyperplane: one pass."""

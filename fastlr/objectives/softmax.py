@@ -29,7 +29,9 @@ logistic regression and maximum entropy models, Machine Learning 85, 2011 (the d
 import numpy as np
 
 from .._factor import ScaledCholesky
+from ..designs.scales import standardisation
 
+_FEW_COEFFICIENTS = 200  # up to here, of a small X, the whole Hessian is factorised
 _FEW_FEATURES = 128  # up to here every class gets a factor of its own
 _FACTORED_FEATURES = 3_000  # up to here all classes share one
 _ROWS_PER_FEATURE = 64  # of the subsample, where every class has a factor
@@ -58,7 +60,8 @@ class SoftmaxObjective:
         self._shape = (design.n_classes, design.shape[1] + 1)
         self.n_coef = self._shape[0] * self._shape[1]
         self._factored = design.shape[1] <= (_FEW_FEATURES if design.is_sparse else _FACTORED_FEATURES)
-        self._moments = None
+        self._whole = design.forms_hessian and self.n_coef <= _FEW_COEFFICIENTS
+        self._moments = self._standardisation = None
         self.value_at_zero = float(np.log(design.n_classes))  # no sample is told from any other
 
     def loss_gradient(self, coef):
@@ -126,14 +129,29 @@ class SoftmaxObjective:
         rest = (G - self.hessian_product(direction).reshape(self._shape))[:, :-1]
         return float(G[:, -1] @ t + np.vdot(rest, rest) / (2.0 * self.l2))
 
+    def standardisation(self):
+        """Means and variances of the columns, see `designs.scales.standardisation`; the first time a pass."""
+        if self._standardisation is None:
+            self._standardisation = standardisation(self.design, centred=self.fit_intercept)
+        return self._standardisation
+
+    def overshoot(self, direction):
+        """How far the dual point of a step of Newton's method goes, where 1 is as far as it may: two passes.
+
+        With z_d the change of z that the step makes, the largest p . z_d - z_dk: at most 1, it leaves
+        q = p + J z_d at 0 or above.
+        """
+        return self.design.overshoot(self._coef, direction.reshape(self._shape))
+
     def separates(self, coef):
         """Whether all samples that weigh anything have their own class's raw prediction above all others."""
         return self.design.separates(coef.reshape(self._shape))
 
     def preconditioner(self):
-        """Rough inverse of the Hessian where `loss_gradient` was last evaluated, without the coupling of classes.
+        """Rough inverse of the Hessian where `loss_gradient` was last evaluated.
 
-        The block of class k is [X 1]^T D_k [X 1], D_k the curvatures p_k (1 - p_k), of which those of a subsample are
+        Where X is small and there are few coefficients, the inverse itself. Else the coupling of classes is left out:
+        the block of class k is [X 1]^T D_k [X 1], D_k the curvatures p_k (1 - p_k), of which those of a subsample are
         taken. With few features each block is formed and factorised; with more, one for all classes, from mean
         curvatures; with still more, the diagonals, see `_diagonal_preconditioner`.
 
@@ -143,19 +161,25 @@ class SoftmaxObjective:
             Maps a gradient to a direction, both float64 arrays of shape (n_coef,).
         """
         n_features = self.design.shape[1]
+        if self._whole:
+            return ScaledCholesky(self._hessian()).solve
         if not self._factored:
             return self._diagonal_preconditioner()
         each = n_features <= _FEW_FEATURES
         sample = self.design.sample((_ROWS_PER_FEATURE if each else _ROWS_PER_SHARED_FEATURE) * n_features)
         curvatures = sample.curvatures(self._coef, average=not each)
         curvatures += _FLOOR * (curvatures.mean(axis=0) - curvatures)
+        if not self._coef.any():  # all classes are alike
+            curvatures = curvatures[:, :1]
         factors = [ScaledCholesky(self._block(sample, column)) for column in curvatures.T]
-        if each:  # one product with many small inverses is faster than many small solves
+        if len(factors) > 1:  # one product with many small inverses is faster than many small solves
             inverses = np.stack([factor.inverse() for factor in factors])
 
         def apply(gradient):
             gradient = gradient.reshape(self._shape)
-            return (inverses @ gradient[:, :, None]).ravel() if each else factors[0].solve(gradient.T).T.ravel()
+            if len(factors) == 1:
+                return factors[0].solve(gradient.T).T.ravel()
+            return (inverses @ gradient[:, :, None]).ravel()
 
         return apply
 
@@ -163,11 +187,26 @@ class SoftmaxObjective:
     def preconditioner_cost(self):
         """What a preconditioner costs to form, roughly, in passes over X."""
         n_samples, n_features = self.design.shape
-        if not self._factored:
+        if self._whole or not self._factored:
             return 1.0
         each = n_features <= _FEW_FEATURES
         n_sampled = min(n_samples, (_ROWS_PER_FEATURE if each else _ROWS_PER_SHARED_FEATURE) * n_features)
         return n_sampled * n_features / (4.0 * n_samples * (1 if each else self.design.n_classes))
+
+    def _hessian(self):
+        """Hessian of f where `loss_gradient` was last evaluated; there equal shifts of all classes cost something."""
+        hessian = self.design.hessian() / self.design.weight_sum
+        diagonal = hessian.diagonal().copy()
+        n_classes, width = self._shape
+        for j in range(width):
+            same = slice(j, None, width)
+            hessian[same, same] += diagonal[same].mean() / n_classes
+        diagonal = hessian.reshape(-1)[:: self.n_coef + 1].reshape(self._shape)
+        diagonal[:, :-1] += self.l2
+        if not self.fit_intercept:
+            hessian[width - 1 :: width] = hessian[:, width - 1 :: width] = 0.0
+            diagonal[:, -1] = 1.0
+        return hessian
 
     def _block(self, sample, curvature):
         block = sample.hessian(curvature)

@@ -21,8 +21,7 @@ class SolverResult:
     n_iter : int
         Steps taken.
     converged : bool
-        Whether `gap` is at most the tolerance; without a penalty, where some solvers can certify nothing, whether
-        their estimate of the gap is.
+        Whether `gap` is at most the tolerance.
     history : list of dict
         A record per evaluation: "iteration", "value", "gradient_norm", "gap", "n_passes".
     steering : callable or None

@@ -3,42 +3,79 @@
 import numpy as np
 
 from ..objectives import relative_gap
+from ..objectives.unpenalised import NewtonBound
+from ._conjugate_gradients import newton_direction
 
 _ARMIJO = 1e-4
 _MAX_HALVINGS = 30
+_UNRESOLVED = 0.01  # share of the tolerance that conjugate gradients may leave undone
+_ROUGH = 3.0  # times a certified gap, a rough one may be typically
 _SHORTER = 0.9  # a gradient this much shorter than the shortest so far is progress
 
 
-class Certificate:
-    """Certified relative gaps along a run; passes are spent on one only where it may come out within the tolerance."""
+def certificate_for(objective, tol):
+    """What certifies gaps along a run.
+
+    Returns
+    -------
+    callable
+        Maps the value and the gradient where the objective was last evaluated, and a direction from there, to the
+        certified bound on (f - f*) / f*, inf where none is known; whether to end; and a direction at least as good.
+    """
+    return _Certificate(objective, tol) if objective.l2 else _UnpenalisedCertificate(objective, tol)
+
+
+class _Certificate:
+    """With a penalty: passes are spent on a gap only where it may come out within the tolerance."""
 
     def __init__(self, objective, tol):
         self._objective = objective
         self._tol = tol
-        self._promising = tol  # a rough gap up to here may be certified
+        self._promising = _ROUGH * tol  # a rough gap up to here may be certified
 
-    def __call__(self, value, gradient, estimate):
-        """Gap where the objective was last evaluated, and whether that is the end.
-
-        Without a penalty nothing can be certified here, and an estimate of f - f* decides.
-
-        Returns
-        -------
-        gap : float
-            Bound on (f - f*) / f*; inf where none is known.
-        reached : bool
-        """
+    def __call__(self, value, gradient, direction):
         if not gradient.any():
-            return 0.0, True
-        if not self._objective.l2:
-            return np.inf, relative_gap(estimate, value) <= self._tol
+            return 0.0, True, direction
         rough = relative_gap(self._objective.rough_gap(gradient), value)
         if not rough <= self._promising:
-            return np.inf, False
+            return np.inf, False, direction
         gap = relative_gap(self._objective.gap_bound(gradient), value)
         if gap > self._tol:  # by as much, at least, the gradient must fall before another try pays
             self._promising = rough * max(0.1, self._tol / gap)
-        return gap, gap <= self._tol
+        return gap, gap <= self._tol, direction
+
+
+class _UnpenalisedCertificate:
+    """Without a penalty: where a direction promises a gap within the tolerance, it is made a step of Newton's method.
+
+    An estimate from an inexact direction misses what the direction misses. In float32 nothing can be certified: the
+    promise is the end, and it is for the caller to go on in float64.
+    """
+
+    def __init__(self, objective, tol):
+        self._objective = objective
+        self._tol = tol
+        self._promising = tol
+        self._bound = None
+
+    def __call__(self, value, gradient, direction):
+        if not gradient.any():
+            return 0.0, True, direction
+        rough = relative_gap(-float(gradient @ direction), value)
+        if not rough <= self._promising:
+            return np.inf, False, direction
+        if self._objective.design.dtype != np.float64:
+            return np.inf, True, direction
+        self._bound = bound = self._bound or NewtonBound(self._objective)
+
+        small = max(_UNRESOLVED * self._tol * value, bound.rounding)
+        direction = newton_direction(
+            self._objective, gradient, bound.standardised, lambda squared: bound.unresolved(squared) <= small, direction
+        )
+        gap = relative_gap(bound(gradient, direction), value)
+        if gap > self._tol:
+            self._promising = rough * max(0.1, self._tol / gap)
+        return gap, gap <= self._tol, direction
 
 
 def rounding(objective, value):

@@ -9,54 +9,43 @@ Source: Nocedal & Wright, Numerical Optimization, 2nd ed., 2006, 7.1 (Newton-CG 
 
 import numpy as np
 
+from ._conjugate_gradients import newton_direction
 from ._result import SolverResult, add_record
-from ._steps import Certificate, Progress, first_evaluation, safeguarded_step
+from ._steps import Progress, certificate_for, first_evaluation, safeguarded_step
 
-_MAX_CG = 200
 _MAX_LOST = 3
 
 
-def _conjugate_gradients(objective, gradient, precondition, accuracy):
-    """Approximate Newton direction -H^-1 g: the residual's preconditioned norm falls to `accuracy` of its start."""
-    direction = np.zeros_like(gradient)
-    residual = -gradient
-    z = precondition(residual)
-    conjugate = z.copy()
-    squared = start = float(residual @ z)
-    for _ in range(_MAX_CG):
-        if not squared > accuracy**2 * start:
-            break
-        product = objective.hessian_product(conjugate)
-        curvature = float(conjugate @ product)
-        if not curvature > 0.0:
-            break
-        length = squared / curvature
-        direction += length * conjugate
-        residual -= length * product
-        z = precondition(residual)
-        squared, before = float(residual @ z), squared
-        conjugate = z + (squared / before) * conjugate
-    return direction if direction.any() else -precondition(gradient)
+class _Truncated:
+    """Newton directions, the more exact the nearer to the optimum (7.1: the forcing sequence)."""
+
+    def __init__(self, objective):
+        self._objective = objective
+        self._first = None
+
+    def __call__(self, gradient):
+        precondition = self._objective.preconditioner()
+        start = float(gradient @ precondition(gradient))
+        self._first = self._first or start or 1.0
+        accuracy = min(0.25, (start / self._first) ** 0.25)
+        return newton_direction(self._objective, gradient, precondition, lambda squared: squared <= accuracy**2 * start)
 
 
 def solve(objective, start=None, *, tol, max_iter, callback=None):
     """Minimise an objective; parameters and result as of `newton_cholesky.solve`."""
     coef, value, gradient = first_evaluation(objective, start)
-    certificate, progress = Certificate(objective, tol), Progress(objective)
-    first = None
-    decrement = np.inf  # of the last step, with which conjugate gradients estimate f - f* where it ended
+    certificate, progress, truncated = certificate_for(objective, tol), Progress(objective), _Truncated(objective)
     history = []
     n_iter = 0
     while True:
-        gap, reached = certificate(value, gradient, 2.0 * decrement)
+        # Without a penalty the certificate needs the step that a penalty may spare.
+        direction = None if objective.l2 else truncated(gradient)
+        gap, reached, direction = certificate(value, gradient, direction)
         add_record(history, callback, n_iter, value, np.linalg.norm(gradient), gap, objective.design.n_passes)
         if reached or n_iter >= max_iter or progress.n_lost == _MAX_LOST:
             break
-        precondition = objective.preconditioner()
-        size = np.sqrt(gradient @ precondition(gradient))
-        first = first or size
-        direction = _conjugate_gradients(objective, gradient, precondition, min(0.25, np.sqrt(size / first)))
-        decrement = -float(gradient @ direction)
+        if direction is None:
+            direction = truncated(gradient)
         end = safeguarded_step(objective, coef, value, gradient, direction)
         if end is None:
             break
@@ -64,4 +53,4 @@ def solve(objective, start=None, *, tol, max_iter, callback=None):
         progress.note(value, new_value, new_gradient)
         coef, value, gradient = coef + step, new_value, new_gradient
         n_iter += 1
-    return SolverResult(coef, value, gap, n_iter, reached, history)
+    return SolverResult(coef, value, gap, n_iter, gap <= tol, history)

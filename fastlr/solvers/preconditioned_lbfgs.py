@@ -11,33 +11,39 @@ import numpy as np
 
 from ._quasi_newton import QuasiNewton
 from ._result import SolverResult, add_record
-from ._steps import Certificate, Progress, first_evaluation, safeguarded_step
+from ._steps import Progress, certificate_for, first_evaluation, safeguarded_step
 
 _MEMORY = 30
 _MAX_LOST = 30
 _REFRESH = 0.7  # share of the objective that is left when the preconditioner is formed anew
+_PROVISIONAL = 4  # steps after which one that was formed at zeros is
 _STEPS_PER_ITERATION = 10  # such steps count as one of Newton's
 
 
 class _Model:
-    """The model of the inverse Hessian, where it was formed, and how many steps ago."""
+    """The model of the inverse Hessian, where it was formed, and how many steps ago.
 
-    def __init__(self, objective, value):
+    One that is formed at zeros, where no sample is told from any other, knows nothing of the classes: it is replaced as
+    soon as there is something to know. Others stay until their cost has been spent on steps.
+    """
+
+    def __init__(self, objective, value, *, provisional=False):
         self.inverse = QuasiNewton(objective.preconditioner(), _MEMORY, rescaled=True)
         self.formed_at = value
         self.n_steps = 0
+        self.lasts = _PROVISIONAL if provisional else objective.preconditioner_cost
 
 
 def solve(objective, start=None, *, tol, max_iter, callback=None):
     """Minimise an objective; parameters and result as of `newton_cholesky.solve`, but ten steps count as one."""
     coef, value, gradient = first_evaluation(objective, start)
-    certificate, progress = Certificate(objective, tol), Progress(objective)
-    model = _Model(objective, value)
+    certificate, progress = certificate_for(objective, tol), Progress(objective)
+    model = _Model(objective, value, provisional=not coef.any())
     history = []
     n_steps = 0
     while True:
         direction = -model.inverse(gradient)
-        gap, reached = certificate(value, gradient, -float(gradient @ direction))
+        gap, reached, direction = certificate(value, gradient, direction)
         add_record(history, callback, n_steps, value, np.linalg.norm(gradient), gap, objective.design.n_passes)
         if reached or n_steps >= _STEPS_PER_ITERATION * max_iter or progress.n_lost == _MAX_LOST:
             break
@@ -53,9 +59,9 @@ def solve(objective, start=None, *, tol, max_iter, callback=None):
         progress.note(value, new_value, new_gradient)
         n_steps += 1
         model.n_steps += 1
-        if new_value < _REFRESH * model.formed_at and model.n_steps >= objective.preconditioner_cost:
+        if new_value < _REFRESH * model.formed_at and model.n_steps >= model.lasts:
             model = _Model(objective, new_value)
         else:
             model.inverse.learn(step, gradient, new_gradient)
         coef, value, gradient = coef + step, new_value, new_gradient
-    return SolverResult(coef, value, gap, -(-n_steps // _STEPS_PER_ITERATION), reached, history)
+    return SolverResult(coef, value, gap, -(-n_steps // _STEPS_PER_ITERATION), gap <= tol, history)
