@@ -57,7 +57,7 @@ def combine_weights(sample_weight, class_weight, classes, codes):
     else:
         try:
             factors = compute_class_weight(class_weight, classes=classes, y=classes[codes])
-        except (TypeError, ValueError) as error:
+        except (OverflowError, TypeError, ValueError) as error:
             raise ValueError(f"class_weight must be a dict by class or 'balanced': {error}") from error
         if not (np.isfinite(factors).all() and (factors > 0.0).all()):
             raise ValueError(f"class_weight must hold finite numbers > 0 for all classes, got {class_weight!r}")

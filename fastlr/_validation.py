@@ -80,16 +80,22 @@ def check_sparse_features(X, name="X"):
     ValueError
         If X is empty, or its structure is broken, so that to read it would be to read outside of its arrays.
     """
+    values = getattr(X, "data", None)
+    if X.format != "dok" and not isinstance(values, np.ndarray):  # DOK has none
+        raise ValueError(f"{name} has a broken sparse structure: data must be an array, got {type(values).__name__}")
     if X.dtype.kind not in "biuf":
         raise TypeError(f"{name} must hold real numbers, got dtype {X.dtype}")
     if X.ndim != 2:
         raise ValueError(f"{name} must be two-dimensional, got an array of shape {X.shape}")
     if 0 in X.shape:
         raise ValueError(f"{name} must not be empty, got an array of shape {X.shape}")
-    refuse_masked(**{name: getattr(X, "data", None)})  # DOK has none
+    refuse_masked(**{name: values})
     _check_structure(X, name)
     if X.format != "csr":
-        X = X.tocsr()
+        try:
+            X = X.tocsr()
+        except (TypeError, ValueError) as error:  # what lists and dictionaries hold, SciPy looks at itself
+            raise ValueError(f"{name} has a broken sparse structure: {error}") from error
         _check_indices(X.indices, X.shape[1], name)  # of formats whose indices were not looked at
     if X.dtype not in (np.float32, np.float64) or not X.dtype.isnative:
         X = X.astype(np.float32 if X.dtype.newbyteorder("=") == np.float32 else np.float64)
@@ -104,32 +110,40 @@ def _check_structure(X, name):
             raise ValueError(f"{broken}: data of shape {X.data.shape}")
         rows, columns = (size // block for size, block in zip(X.shape, X.data.shape[1:] or (1, 1), strict=True))
         n_major, n_minor = (columns, rows) if X.format == "csc" else (rows, columns)
-        _check_pointers(X, n_major, name)
-        _check_indices(X.indices[: X.indptr[-1]], n_minor, name)
+        _check_pointers(X.indptr, n_major, name)
+        used = X.indptr[-1]
+        if not used <= min(np.size(X.indices), len(X.data)):
+            raise ValueError(f"{broken}: indptr ends beyond the indices or the data")
+        _check_indices(X.indices[:used], n_minor, name)
     elif X.format == "coo":
-        if not len(X.row) == len(X.col) == len(X.data):
-            raise ValueError(f"{broken}: arrays of different lengths")
-        _check_indices(X.row, X.shape[0], name)
-        _check_indices(X.col, X.shape[1], name)
+        for indices, size in zip((X.row, X.col), X.shape, strict=True):
+            _check_indices(indices, size, name)
+            if len(indices) != len(X.data):
+                raise ValueError(f"{broken}: arrays of different lengths")
     elif X.format == "lil":
-        if len(X.rows) != X.shape[0] or [*map(len, X.rows)] != [*map(len, X.data)]:
-            raise ValueError(f"{broken}: lists of different lengths")
-    elif X.format == "dia" and not (X.data.ndim == 2 and X.offsets.shape == X.data.shape[:1]):
-        raise ValueError(f"{broken}: data of shape {X.data.shape} for offsets of shape {X.offsets.shape}")
+        if not all(isinstance(part, np.ndarray) and part.shape == X.shape[:1] for part in (X.rows, X.data)):
+            raise ValueError(f"{broken}: rows and data must be arrays of as many lists as there are rows")
+        for row, values in zip(X.rows, X.data, strict=True):
+            if not (isinstance(row, list) and isinstance(values, list) and len(row) == len(values)):
+                raise ValueError(f"{broken}: rows and data must hold lists of the same lengths")
+    elif X.format == "dia":
+        if not (isinstance(X.offsets, np.ndarray) and X.data.ndim == 2 and X.offsets.shape == X.data.shape[:1]):
+            raise ValueError(f"{broken}: data of shape {X.data.shape} for offsets of shape {np.shape(X.offsets)}")
 
 
-def _check_pointers(X, n_major, name):
-    indptr = X.indptr
-    if indptr.ndim != 1 or indptr.dtype not in _INDEX_DTYPES:
+def _is_index_array(indices):
+    return isinstance(indices, np.ndarray) and indices.ndim == 1 and indices.dtype in _INDEX_DTYPES
+
+
+def _check_pointers(indptr, n_major, name):
+    if not _is_index_array(indptr):
         raise ValueError(f"{name} has a broken sparse structure: indptr must be one-dimensional, int32 or int64")
     if not (len(indptr) == n_major + 1 and indptr[0] == 0 and (indptr[1:] >= indptr[:-1]).all()):
         raise ValueError(f"{name} has a broken sparse structure: indptr must rise from 0, one entry more than rows")
-    if not indptr[-1] <= min(len(X.indices), len(X.data)):
-        raise ValueError(f"{name} has a broken sparse structure: indptr ends beyond the indices or the data")
 
 
 def _check_indices(indices, size, name):
-    if indices.ndim != 1 or indices.dtype not in _INDEX_DTYPES:
+    if not _is_index_array(indices):
         raise ValueError(f"{name} has a broken sparse structure: indices must be one-dimensional, int32 or int64")
     # Seen as unsigned, negative ones are large.
     if indices.size and indices.view(f"u{indices.itemsize}").max() >= size:
@@ -242,6 +256,19 @@ def check_flag(value, name):
     return bool(value)
 
 
+def check_choice(value, name, choices):
+    """One of some strings, or None where that is among them; returned as it is.
+
+    Raises
+    ------
+    ValueError
+        If `value` is anything else.
+    """
+    if not (value is None or isinstance(value, str)) or value not in choices:
+        raise ValueError(f"{name} must be one of {choices}, got {value!r}")
+    return value
+
+
 def check_number(value, name, *, low=None, high=None, inclusive=True, integer=False):
     """A real number (or integer) in a range, finite by default; returned as float (or int).
 
@@ -257,7 +284,10 @@ def check_number(value, name, *, low=None, high=None, inclusive=True, integer=Fa
         value = value.item()
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, kind):
         raise TypeError(f"{name} must be {'an integer' if integer else 'a real number'}, got {value!r}")
-    value = int(value) if integer else float(value)
+    try:
+        value = int(value) if integer else float(value)
+    except OverflowError as error:  # an integer beyond all floats
+        raise ValueError(f"{name} is too large") from error
     too_low = low is not None and not (value >= low if inclusive else value > low)
     too_high = not value <= (sys.float_info.max if high is None else high)
     if value != value or value == -np.inf or too_low or too_high:

@@ -1,18 +1,19 @@
 """Compile ahead: one fit per kind of problem, dtype and order leaves in the cache what fits of that kind need."""
 
 import warnings
+from collections.abc import Iterable
 
 import numpy as np
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
-from ._validation import NATIVE_DTYPES
+from ._validation import NATIVE_DTYPES, check_choice
 from .cross_validation.estimator import LogisticRegressionCV
 from .designs.small import MAX_ENTRIES
 from .designs.small_softmax import MAX_PRODUCTS
 from .linear_model import LogisticRegression
 
-_DTYPES = (*NATIVE_DTYPES, np.dtype(bool))
+_DTYPES = (*(dtype.name for dtype in NATIVE_DTYPES), "bool")
 _ORDERS = ("C", "F")
 
 # A gap out of reach, so that a fit also compiles what it goes on with where rounding stops it short.
@@ -90,22 +91,28 @@ def warmup(dtypes=("float64",), orders=("C",), kinds=("tall", "wide")):
     >>> import fastlr
     >>> fastlr.warmup(dtypes=["float32"], kinds=["tall"])
     """
-    dtypes = [np.dtype(dtype) for dtype in _listed(dtypes, "dtypes")]
+    dtypes = [_dtype_name(dtype) for dtype in _listed(dtypes, "dtypes")]
     orders, kinds = _listed(orders, "orders"), _listed(kinds, "kinds")
     for name, given, known in (("dtypes", dtypes, _DTYPES), ("orders", orders, _ORDERS), ("kinds", kinds, (*_KINDS,))):
         for item in given:
-            if item not in known:
-                raise ValueError(f"{name} must hold only {', '.join(map(str, known))}, got {item!s}")
+            check_choice(item, f"each of {name}", known)
     for kind in kinds:
         for dtype in dtypes:
             for order in orders:
                 make, fit = _KINDS[kind]
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore", ConvergenceWarning)
-                    fit(*make(dtype, order))
+                    fit(*make(np.dtype(dtype), order))
 
 
 def _listed(items, name):
-    if isinstance(items, str):  # whose letters would be taken one by one
+    if isinstance(items, str) or not isinstance(items, Iterable):  # a string's letters would be taken one by one
         raise ValueError(f"{name} must be a list, got {items!r}: pass [{items!r}]")
     return list(items)
+
+
+def _dtype_name(dtype):
+    try:
+        return np.dtype(dtype).name
+    except TypeError as error:
+        raise ValueError(f"each of dtypes must be one of {_DTYPES}, got {dtype!r}") from error

@@ -9,7 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 from ._classifier import LogisticModel
 from ._labels import combine_weights
 from ._team import effective_n_threads
-from ._validation import check_flag, check_number
+from ._validation import check_choice, check_flag, check_number
 from .fitting import Problem, fit
 from .solvers import SOLVERS
 
@@ -196,15 +196,11 @@ class LogisticRegression(LogisticModel):
 
     def _check_parameters(self):
         C = check_number(self.C, "C", low=0.0, high=np.inf, inclusive=False)
-        if self.penalty is None:
+        if check_choice(self.penalty, "penalty", ("l2", None)) is None:
             C = np.inf
-        elif self.penalty != "l2":
-            raise ValueError(f'penalty must be "l2" or None, got {self.penalty!r}')
         if check_number(self.l1_ratio, "l1_ratio", low=0.0, high=1.0) != 0.0:
             raise ValueError(f"l1_ratio must be 0: only the L2 penalty is available, got {self.l1_ratio!r}")
-        names = ("auto", *SOLVERS, *_SKLEARN_SOLVERS)
-        if self.solver not in names:
-            raise ValueError(f"solver must be one of {names}, got {self.solver!r}")
+        check_choice(self.solver, "solver", ("auto", *SOLVERS, *_SKLEARN_SOLVERS))
         tol = check_number(self.tol, "tol", low=0.0, inclusive=False)
         max_iter = check_number(self.max_iter, "max_iter", low=0, integer=True)
         check_flag(self.fit_intercept, "fit_intercept")

@@ -341,6 +341,8 @@ def test_update_wants_the_number_of_iterations_once():
             f.update(W, B, X, Y, 0.01, **counts)
     with pytest.raises(ValueError, match="method"):
         f.update(W, B, X, Y, 0.01, 3, method="newton")
+    with pytest.raises(ValueError, match="method"):
+        f.update(W, B, X, Y, 0.01, 3, method=np.array(["fused", "gram"]))
 
 
 @named(x_test=BAD_X, w=BAD_W, b=BAD_B)

@@ -376,6 +376,7 @@ BAD_CLASS_WEIGHTS = {
     "another name": "equal",
     "a list": [1.0, 2.0],
     "a number": 3,
+    "beyond all floats": {0: 10**400, 1: 1.0},
 }
 
 

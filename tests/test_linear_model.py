@@ -7,6 +7,7 @@ import tracemalloc
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from joblib import parallel_backend
 from scipy.special import expit
@@ -398,6 +399,14 @@ BAD_PARAMETERS = [
     ("fit_intercept", None, TypeError),
     ("warm_start", "yes", TypeError),
     ("warm_start", 0.0, TypeError),
+    ("C", 10**400, ValueError),
+    ("tol", 10**400, ValueError),
+    ("penalty", np.array(["l2", "l1"]), ValueError),
+    ("penalty", pd.NA, ValueError),
+    ("solver", np.array(["auto", "lbfgs"]), ValueError),
+    ("solver", np.array("auto"), ValueError),
+    ("solver", None, ValueError),
+    ("solver", pd.NA, ValueError),
     ("verbose", -1, ValueError),
     ("verbose", 1.0, TypeError),
     ("verbose", "1", TypeError),

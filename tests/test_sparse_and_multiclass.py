@@ -4,6 +4,7 @@ import pickle
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import sparse
 from scipy.special import expit, log_softmax, softmax
@@ -442,6 +443,12 @@ def lists(columns, values):
     return X
 
 
+def entries(dictionary):
+    X = sparse.dok_array(_X)
+    X._dict = dictionary
+    return X
+
+
 def doubled(array):
     return np.repeat(array[:, None], 2, axis=1)
 
@@ -492,6 +499,22 @@ BROKEN = {
     "lil, more data than columns": lists([0, 1], [1.0] * 50),
     "lil, fewer data than columns": lists([0, 1], [1.0]),
     "dia, too few offsets": broken("dia", offsets=lambda o: o[:-1]),
+    "csr, columns in a list": broken("csr", indices=list),
+    "csr, columns in a series": broken("csr", indices=pd.Series),
+    "csr, no columns": broken("csr", indices=lambda i: None),
+    "csr, pointers in a list": broken("csr", indptr=list),
+    "csr, data in a list": broken("csr", data=list),
+    "csr, no data": broken("csr", data=lambda d: None),
+    "csc, data in a tuple": broken("csc", data=tuple),
+    "coo, data in a list": broken("coo", data=list),
+    "bsr, data in a list": broken("bsr", data=list),
+    "dia, offsets in a list": broken("dia", offsets=list),
+    "lil, rows in a list": broken("lil", rows=list),
+    "lil, a row of None": lists(None, None),
+    "lil, data that are text": lists([0, 1], ["a", "b"]),
+    "dok, row beyond": entries({(60, 0): 1.0}),
+    "dok, column negative": entries({(0, -1): 1.0}),
+    "dok, a row of text": entries({("a", 0): 1.0}),
 }
 
 

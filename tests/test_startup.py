@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 import fastlr
@@ -67,6 +68,11 @@ def test_after_warmup_a_fit_of_that_kind_compiles_nothing():
     [
         ({"dtypes": ["int64"]}, "dtypes"),
         ({"dtypes": "float64"}, "dtypes"),
+        ({"dtypes": None}, "dtypes"),
+        ({"dtypes": ["number"]}, "dtypes"),
+        ({"dtypes": [">f8x"]}, "dtypes"),
+        ({"orders": 1}, "orders"),
+        ({"orders": np.zeros((2, 2))}, "orders"),
         ({"orders": ["A"]}, "orders"),
         ({"kinds": ["round"]}, "kinds"),
         ({"kinds": "tall"}, "kinds"),

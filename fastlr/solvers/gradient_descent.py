@@ -21,7 +21,7 @@ import numpy as np
 
 from .._blocks import block_rows, count_blocks, guarded_empty
 from .._team import Task
-from .._validation import check_number, read_only
+from .._validation import check_choice, check_number, read_only
 from ..designs.dense import DenseDesign
 from ..kernels import dense
 
@@ -89,8 +89,7 @@ def solve(design, start, *, learning_rate, n_iterations, method="auto", callback
     """
     learning_rate = check_number(learning_rate, "learning_rate", low=0.0, inclusive=False)
     n_iterations = check_number(n_iterations, "n_iterations", low=0, integer=True)
-    if method not in METHODS:
-        raise ValueError(f"method must be one of {METHODS}, got {method!r}")
+    check_choice(method, "method", METHODS)
     if method == "auto":
         method = choose_method(*design.shape, n_iterations)
     if method == "gram":
