@@ -146,13 +146,13 @@ def test_memory_that_runs_out_in_a_pass_leaves_everything_as_it_was(monkeypatch)
     X, y = labelled(2_600, 100)
     model = LogisticRegression(n_jobs=2)
     before = dict(vars(model))
-    hessian = DenseDesign.hessian
+    hessian = DenseDesign._hessian
 
-    def hungry(self):
-        hessian(self)
+    def hungry(self, dtype):
+        hessian(self, dtype)
         raise MemoryError
 
-    monkeypatch.setattr(DenseDesign, "hessian", hungry)
+    monkeypatch.setattr(DenseDesign, "_hessian", hungry)
     with pytest.raises(MemoryError):
         model.fit(X, y)
     assert vars(model) == before
