@@ -128,14 +128,18 @@ def softmax_hessian_product(X, sample_weight, coef, direction):
 
 
 def softmax_hessian(X, sample_weight, coef):
-    """That Hessian, of shape (coef.size, coef.size): the sum of (diag(p) - p p^T) times x x^T, block by block."""
-    p, ones = _probabilities(X, coef), np.column_stack([X, np.ones(len(X))])
+    """That Hessian, of shape (coef.size, coef.size)."""
+    return softmax_curvature(np.column_stack([X, np.ones(len(X))]), sample_weight, _probabilities(X, coef))
+
+
+def softmax_curvature(X, sample_weight, p):
+    """The sum of (diag(p) - p p^T) times x x^T, block by block."""
     weighted = p if sample_weight is None else sample_weight[:, None] * p
-    hessian = -(_products(weighted, ones).T @ _products(p, ones))
-    for k, first in enumerate(range(0, coef.size, coef.shape[1])):
-        block = slice(first, first + coef.shape[1])
-        hessian[block, block] += ones.T @ (weighted[:, [k]] * ones)
-    return hessian
+    matrix = -(_products(weighted, X).T @ _products(p, X))
+    for k, first in enumerate(range(0, len(matrix), X.shape[1])):
+        block = slice(first, first + X.shape[1])
+        matrix[block, block] += X.T @ (weighted[:, [k]] * X)
+    return matrix
 
 
 def _products(p, X):

@@ -38,7 +38,7 @@ class LogisticRegressionCV(LogisticModel):
     cv : int, splitter, iterable or "loo", default=None
         As in scikit-learn: None means five stratified folds. "loo" is leave-one-out, approximately: one Newton step
         for each sample from the optimum of all, with one Hessian for each C, in place of a fit for each sample. All
-        samples then make one fold. For two classes, and a scorer that looks at predictions alone.
+        samples then make one fold. For a scorer that looks at predictions alone.
     scoring : str, callable or None, default="neg_log_loss"
         A name or a scorer of scikit-learn, or any ``scorer(estimator, X, y)``; None for accuracy. The default is the
         one scikit-learn is going to have.

@@ -19,7 +19,8 @@ from ..solvers.together import solve_together
 
 _LEAD_TOL = 1e-6  # its optimum is where others start, and further from theirs than this
 _FEATURES_PER_SET = 8  # the weights of the sets that go together take an eighth of X's memory,
-_FEWEST_SETS = 5  # or of so many sets
+_FEWEST_SETS = 5  # or are those of so many sets,
+_FEW_WEIGHTS = 1_000_000  # or so many numbers
 
 
 @dataclass
@@ -58,7 +59,7 @@ class Pack:
         self._problem, self._weight_of = problem, weight_of
         self._dtype, self._team = dtype, team
         n_samples, n_features = problem.X.shape
-        size = min(MAX_FITS, max(_FEWEST_SETS, n_features // _FEATURES_PER_SET))
+        size = min(MAX_FITS, max(_FEWEST_SETS, n_features // _FEATURES_PER_SET, _FEW_WEIGHTS // n_samples))
         self._groups = [sets[first : first + size] for first in range(0, len(sets), size)]
         self._group, self._design = None, None  # the last that was made
         self._shared_passes = 0
