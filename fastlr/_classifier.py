@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import assert_all_finite, check_is_fitted, validate_data
 
 from ._labels import encode_labels
-from ._validation import as_real, check_features, check_sparse_features, refuse_masked
+from ._validation import as_real, check_features, check_finite, check_sparse_features, refuse_masked
 
 _CHUNK_ROWS = 1_024  # of whole numbers, converted at a time
 
@@ -104,6 +104,8 @@ class LogisticModel(ClassifierMixin, BaseEstimator):
                 for first in range(0, len(X), _CHUNK_ROWS):
                     rows = slice(first, first + _CHUNK_ROWS)
                     raw[rows] = raw_product(X[rows].astype(np.float64), self.coef_, self.intercept_)
+            if not np.isfinite(raw).all():
+                check_finite(X)  # some versions of scikit-learn do not look into all dtypes
         return raw[:, 0] if len(self.classes_) == 2 else raw
 
     def predict(self, X):

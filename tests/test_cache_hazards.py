@@ -244,7 +244,7 @@ from fastlr._team import Team
 from fastlr.designs.csr import CSRDesign
 
 rng = np.random.default_rng(0)
-X = sparse.random(3_000, 40, 0.3, "csr", rng=rng)
+X = sparse.csr_matrix(rng.random((3_000, 40)) * (rng.random((3_000, 40)) < 0.3))
 design = CSRDesign(X, (rng.random(3_000) < 0.5).astype(float), np.empty(0))
 loss, gradient = design.loss_gradient(rng.normal(size=41))
 results = [np.float64(loss), gradient, *(design.hessian_product(v) for v in rng.normal(size=(20, 41)))]

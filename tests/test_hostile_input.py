@@ -9,6 +9,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from sklearn import config_context
 from sklearn.exceptions import ConvergenceWarning
 
 from fastlr import LogisticRegression, functional
@@ -65,7 +66,8 @@ def with_entry(value, dtype="float64"):
     return x
 
 
-NOT_FINITE = "Input X contains (NaN|infinity)"
+# Some versions of scikit-learn do not look into all dtypes: then the words are our own.
+NOT_FINITE = "Input X contains (NaN|infinity)|X must be finite"
 NOT_NUMBERS = "Convert your data to numeric values|could not convert string|X must hold real numbers"
 BAD_X = {
     "NaN": (with_entry(np.nan), NOT_FINITE),
@@ -109,6 +111,14 @@ def test_the_studys_functions_refuse_bad_features_by_their_name(name, x, words):
     function, argument = STUDY[name]
     with pytest.raises((TypeError, ValueError), match=rf"\b{argument}\b"):
         function(x)
+
+
+@pytest.mark.parametrize("method", ["decision_function", "predict", "predict_proba", "predict_log_proba"])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_values_that_scikit_learn_does_not_look_for_are_refused_all_the_same(method, value):
+    model = LogisticRegression().fit(X, Y)
+    with config_context(assume_finite=True), pytest.raises(ValueError, match="X must be finite"):
+        getattr(model, method)(with_entry(value))
 
 
 def test_features_that_do_not_fit_the_model_are_refused():

@@ -445,7 +445,11 @@ def lists(columns, values):
 
 def entries(dictionary):
     X = sparse.dok_array(_X)
-    X._dict = dictionary
+    if hasattr(X, "_dict"):
+        X._dict = dictionary
+    else:  # SciPy before 1.13: a dict itself
+        dict.clear(X)
+        dict.update(X, dictionary)
     return X
 
 

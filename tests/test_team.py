@@ -308,6 +308,8 @@ def test_a_leader_waits_neither_for_helpers_to_start_nor_for_them_to_end(problem
 
     expected = bits_of_pass(problem, 1)
     monkeypatch.setattr(_team, "start", start_late)
+    watchdog = threading.Timer(30, gate.set)  # so that a leader who does wait fails the test and does not stop it
+    watchdog.start()
     with problem.threaded(3) as design:
         for _ in range(3):
             assert np.append(*reversed(design.loss_gradient(problem.coef))).tobytes() == expected
@@ -316,6 +318,7 @@ def test_a_leader_waits_neither_for_helpers_to_start_nor_for_them_to_end(problem
     assert np.append(*reversed(design.loss_gradient(problem.coef))).tobytes() == expected
     assert len(started) == 2
     design.team.close()
+    watchdog.cancel()
     gate.set()
     wait_until(lambda: len(ended) == 2)
     design.team.close()
