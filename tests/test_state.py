@@ -146,13 +146,13 @@ def test_memory_that_runs_out_in_a_pass_leaves_everything_as_it_was(monkeypatch)
     X, y = labelled(2_600, 100)
     model = LogisticRegression(n_jobs=2)
     before = dict(vars(model))
-    hessian = DenseDesign._hessian
+    hessian = DenseDesign.hessian
 
-    def hungry(self, dtype):
-        hessian(self, dtype)
+    def hungry(self):
+        hessian(self)
         raise MemoryError
 
-    monkeypatch.setattr(DenseDesign, "_hessian", hungry)
+    monkeypatch.setattr(DenseDesign, "hessian", hungry)
     with pytest.raises(MemoryError):
         model.fit(X, y)
     assert vars(model) == before

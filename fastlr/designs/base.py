@@ -44,7 +44,6 @@ class Design:
     """
 
     scale = 1.0  # factor of X
-    has_rough_hessian = False  # whether there is a method `rough_hessian`, which takes less time
 
     def __init__(self, X, y, sample_weight, name, team):
         n_samples = X.shape[0]

@@ -62,9 +62,7 @@ class DenseDesign(Design):
             ),
             partial(dense.work_space, n_features, self.dtype),
         )
-        self.has_rough_hessian = self.dtype != np.float32
-        self._hessians = None
-        self._hessian_tasks = {}  # for each dtype of products
+        self._hessian_task = None
 
     def subsample(self, rows):
         """A design of some of the rows, which are copied; `rows` are ascending indices."""
@@ -119,27 +117,18 @@ class DenseDesign(Design):
         float64 array of shape (n_features + 1, n_features + 1)
             Symmetric. Products are computed in float32 unless X is float64.
         """
-        return self._hessian(self.dtype)
-
-    def rough_hessian(self):
-        """The same with products in float32, which take half of the time: for what only steers."""
-        return self._hessian(np.dtype(np.float32))
-
-    def _hessian(self, dtype):
         n_samples, n_features = self.shape
-        rows = np.array([hessian_block_rows(n_samples, n_features)])
-        if self._hessians is None:
+        if self._hessian_task is None:
+            rows = np.array([hessian_block_rows(n_samples, n_features)])
             m = products.padded(n_features + 1)
             self._hessians = np.empty((count_blocks(n_samples, int(rows[0])), m, m))
-        if dtype not in self._hessian_tasks:
-            self._hessian_tasks[dtype] = Task(
+            self._hessian_task = Task(
                 dense.serve_hessian,
                 (self.X, self.curvature, rows, self._hessians),
-                partial(dense.packed_space, n_features + 1, dtype),
+                partial(dense.packed_space, n_features + 1, self.dtype),
             )
         long = self.X.size * n_features >= LONG_OPERATIONS
-        task = self._hessian_tasks[dtype]
-        self.team.run(task, dense.HESSIAN, len(self._hessians), alone=self.alone, long=long)
+        self.team.run(self._hessian_task, dense.HESSIAN, len(self._hessians), alone=self.alone, long=long)
         self.n_passes += 1
         hessian = symmetric(self._hessians.sum(axis=0)[: n_features + 1, : n_features + 1])
         if self.scale != 1.0:

@@ -38,8 +38,6 @@ class SmallDesign:
         Empty for all ones.
     """
 
-    has_rough_hessian = False
-
     def __init__(self, X, y, sample_weight):
         self.X = read_only(X.astype(np.float64, copy=False))
         self.y = read_only(y)

@@ -120,20 +120,15 @@ class LogisticObjective:
         w, d = coef[:-1], direction[:-1]
         return float(residual @ raw_change) / self.design.weight_sum + self.l2 * float((w + length * d) @ d)
 
-    def hessian(self, *, rough=False):
+    def hessian(self):
         """Hessian of f where `loss_gradient` was last evaluated: one pass.
-
-        Parameters
-        ----------
-        rough : bool
-            Whether to compute products in float32, which takes less time: for designs with `has_rough_hessian`.
 
         Returns
         -------
         float64 array of shape (n_features + 1, n_features + 1)
             Without an intercept, its row and column are those of the identity.
         """
-        hessian = self.design.rough_hessian() if rough else self.design.hessian()
+        hessian = self.design.hessian()
         hessian /= self.design.weight_sum
         hessian.flat[: -1 : self.n_coef + 1] += self.l2  # all of the diagonal but its last entry
         if not self.fit_intercept:

@@ -27,15 +27,8 @@ _ARMIJO = 1e-4
 _MAX_HALVINGS = 60
 _MAX_LOST = 3
 _FLOAT32_BLUR = 64.0 * float(np.finfo(np.float32).eps)  # pivots of float32 products below this may be rounding
-_TINY = 1e-30  # mean squares below this vanish in float32
 _DOUBTFUL = 1e-9  # with pivots below this, of nearly collinear columns, a step may not solve its equations
 _FRESH_CONTRACTION = 0.05  # what a step with a fresh Hessian leaves of the gradient, typically
-
-
-def _in_range(hessian):
-    """Whether squares in float32 neither overflow nor vanish, but for those of columns of zeros."""
-    diagonal = hessian.diagonal()
-    return np.isfinite(hessian).all() and diagonal.max() < 1.0 / _TINY and diagonal.min() > _TINY
 
 
 class Steering(QuasiNewton):
@@ -73,24 +66,14 @@ class _Newton:
         # A Hessian costs about as many passes as this (measured: 4 at 50 features, 21 at 400).
         self._hessian_cost = 1.0 + objective.n_coef / 16
         self.length2 = None  # squared length of the gradient as `steering` measures it, if known
-        # Without a penalty the Hessian must certify as well.
-        self._rough = objective.design.has_rough_hessian and objective.l2 > 0.0
         self._bound = None  # made where pivots are doubtful
         self.step_gap = np.inf  # bound on f - f* here, from steps with the exact Hessian
 
     def refresh(self):
-        """Form the Hessian of the current coefficients; no steering where it overflows.
-
-        As it only steers, products are computed in float32, until that turns out not to tell the columns apart.
-        """
+        """Form the Hessian of the current coefficients; no steering where it overflows."""
+        self.hessian = self.objective.hessian()
+        self.steering = Steering(self.hessian) if np.isfinite(self.hessian).all() else None
         self.length2 = None
-        if self._rough:
-            self.hessian = self.objective.hessian(rough=True)
-            self.steering = Steering(self.hessian) if _in_range(self.hessian) else None
-            self._rough = self.steering is not None and self.steering.smallest_pivot > _FLOAT32_BLUR
-        if not self._rough:
-            self.hessian = self.objective.hessian()
-            self.steering = Steering(self.hessian) if np.isfinite(self.hessian).all() else None
 
     def step(self):
         """Go one step; False when none makes the objective smaller."""
@@ -199,7 +182,7 @@ class _Newton:
         l2 = self.objective.l2
         if l2 and relative_gap(min(gap, float(g_w @ g_w) / (2.0 * l2)), self.value) <= tol:
             if relative_gap(gap, self.value) > tol:
-                column = None if self.hessian is None or self._rough else self.hessian[:, -1]
+                column = None if self.hessian is None else self.hessian[:, -1]
                 gap = min(gap, self.objective.gap_bound(self.gradient, column))
         return relative_gap(gap, self.value)
 
