@@ -132,7 +132,7 @@ def fit(problem, *, solver, tol, max_iter, start, dtype, n_threads, report):
         return _run(problem, objective, team, solver=solver, tol=tol, max_iter=max_iter, start=start, report=report)
 
 
-def fit_path(problem, Cs, *, tol, max_iter, start, dtype, team):
+def fit_path(problem, Cs, *, tol, max_iter, start, dtype, team, report=None):
     """Fits of a problem for one C after the other, each from where the ones before lead.
 
     Parameters
@@ -141,7 +141,7 @@ def fit_path(problem, Cs, *, tol, max_iter, start, dtype, team):
         Its C is not looked at.
     Cs : iterable of float
         Fits along a rising C need the fewest steps.
-    tol, max_iter, start, dtype
+    tol, max_iter, start, dtype, report
         See `fit`.
     team : Team
 
@@ -156,7 +156,7 @@ def fit_path(problem, Cs, *, tol, max_iter, start, dtype, team):
         problem = replace(problem, C=C)
         objective.l2 = l2_from_C(C, objective.design.weight_sum)
         start = _extrapolated(ends, C) if ends else start
-        end = _run(problem, objective, team, solver="auto", tol=tol, max_iter=max_iter, start=start, report=None)
+        end = _run(problem, objective, team, solver="auto", tol=tol, max_iter=max_iter, start=start, report=report)
         ends = [*ends[-1:], (C, end.result.coef)]
         yield end
 

@@ -82,12 +82,16 @@ def fused_pass(
     for first in range(start, stop, MAX_CHUNK):
         count = min(MAX_CHUNK, stop - first)
         for i in range(count):
-            z[i] = _dot_row(data, indices, indptr[first + i], indptr[first + i + 1], w) + b
+            z[i] = b
+            # Rows without weight, those that a fold holds out, are read for NaN only.
+            if link == LOSS or curvature[first + i] != 0.0:
+                z[i] += _dot_row(data, indices, indptr[first + i], indptr[first + i + 1], w)
         value, value_total = apply_link(link, z, count, first, y, sample_weight, raw, curvature, residual)
         loss += value
         total += value_total
         for i in range(count):
-            _add_row(data, indices, indptr[first + i], indptr[first + i + 1], residual[i], gradient)
+            if residual[i] != 0.0:
+                _add_row(data, indices, indptr[first + i], indptr[first + i + 1], residual[i], gradient)
     return loss, total
 
 
@@ -106,6 +110,8 @@ def column_squares(data, indices, indptr, curvature, start, stop, squares):
     for i in range(start, stop):
         h = curvature[i]
         total += h
+        if h == 0.0:
+            continue
         for t in range(indptr[i], indptr[i + 1]):
             k = uint64(t)
             x = float(data[k])
@@ -196,7 +202,8 @@ def serve_hessian(state, n_blocks, seen, task, data, indices, indptr, curvature,
             hessian = hessians[block]
             hessian[:] = 0.0
             for i in range(starts[block], starts[block + 1]):
-                _add_outer_product(data, indices, indptr[i], indptr[i + 1], curvature[i], hessian)
+                if curvature[i] != 0.0:
+                    _add_outer_product(data, indices, indptr[i], indptr[i + 1], curvature[i], hessian)
             block = next_block(state, task)
         if n_blocks >= 0:
             leave_round(state, n_blocks)

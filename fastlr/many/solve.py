@@ -6,12 +6,14 @@ fit starts from the one before.
 """
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from scipy import sparse
 
 from .._parallel import run_all
-from ..designs.small import is_small
+from .._team import Team
+from ..designs import small, small_softmax
 from ..fitting import Problem, fit_path, quiet_team
 from ..solvers import choose
 from .result import ManyFits
@@ -77,22 +79,48 @@ def solve_many(
         starts = {}
         if len(usable) > 1 and _is_tall(problem):
             done, starts = _fit_tall(problem, usable, weight_of, fits, order, limits, data.dtype, team, bar)
-        for k in usable:
-            left = [i for i in order if (k, i) not in done]
-            if not left:
-                continue
+        left = {k: [i for i in order.tolist() if (k, i) not in done] for k in usable}
+        left = {k: places for k, places in left.items() if places}
+        _fit_each(problem, left, weight_of, fits, limits, starts or dict.fromkeys(left, start), data.dtype, team, bar)
+    return fits
+
+
+def _fit_each(problem, left, weight_of, fits, limits, starts, dtype, team, bar):
+    """A path of fits for each set of weights; `left` are the places in `Cs` that each goes to, by set.
+
+    Where passes are compiled, threads share out the sets, and with them what is between two passes. Those sets that
+    are left when there are no more for each thread share the threads.
+    """
+
+    def fit(k, check, n_threads):
+        with Team(n_threads) as own:
             path = fit_path(
                 replace(problem, sample_weight=weight_of(k)),
-                Cs[left].tolist(),
+                fits.Cs[left[k]].tolist(),
                 **limits,
-                start=starts.get(k, start),
-                dtype=data.dtype,
-                team=team,
+                start=starts.get(k),
+                dtype=dtype,
+                team=own,
+                report=lambda name, record: check(),
             )
-            for i, end in zip(left, path, strict=True):
-                _put_end(fits, (k, int(i)), end)
-                bar.update(1)
-    return fits
+            return list(path)
+
+    def put(k, ends):
+        for i, end in zip(left[k], ends, strict=True):
+            _put_end(fits, (k, i), end)
+            bar.update(1)
+
+    sets, n_threads = list(left), team.n_threads
+    n_shared = 0 if _is_small(problem) else len(sets) - len(sets) % n_threads
+    for some, n_workers in ((sets[:n_shared], n_threads), (sets[n_shared:], 1)):
+        run_all(partial(fit, n_threads=n_threads // n_workers), some, n_workers, put)
+
+
+def _is_small(problem):
+    """Whether passes are NumPy's, which keep the interpreter's lock for much of their time."""
+    if problem.n_classes > 2:
+        return small_softmax.is_small(problem.X, problem.n_classes)
+    return not sparse.issparse(problem.X) and small.is_small(problem.X)
 
 
 def _put_end(fits, place, end):
@@ -133,7 +161,7 @@ def _fit_wide(K, problem, usable, weight_of, fits, order, limits, start, team, b
 
 
 def _is_tall(problem):
-    if sparse.issparse(problem.X) or problem.n_classes > 2 or is_small(problem.X):
+    if sparse.issparse(problem.X) or problem.n_classes > 2 or _is_small(problem):
         return False
     return choose(*problem.X.shape, 1.0) == "newton_cholesky"
 
