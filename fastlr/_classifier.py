@@ -42,6 +42,21 @@ class Samples:
     codes: np.ndarray
 
 
+class _Finite:
+    # A class, because a generator's frame and the error thrown into it can hold each other, and X with them, until the
+    # collector of cycles comes by.
+    def __init__(self, X, name):
+        self._values = X.data if sparse.issparse(X) else X
+        self._name = name
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        if kind is not None and issubclass(kind, ValueError):
+            assert_all_finite(self._values, estimator_name=self._name, input_name="X")
+
+
 class LogisticModel(ClassifierMixin, BaseEstimator):
     """A classifier with `classes_`, `coef_` and `intercept_`."""
 
@@ -71,15 +86,9 @@ class LogisticModel(ClassifierMixin, BaseEstimator):
         dtype = np.dtype(np.float32 if X.dtype.newbyteorder("=") == np.float32 else np.float64)
         return Samples(X, y, features, dtype, *encode_labels(y))
 
-    @contextmanager
     def _finite(self, X):
         """Context in which a ValueError because of NaN or infinity in X is in scikit-learn's own words."""
-        try:
-            yield
-        except ValueError:
-            values = X.data if sparse.issparse(X) else X
-            assert_all_finite(values, estimator_name=type(self).__name__, input_name="X")
-            raise
+        return _Finite(X, type(self).__name__)
 
     def decision_function(self, X):
         """Raw predictions X w + b.

@@ -200,6 +200,8 @@ class Team:
             task.serve(self._state, 0, 0, number, *own, *task.arguments)
             task.compiled = True
         started = time.perf_counter()
+        for worker in range(1, n_threads):  # here, for what a new thread allocates stays in a pool of its own
+            task.space(worker)
         self._start_helpers(n_threads)
         open_round(self._state, number, operation, n_blocks)
         arguments = (self._state, n_blocks, 0, number, *own, *task.arguments)
