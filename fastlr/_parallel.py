@@ -9,7 +9,7 @@ import threading
 
 import numpy as np
 
-from ._threads import current_core, leave_core, start, wait_for
+from ._threads import start, wait_for
 
 
 class Stopped(Exception):
@@ -50,8 +50,7 @@ def run_all(work, items, n_threads, done):
                 check()
                 done(item, result)
 
-    def help_out(worker, core):
-        leave_core(core, worker)
+    def help_out():
         try:
             with np.errstate(**errstate):
                 serve()
@@ -61,11 +60,11 @@ def run_all(work, items, n_threads, done):
             errors.append(error)
             stop.set()
 
-    core, errstate, helpers = current_core(), np.geterr(), []
+    errstate, helpers = np.geterr(), []
     try:
         for worker in range(1, min(n_threads, len(items))):
             try:
-                helpers.append(start(help_out, worker, core))
+                helpers.append(start(help_out, other_core=worker))
             except RuntimeError:  # the system gives no more threads: those at work suffice
                 break
         serve()

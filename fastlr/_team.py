@@ -22,7 +22,7 @@ import joblib
 import numpy as np
 from threadpoolctl import threadpool_info
 
-from ._threads import available_cores, current_core, leave_core, start, wait_for
+from ._threads import available_cores, start, wait_for
 
 try:
     from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
@@ -257,15 +257,13 @@ class Team:
     def _start_helpers(self, n_threads):
         """Start the helpers that are not there: none was needed so far, or they got tired of waiting."""
         missing = [k for k in range(1, n_threads) if k not in self._threads or not self._threads[k].locked()]
-        core = current_core() if missing else -1
         for worker in missing:
             try:
-                self._threads[worker] = start(self._help, worker, core)
+                self._threads[worker] = start(self._help, worker, other_core=worker)
             except RuntimeError:  # the system gives no more threads: those at work suffice
                 return
 
-    def _help(self, worker, leaders_core):
-        leave_core(leaders_core, worker)
+    def _help(self, worker):
         while True:
             # Number before task: of the two, a change in between can then only give an old number, which is refused.
             number, task = self._number, self._task

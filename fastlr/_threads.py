@@ -1,4 +1,4 @@
-"""Threads that nobody waits for at their start, and the cores they run on.
+"""Threads that nobody waits for at their start, and the cores they begin on.
 
 ``threading.Thread.start`` returns when the new thread has run its first lines. For that it needs a core and the
 interpreter's lock: 0.2 ms on an idle machine, and where another process holds a core some time slices, 3 ms each. So
@@ -14,19 +14,18 @@ _CORES = 1_024  # glibc's CPU_SETSIZE
 _WORD_BITS = 8 * ctypes.sizeof(ctypes.c_ulong)
 
 try:
-    # Called without the interpreter's lock, unlike os.sched_setaffinity: a thread that takes the lock along to a core
-    # which another process holds stops all others until it gets its turn there.
-    _libc = ctypes.CDLL(None)
-    _sched_getcpu, _sched_setaffinity = _libc.sched_getcpu, _libc.sched_setaffinity
+    # Called with the interpreter's lock held: given away here, it might go to a thread that then waits for a core.
+    _libc = ctypes.PyDLL(None)
+    _sched_getcpu, _pthread_setaffinity = _libc.sched_getcpu, _libc.pthread_setaffinity_np
 except (AttributeError, OSError, TypeError):  # only Linux has them
-    _sched_getcpu = _sched_setaffinity = None
+    _sched_getcpu = _pthread_setaffinity = None
 
 _WAIT_SECONDS = 0.1  # between looks at signals, where waiting does not end with one
 
 _logger = logging.getLogger("fastlr")
 
 
-def start(function, *arguments):
+def start(function, *arguments, other_core=None):
     """Run a function in a new thread, and return at once.
 
     Parameters
@@ -34,6 +33,8 @@ def start(function, *arguments):
     function : callable
     *arguments
         What it is called with.
+    other_core : int, optional
+        Begin on a core that is not this thread's, another one for each number from 1 on.
 
     Returns
     -------
@@ -45,16 +46,23 @@ def start(function, *arguments):
     RuntimeError
         If the system gives no thread.
     """
-    running = _thread.allocate_lock()
+    running, placed = _thread.allocate_lock(), _thread.allocate_lock()
     running.acquire()
+    placed.acquire()
 
     def run():
         try:
             function(*arguments)
         finally:
+            placed.acquire()  # the handle of a thread that has ended must not be used
             running.release()
 
-    _thread.start_new_thread(run, ())
+    thread = _thread.start_new_thread(run, ())
+    try:
+        if other_core is not None and _pthread_setaffinity is not None:
+            _move(thread, other_core)
+    finally:
+        placed.release()
     return running
 
 
@@ -69,29 +77,23 @@ def available_cores():
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def current_core():
-    """Number of the core the calling thread is on; -1 where the system does not tell."""
-    return -1 if _sched_getcpu is None else _sched_getcpu()
+def _move(thread, other_core):
+    """Have a new thread begin elsewhere; the system may move it on from there.
 
-
-def leave_core(core, worker):
-    """Move the calling thread to another core than `core`; the system may move it on from there.
-
-    A new thread sits on its maker's core, and Linux was seen to leave it there, the two in turns, for 0.1 s and more.
+    It sits on its maker's core, and Linux was seen to leave it there, the two in turns, for 0.1 s and more. It cannot
+    move by itself before it has that core for a moment.
     """
-    if core < 0 or _sched_setaffinity is None:
-        return
     allowed = os.sched_getaffinity(0)
-    others = sorted(allowed - {core})
+    others = sorted(allowed - {_sched_getcpu()})
     if others:
-        _run_on({others[(worker - 1) % len(others)]})
-        _run_on(allowed)
+        _allow(thread, {others[(other_core - 1) % len(others)]})
+        _allow(thread, allowed)
 
 
-def _run_on(cores):
+def _allow(thread, cores):
     words = (ctypes.c_ulong * (_CORES // _WORD_BITS))()
     for core in cores:
         if core < _CORES:
             words[core // _WORD_BITS] |= 1 << core % _WORD_BITS
-    if _sched_setaffinity(0, ctypes.sizeof(words), words):  # a container that forbids it
-        _logger.info("helper threads stay where they are")
+    if _pthread_setaffinity(ctypes.c_ulong(thread), ctypes.c_size_t(ctypes.sizeof(words)), words):
+        _logger.info("helper threads begin where the system puts them")  # a container that forbids it

@@ -42,10 +42,10 @@ def fits(seed, n_jobs=None):
     helpers, start = set(), _team.start
     mine = threading.get_ident()
 
-    def count(function, *arguments):
+    def count(function, *arguments, **options):
         if threading.get_ident() == mine:
             helpers.add(arguments[0])  # one that got tired of waiting is followed by another of its number
-        return start(function, *arguments)
+        return start(function, *arguments, **options)
 
     X, y = labelled(seed)
     _team.start = count

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import joblib
@@ -140,11 +141,11 @@ def test_threads_that_cannot_be_started_are_done_without(problem, monkeypatch):
     expected = bits_of_pass(problem, 1)
     start, started = _team.start, []
 
-    def refuse(function, *arguments):
+    def refuse(function, *arguments, other_core):
         if started:
             raise RuntimeError("can't start new thread")
         started.append(arguments)
-        return start(function, *arguments)
+        return start(function, *arguments, other_core=other_core)
 
     monkeypatch.setattr(_team, "start", refuse)
     assert bits_of_pass(problem, 3) == expected  # one helper came
@@ -297,7 +298,7 @@ def test_a_leader_waits_neither_for_helpers_to_start_nor_for_them_to_end(problem
     gate, started, ended = threading.Event(), [], []
     start = _team.start
 
-    def start_late(function, *arguments):
+    def start_late(function, *arguments, other_core):
         def wait_and_help():
             gate.wait()
             function(*arguments)
@@ -346,30 +347,47 @@ def test_a_core_that_is_hard_to_get_at_the_end_of_a_fit_is_a_reason_to_rest(prob
 
 def test_there_are_no_more_helpers_than_blocks(problem, monkeypatch):
     started = []
-    monkeypatch.setattr(_team, "start", lambda function, *arguments: started.append(arguments) or threading.Lock())
+    monkeypatch.setattr(_team, "start", lambda *arguments, other_core: started.append(arguments) or threading.Lock())
     with problem.threaded(1_000_000) as design:
         design.loss_gradient(problem.coef)
         assert 0 < len(started) < design._n_blocks
 
 
 @pytest.mark.skipif(_threads._sched_getcpu is None or N_CORES < 2, reason="needs Linux and two cores")
-def test_a_helper_leaves_the_core_of_its_leader():
-    seen = []
+def test_a_helper_begins_on_another_core_and_may_go_anywhere():
+    allowed, seen = os.sched_getaffinity(0), []
 
-    def leave():
-        core, allowed = _threads.current_core(), os.sched_getaffinity(0)
-        _threads.leave_core(core, 1)
-        seen.append((core, _threads.current_core(), os.sched_getaffinity(0) == allowed))
+    def note():
+        seen.append((_threads._sched_getcpu(), threading.get_native_id()))
+        wait_until(lambda: os.sched_getaffinity(0) == allowed)
 
-    for _ in range(20):
-        _threads.start(leave)
-    wait_until(lambda: len(seen) == 20)
-    assert all(unchanged for _, _, unchanged in seen)
-    assert any(before != after for before, after, _ in seen)  # the system may move it back at once
+    elsewhere = 0
+    for k in range(20):
+        before = _threads._sched_getcpu()
+        running = _threads.start(note, other_core=1)
+        stayed = _threads._sched_getcpu() == before
+        assert running.acquire(timeout=60)
+        elsewhere += stayed and seen[k][0] != before
+    assert elsewhere > 0  # the system may have moved it back, or this thread, before it looked
+    assert len(seen) == 20
+
+
+def test_a_thread_is_not_moved_after_its_end(monkeypatch):
+    """Its handle would be one of nothing."""
+    returned, there = threading.Event(), []
+
+    def move(thread, other_core):
+        assert returned.wait(60)
+        time.sleep(0.02)
+        there.append(thread in sys._current_frames())
+
+    monkeypatch.setattr(_threads, "_pthread_setaffinity", True)
+    monkeypatch.setattr(_threads, "_move", move)
+    assert _threads.start(returned.set, other_core=1).acquire(timeout=60)
+    assert there == [True]
 
 
 def test_where_the_system_knows_no_cores_threads_stay_where_they_are(problem, monkeypatch):
     monkeypatch.setattr(_threads, "_sched_getcpu", None)
-    monkeypatch.setattr(_threads, "_sched_setaffinity", None)
-    assert _threads.current_core() == -1
+    monkeypatch.setattr(_threads, "_pthread_setaffinity", None)
     assert bits_of_pass(problem, 2) == bits_of_pass(problem, 1)
