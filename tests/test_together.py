@@ -5,6 +5,7 @@ import time
 import numpy as np
 import pytest
 from conftest import assert_within, make_problem, random_weights
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression as SklearnLogisticRegression
 
 from fastlr import fit_many, reference
@@ -17,6 +18,7 @@ from fastlr.fitting import Problem
 from fastlr.kernels import many
 from fastlr.kernels.links import LOSS_GRADIENT
 from fastlr.kernels.many import MAX_FITS
+from fastlr.many import solve
 from fastlr.many.tall import Pack
 from fastlr.objectives import l2_from_C
 
@@ -188,3 +190,15 @@ def test_a_block_of_the_next_round_is_done_for_the_fits_of_that_round():
     assert in_time
     assert np.isfinite(sums[0]).all()
     np.testing.assert_array_equal(gradients[0], -2.0)  # four samples with residuals -1/2
+
+
+def test_failures_are_in_the_order_of_the_fits_whichever_thread_ends_first(monkeypatch):
+    def run_backwards(work, items, n_threads, done):
+        for item in reversed(items):
+            done(item, work(item, lambda: None))
+
+    monkeypatch.setattr(solve, "run_all", run_backwards)
+    X, y = labelled(200, 3, 1.0)
+    with pytest.warns(ConvergenceWarning, match=r"fold 0, C=1: .* fold 0, C=10: .* fold 1, C=1: "):
+        fits = fit_many(X, y, Cs=[1.0, 10.0], folds=k_folds(200, 3), max_iter=0)
+    assert list(fits.failures) == [(k, i) for k in range(3) for i in range(2)]

@@ -160,3 +160,10 @@ def test_the_scale_of_x_costs_no_steps_where_its_squares_are_beyond_float32(fact
     assert scaled.converged
     assert scaled.n_iter == plain.n_iter
     np.testing.assert_allclose(scaled.coef[:-1] * factor, plain.coef[:-1], rtol=1e-3, atol=1e-4)
+
+
+def test_one_gram_matrix_serves_all_targets():
+    X, y, _ = make()
+    one = fit_many(X, y, Cs=[0.1, 1.0]).n_passes
+    both = fit_many(X, np.column_stack([y, 1.0 - y]), Cs=[0.1, 1.0]).n_passes
+    assert both == 2 * one - 1
