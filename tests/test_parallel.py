@@ -66,7 +66,7 @@ def test_an_error_ends_all_work_at_the_next_check_and_is_raised(fails, error):
 
 
 def test_the_caller_works_alone_where_the_system_gives_no_threads(monkeypatch):
-    def refuse(*arguments):
+    def refuse(*arguments, **keywords):
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(_parallel, "start", refuse)
