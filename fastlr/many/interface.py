@@ -78,10 +78,11 @@ def fit_many(
     Cs = check_Cs(Cs)
     options = check_options(fit_intercept, tol, max_iter, n_jobs, verbose)
     model = LogisticModel()
-    trains = None if folds is None else [train for train, _ in check_folds(folds, "folds", len(y))]
+    targets = _targets(model, X, y)
+    trains = None if folds is None else [train for train, _ in check_folds(folds, "folds", len(targets[0].codes))]
     gram = SharedGram()
     parts = []
-    for data in _targets(model, X, y):
+    for data in targets:
         n_sets, weight_of = _sets(data, trains, sample_weight, class_weight)
         with model._finite(data.X):
             parts.append(solve_many(data, n_sets, weight_of, Cs, **options, gram=gram))
