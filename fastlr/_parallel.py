@@ -6,6 +6,7 @@ check, and nobody waits for them.
 
 import queue
 import threading
+from contextlib import suppress
 
 import numpy as np
 
@@ -57,8 +58,9 @@ def run_all(work, items, n_threads, done):
         except Stopped:
             pass
         except BaseException as error:
-            errors.append(error)
-            stop.set()
+            if not stop.is_set():
+                errors.append(error)
+                stop.set()
 
     errstate, helpers = np.geterr(), []
     try:
@@ -67,12 +69,12 @@ def run_all(work, items, n_threads, done):
                 helpers.append(start(help_out, other_core=worker))
             except RuntimeError:  # the system gives no more threads: those at work suffice
                 break
-        serve()
-        for running in helpers:
-            wait_for(running)
-    except Stopped:  # for an error of a helper
-        pass
+        with suppress(Stopped):  # for an error of a helper
+            serve()
+            for running in helpers:
+                wait_for(running)
+        if errors:
+            raise errors[0]
     finally:
         stop.set()
-    if errors:
-        raise errors[0]
+        errors.clear()  # an error holds the frames it went through, and these hold the list, and all that is worked on

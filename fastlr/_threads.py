@@ -57,8 +57,8 @@ def start(function, *arguments, other_core=None):
             placed.acquire()  # the handle of a thread that has ended must not be used
             running.release()
 
-    thread = _thread.start_new_thread(run, ())
-    try:
+    try:  # an interrupt may come as soon as there is a thread
+        thread = _thread.start_new_thread(run, ())
         if other_core is not None and _pthread_setaffinity is not None:
             _move(thread, other_core)
     finally:

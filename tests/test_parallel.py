@@ -1,8 +1,11 @@
 """Python functions on several threads: each item once, errors and Ctrl-C end all of it, and LAPACK lets others work."""
 
+import gc
 import sys
 import threading
 import time
+import weakref
+from functools import partial
 
 import numpy as np
 import pytest
@@ -63,6 +66,29 @@ def test_an_error_ends_all_work_at_the_next_check_and_is_raised(fails, error):
         run_all(work, range(10), 2, lambda item, result: told.append(item))
     wait_until(lambda: not threads_of_fits())
     assert told == []
+
+
+@pytest.mark.parametrize("fails", ["caller", "helper", "both"])
+def test_nothing_holds_on_to_what_was_worked_on_when_an_error_ended_it(fails):
+    """Without waiting for the collector of cycles."""
+    big, met = np.zeros(10), threading.Barrier(2, timeout=60)
+    alive = weakref.ref(big)
+
+    def work(item, check, big):
+        met.wait()
+        if fails == "both" or in_caller() == (fails == "caller"):
+            raise ZeroDivisionError(big.size)
+
+    gc.collect()
+    gc.disable()
+    try:
+        with pytest.raises(ZeroDivisionError):
+            run_all(partial(work, big=big), [0, 1], 2, lambda *pair: None)
+        wait_until(lambda: not threads_of_fits())
+        del big
+        assert alive() is None
+    finally:
+        gc.enable()
 
 
 def test_the_caller_works_alone_where_the_system_gives_no_threads(monkeypatch):

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import joblib
 import numpy as np
@@ -152,6 +153,22 @@ def test_threads_that_cannot_be_started_are_done_without(problem, monkeypatch):
     assert len(started) == 1
     assert bits_of_pass(problem, 3) == expected  # none came
     assert bits_of_fit(problem, 2) == bits_of_fit(problem, 1)
+
+
+def test_an_interrupt_right_behind_the_start_of_a_thread_lets_it_end(monkeypatch):
+    start_new_thread = _threads._thread.start_new_thread
+
+    def start_and_interrupt(*arguments):
+        start_new_thread(*arguments)
+        raise KeyboardInterrupt
+
+    ran = threading.Event()
+    monkeypatch.setattr(_threads, "_thread", SimpleNamespace(**vars(_threads._thread)))
+    monkeypatch.setattr(_threads._thread, "start_new_thread", start_and_interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        _threads.start(ran.set)
+    assert ran.wait(60)
+    wait_until(lambda: not threads_of_fits())
 
 
 # ----------------------------------------------------------------------------------------------- many at once

@@ -1,16 +1,24 @@
 """Fits that share passes: the passes against NumPy, the fits against fits alone."""
 
+import time
+
 import numpy as np
 import pytest
 from conftest import assert_within, make_problem, random_weights
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression as SklearnLogisticRegression
 
 from fastlr import fit_many, reference
+from fastlr._rounds import _COUNT_BITS, _DONE, _TICKET, open_round
 from fastlr._team import Team
-from fastlr._validation import check_features
+from fastlr._threads import start, wait_for
+from fastlr._validation import check_features, read_only
 from fastlr.designs.many import WeightSetsDesign
 from fastlr.fitting import Problem
+from fastlr.kernels import many
+from fastlr.kernels.links import LOSS_GRADIENT
 from fastlr.kernels.many import MAX_FITS
+from fastlr.many import solve
 from fastlr.many.tall import Pack
 from fastlr.objectives import l2_from_C
 
@@ -156,3 +164,41 @@ def test_a_pack_gives_up_a_fit_after_as_many_steps_as_it_is_allowed():
     assert pack.fit(1.0, tol=1e-12, max_iter=1) == {}
     assert sorted(pack.ends) == [0, 1, 2]
     assert pack.fit(10.0, tol=1e-3, max_iter=100) == {}
+
+
+def test_a_block_of_the_next_round_is_done_for_the_fits_of_that_round():
+    # A helper that is stopped between two blocks may take its next one from a later round, about more fits.
+    X = check_features(np.ones((500_000, 1)))
+    ones = read_only(np.ones((2, len(X))))
+    fits, n_fits, starts = np.arange(2), np.zeros(1, np.int64), np.array([0, 4, len(X)])
+    state, sums, gradients = np.zeros(32, np.int64), np.zeros((2, 2, 2)), np.zeros((2, 2, 1))
+    space = many.work_space(1, 2, np.float64)
+    arguments = (X, ones[0], ones, fits, n_fits, np.zeros((2, 1)), np.zeros(2), starts, sums, gradients)
+    many.serve(state, 0, 0, 0, *space, *arguments)  # compiled
+    none_left = 1 << _COUNT_BITS
+    for _ in range(1_000):
+        sums[:], n_fits[0] = np.nan, 1
+        open_round(state, 1, LOSS_GRADIENT, 2)
+        running = start(many.serve, state, -1, 0, 1, *space, *arguments)
+        while state[_TICKET] == none_left + 2:
+            time.sleep(0)
+        n_fits[0] = 2
+        in_time = state[_DONE] == 0  # the first block taken, which has nearly all rows, was still being worked on
+        wait_for(running)
+        if in_time:
+            break
+    assert in_time
+    assert np.isfinite(sums[0]).all()
+    np.testing.assert_array_equal(gradients[0], -2.0)  # four samples with residuals -1/2
+
+
+def test_failures_are_in_the_order_of_the_fits_whichever_thread_ends_first(monkeypatch):
+    def run_backwards(work, items, n_threads, done):
+        for item in reversed(items):
+            done(item, work(item, lambda: None))
+
+    monkeypatch.setattr(solve, "run_all", run_backwards)
+    X, y = labelled(200, 3, 1.0)
+    with pytest.warns(ConvergenceWarning, match=r"fold 0, C=1: .* fold 0, C=10: .* fold 1, C=1: "):
+        fits = fit_many(X, y, Cs=[1.0, 10.0], folds=k_folds(200, 3), max_iter=0)
+    assert list(fits.failures) == [(k, i) for k in range(3) for i in range(2)]

@@ -50,7 +50,7 @@ def test_the_tangent_makes_up_for_a_factor_of_an_earlier_point():
     optimum(newton, 2.0)
     newton._steering = None
     expected = np.append(*newton.tangent())
-    newton._steering = gram_newton._Steering(newton.K, newton.objective.l2, 1.1 * newton.point.curvature, True)
+    newton._steering = gram_newton._Steering(newton.K, 1.0, newton.objective.l2, 1.1 * newton.point.curvature, True)
     newton._steers_well = True
     assert np.linalg.norm(np.append(*newton.tangent()) - expected) < 0.02 * np.linalg.norm(expected)
 
@@ -145,3 +145,25 @@ def test_the_precision_of_the_factor_cannot_be_seen_in_the_optimum(shift, monkey
     assert gap <= 1e-8
     assert n_iter <= 20
     assert dtypes == ({"float64"} if shift else {"float32"})
+
+
+@pytest.mark.parametrize("factor", [1e-25, 1e25])
+def test_the_scale_of_x_costs_no_steps_where_its_squares_are_beyond_float32(factor):
+    X, y, _ = make()
+    with np.errstate(all="ignore"):
+        plain, scaled = (
+            gram_newton.solve(
+                LogisticObjective(SmallDesign(scale * X, y, np.empty(0)), l2=0.01 * scale**2), tol=1e-8, max_iter=100
+            )
+            for scale in (1.0, factor)
+        )
+    assert scaled.converged
+    assert scaled.n_iter == plain.n_iter
+    np.testing.assert_allclose(scaled.coef[:-1] * factor, plain.coef[:-1], rtol=1e-3, atol=1e-4)
+
+
+def test_one_gram_matrix_serves_all_targets():
+    X, y, _ = make()
+    one = fit_many(X, y, Cs=[0.1, 1.0]).n_passes
+    both = fit_many(X, np.column_stack([y, 1.0 - y]), Cs=[0.1, 1.0]).n_passes
+    assert both == 2 * one - 1

@@ -104,11 +104,12 @@ def serve(
         if current <= seen:
             return current
         seen = current
-        m = n_fits[0]
-        W, b = coef[: even(m)], intercepts[:m]
         block = first_block(state, task)
         while block >= 0:
+            # As the operation, anew for every block: the next round may be about other fits.
             what = operation(state)
+            m = n_fits[0]
+            W, b = coef[: even(m)], intercepts[:m]
             sums[block] = 0.0
             gradients[block, :m] = 0.0
             for first in range(starts[block], starts[block + 1], tile.shape[0]):

@@ -33,7 +33,7 @@ class ManyFits:
     n_passes : int
         How often X was read, by all fits together.
     failures : dict
-        By (set, C) as indices: why that fit has no certificate of `tol`. Other fits are as if it were not there.
+        By (set, C) as indices: why that fit has no certificate of `tol`. The others have theirs.
     """
 
     classes: np.ndarray

@@ -74,7 +74,9 @@ def solve_many(
         bar.update(len(fits.failures))
         done = set()
         if usable and _is_wide(problem):
+            made_before = gram.n_passes
             K = gram.matrix(problem, team)
+            fits.n_passes += gram.n_passes - made_before
             done = _fit_wide(K, problem, usable, weight_of, fits, order, limits, start, team, bar)
         starts = {}
         if len(usable) > 1 and _is_tall(problem):
@@ -82,6 +84,7 @@ def solve_many(
         left = {k: [i for i in order.tolist() if (k, i) not in done] for k in usable}
         left = {k: places for k, places in left.items() if places}
         _fit_each(problem, left, weight_of, fits, limits, starts or dict.fromkeys(left, start), data.dtype, team, bar)
+    fits.failures = dict(sorted(fits.failures.items()))  # threads tell of them in any order
     return fits
 
 
@@ -156,7 +159,7 @@ def _fit_wide(K, problem, usable, weight_of, fits, order, limits, start, team, b
                 bar.update(1)
 
     run_all(fit, usable, team.n_threads, put)
-    fits.n_passes += 1 + 3 * len(usable)
+    fits.n_passes += 3 * len(usable)
     return done
 
 

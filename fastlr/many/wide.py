@@ -21,15 +21,24 @@ _SAFETY = 0.1  # tolerance of Newton's method over that of the certificate: the 
 
 
 class SharedGram:
-    """X X^T of a problem, made when it is first asked for."""
+    """X X^T of a problem, made when it is first asked for.
+
+    Attributes
+    ----------
+    n_passes : int
+        How often X was read for it.
+    """
 
     def __init__(self):
         self._matrix = None
+        self.n_passes = 0
 
     def matrix(self, problem, team):
         """The matrix in float64, whatever X holds: its rounding is not to decide how far Newton's method gets."""
         if self._matrix is None:
-            self._matrix = problem.objective(np.float64, team).design.gram()
+            design = problem.objective(np.float64, team).design
+            self._matrix = design.gram()
+            self.n_passes = design.n_passes
         return self._matrix
 
 

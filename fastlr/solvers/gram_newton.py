@@ -46,13 +46,16 @@ class _Point:
 
 
 class _Steering:
-    """The Cholesky factor of M for a penalty and curvatures, in K's dtype; raises LinAlgError where there is none."""
+    """The Cholesky factor of M for a penalty and curvatures, in K's dtype; raises LinAlgError where there is none.
 
-    def __init__(self, K, l2, curvature, fit_intercept):
+    K is given in multiples of `unit`, in which float32 can hold it.
+    """
+
+    def __init__(self, K, unit, l2, curvature, fit_intercept):
         self._l2 = l2
         self._root = np.sqrt(curvature / l2)
         self._trsv = strsv if K.dtype == np.float32 else dtrsv
-        root = self._root.astype(K.dtype, copy=False)
+        root = (np.sqrt(unit) * self._root).astype(K.dtype, copy=False)
         M = K * root
         M *= root[:, None]
         M.flat[:: len(M) + 1] += 1.0
@@ -87,7 +90,7 @@ class GramNewton:
         n_samples = self.design.shape[0]
         self.K = self.design.gram()
         self._diagonal = self.K.diagonal()
-        self._coarse_K = None
+        self._coarse = None  # K in float32, and its unit
         self._steering = None
         self._steers_well = True
         self._residual = guarded_empty(n_samples)
@@ -156,10 +159,11 @@ class GramNewton:
         if self._steering is None or not self._steers_well:
             arguments = self.objective.l2, self.point.curvature, self.objective.fit_intercept
             coarse = self.point.curvature @ self._diagonal <= _LARGEST_TRACE * self.objective.l2
-            if coarse and self._coarse_K is None:
-                self._coarse_K = self.K.astype(np.float32)
+            if coarse and self._coarse is None:
+                unit = float(self._diagonal.max()) or 1.0
+                self._coarse = (self.K / unit).astype(np.float32), unit
             try:
-                self._steering = _Steering(self._coarse_K if coarse else self.K, *arguments)
+                self._steering = _Steering(*(self._coarse if coarse else (self.K, 1.0)), *arguments)
             except np.linalg.LinAlgError:
                 self._steering = None
         return self._steering is not None
