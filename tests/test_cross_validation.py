@@ -1,5 +1,7 @@
 """Many fits that share X give what each alone gives, and choose as scikit-learn chooses."""
 
+import inspect
+
 import numpy as np
 import pytest
 import sklearn
@@ -14,6 +16,10 @@ from fastlr import LogisticRegression, LogisticRegressionCV, fit_many
 from fastlr.plotting import plot_cv
 
 CS = [100.0, 0.01, 1.0]  # in no order
+COMPARED = pytest.mark.skipif(
+    "use_legacy_attributes" not in inspect.signature(SklearnLogisticRegressionCV).parameters,
+    reason="the attributes are those of scikit-learn 1.8",
+)
 KINDS = ("small", "tall", "wide", "sparse", "softmax")
 
 
@@ -52,6 +58,7 @@ def test_each_fit_of_many_is_the_fit_alone_to_the_rows_of_its_fold(kind):
             assert fits.objectives[k, i] == pytest.approx(alone.objective_, rel=1e-10)
 
 
+@COMPARED
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("fit_intercept", [True, False])
 def test_scores_and_choice_are_scikit_learns(kind, fit_intercept):
@@ -94,6 +101,7 @@ def test_scores_are_those_of_cross_val_score(kind, scoring):
     np.testing.assert_allclose(model.coef_, search.best_estimator_.coef_, rtol=1e-3, atol=1e-4)
 
 
+@COMPARED
 def test_sample_weights_weigh_in_the_fits_and_in_the_scores():
     X, y = make("tall")
     weight = np.random.default_rng(1).exponential(size=len(y))
@@ -106,6 +114,7 @@ def test_sample_weights_weigh_in_the_fits_and_in_the_scores():
         np.testing.assert_allclose(ours.scores_, theirs.scores_, rtol=1e-6)
 
 
+@COMPARED
 def test_without_refit_the_coefficients_are_the_mean_of_the_folds_best():
     X, y = make("tall")
     options = {"Cs": 4, "cv": splits(X, y), "scoring": "neg_log_loss", "refit": False}
@@ -280,7 +289,12 @@ def test_features_are_read_as_they_stand(dtype):
         ("use_legacy_attributes", True),
         ("tol", 0.0),
         ("cv", 1),
+        ("cv", []),
+        ("cv", [1.0]),
+        ("cv", [([0, 1, 2], "x")]),
+        ("cv", [([0.5], [1])]),
         ("scoring", "no such scorer"),
+        ("scoring", np.zeros(2)),
         ("class_weight", {7: 1.0}),
     ],
 )
@@ -294,6 +308,27 @@ def test_a_bad_parameter_leaves_the_estimator_as_it_was(parameter, value):
     assert {name: item for name, item in vars(model).items() if name.endswith("_")} == {
         name: item for name, item in before.items() if name.endswith("_")
     }
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [
+        ("sample_weight", 1.0),
+        ("sample_weight", np.ones((2, 3, 4))),
+        ("folds", 5),
+        ("folds", "x"),
+        ("folds", []),
+        ("folds", [1.0]),
+        ("folds", {1: 2}),
+        ("folds", [([1, 10**6], [2])]),
+        ("Cs", [[1.0]]),
+        ("Cs", None),
+    ],
+)
+def test_a_bad_argument_of_fit_many_is_named(argument, value):
+    X, y = make("small")
+    with pytest.raises((ValueError, TypeError), match=argument):
+        fit_many(X, y, **{argument: value})
 
 
 def test_nan_in_features_is_reported_in_scikit_learns_words():

@@ -92,7 +92,7 @@ def test_nothing_holds_on_to_what_was_worked_on_when_an_error_ended_it(fails):
 
 
 def test_the_caller_works_alone_where_the_system_gives_no_threads(monkeypatch):
-    def refuse(*arguments, **options):
+    def refuse(*arguments, **keywords):
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(_parallel, "start", refuse)

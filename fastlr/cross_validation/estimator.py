@@ -1,6 +1,7 @@
 """Choosing C by cross-validation: all folds and all values of C are one problem of many fits."""
 
 import inspect
+from collections.abc import Iterable
 
 import numpy as np
 from sklearn import get_config
@@ -12,7 +13,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from .._classifier import LogisticModel
 from .._labels import combine_weights
 from .._validation import as_real, check_flag
-from ..many.interface import check_Cs, check_options
+from ..many.interface import check_Cs, check_folds, check_options
 from ..many.solve import fold_weight, solve_many
 from ..many.wide import SharedGram
 from .held_out import HeldOut, accuracy, neg_log_loss
@@ -166,10 +167,13 @@ class LogisticRegressionCV(LogisticModel):
         routed = self._route("fit", sample_weight, params)
         n_samples = len(data.codes)
         if isinstance(self.cv, str) and self.cv == "loo":
-            folds = [(slice(None), None)]
+            folds = [(np.arange(n_samples), None)]
             held_out = LeaveOneOut(data, weight, Cs, options["fit_intercept"], options["n_threads"])
         else:
-            folds = list(check_cv(self.cv, data.y, classifier=True).split(data.X, data.y, **routed.splitter.split))
+            folds = self.cv
+            if isinstance(folds, str) or hasattr(folds, "split") or not isinstance(folds, Iterable):
+                folds = check_cv(folds, data.y, classifier=True).split(data.X, data.y, **routed.splitter.split)
+            folds = check_folds(folds, "cv", n_samples)
             held_out = HeldOut(data, [test for _, test in folds])
 
         def weight_of(k):
@@ -280,7 +284,7 @@ class LogisticRegressionCV(LogisticModel):
 
     def _score_function(self, classes):
         """The scorer, told which classes there are, as a fold need not hold all; or the same in a few lines."""
-        if self.scoring in (None, "accuracy"):
+        if self.scoring is None or (isinstance(self.scoring, str) and self.scoring == "accuracy"):
             return accuracy
         if isinstance(self.scoring, str) and self.scoring == "neg_log_loss":
             return neg_log_loss

@@ -39,13 +39,13 @@ class HeldOut:
     Parameters
     ----------
     data : Samples
-    tests : list of array
-        Rows of each fold, as indices or masks.
+    tests : list of int array
+        Rows of each fold.
     """
 
     def __init__(self, data, tests):
         self._data = data
-        self._tests = [np.arange(len(data.codes))[test] for test in tests]
+        self._tests = tests
 
     def scores(self, fits, score, params):
         """Scores of all fits.

@@ -1,5 +1,6 @@
 """`fit_many` and the checks of its arguments."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -77,10 +78,11 @@ def fit_many(
     Cs = check_Cs(Cs)
     options = check_options(fit_intercept, tol, max_iter, n_jobs, verbose)
     model = LogisticModel()
-    trains = None if folds is None else [train for train, _ in folds]
+    targets = _targets(model, X, y)
+    trains = None if folds is None else [train for train, _ in check_folds(folds, "folds", len(targets[0].codes))]
     gram = SharedGram()
     parts = []
-    for data in _targets(model, X, y):
+    for data in targets:
         n_sets, weight_of = _sets(data, trains, sample_weight, class_weight)
         with model._finite(data.X):
             parts.append(solve_many(data, n_sets, weight_of, Cs, **options, gram=gram))
@@ -117,6 +119,8 @@ def _sets(data, trains, sample_weight, class_weight):
 
     else:
         weights = [None] if sample_weight is None else as_real(sample_weight, "sample_weight")
+        if sample_weight is not None and weights.ndim not in (1, 2):
+            raise ValueError(f"sample_weight must have one or two dimensions, got an array of shape {weights.shape}")
         weights = [weights] if np.ndim(weights) == 1 and sample_weight is not None else weights
         n_sets = len(weights)
 
@@ -129,6 +133,27 @@ def _sets(data, trains, sample_weight, class_weight):
     if n_sets == 0:
         raise ValueError("folds and sample_weight must hold one set of weights at least, got none")
     return n_sets, weight_of
+
+
+def check_folds(folds, name, n_samples):
+    """Folds as a list of pairs of index arrays.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there are none, or `folds` holds anything but pairs of indices or masks of samples.
+    """
+    if not isinstance(folds, Iterable):
+        raise TypeError(f"{name} must be an iterable of pairs (train, test), got {folds!r}")
+    folds = list(folds)  # a splitter's errors are its own
+    rows = np.arange(n_samples)
+    try:
+        pairs = [(rows[train], rows[test]) for train, test in folds]
+    except (TypeError, ValueError, IndexError) as error:
+        raise ValueError(f"{name} must give pairs (train, test) of indices of samples, or masks: {error}") from error
+    if not pairs:
+        raise ValueError(f"{name} must give one fold at least, got none")
+    return pairs
 
 
 def check_Cs(Cs):

@@ -21,8 +21,8 @@ from .wide import SharedGram, fit_set
 
 
 def fold_weight(train, n_samples, weight):
-    """Weights of the samples of which `train`, as indices or a mask, takes some; `weight` may be empty for ones."""
-    counts = np.bincount(np.arange(n_samples)[train], minlength=n_samples).astype(np.float64)
+    """Weights of the samples at the indices `train`, as often as they occur; `weight` may be empty for ones."""
+    counts = np.bincount(train, minlength=n_samples).astype(np.float64)
     return counts * weight if weight.size else counts
 
 
