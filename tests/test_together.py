@@ -63,8 +63,9 @@ def test_what_is_computed_for_a_fit_does_not_depend_on_the_others(dtype, order):
     losses, gradients = design.loss_gradients(range(7), coefs)
     for sets in ([3], [6, 0], [5, 4, 3], [2, 6, 1, 0, 4]):
         some_losses, some_gradients = design.loss_gradients(sets, coefs[sets])
-        assert (some_losses == losses[sets]).all()
-        assert (some_gradients == gradients[sets]).all()
+        rtol = problems[0].rtol  # their place may decide how their sums are rounded
+        np.testing.assert_allclose(some_losses, losses[sets], rtol=rtol)
+        np.testing.assert_allclose(some_gradients, gradients[sets], rtol=rtol, atol=rtol * np.abs(gradients).max())
 
 
 def test_number_of_threads_cannot_be_seen():

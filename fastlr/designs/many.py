@@ -19,7 +19,7 @@ class WeightSetsDesign:
     """X with targets and sets of weights, and passes that several fits share.
 
     Coefficients have rows [w, b], one for each fit; all results are float64 sums over samples, weighted with the set
-    of weights of the fit. What is computed for a fit does not depend on which others there are, to the bit.
+    of weights of the fit. What is computed for a fit depends on which others there are by no more than rounding.
 
     Parameters
     ----------

@@ -1,9 +1,9 @@
 """Many fits of two classes that share X: a tile of samples at a time, for all fits.
 
 A tile's raw predictions Z, of shape (n_fits, samples of the tile), stay in cache: formed from X, turned into weighted
-residuals in place, and multiplied with the same rows of X, by the products of `tiles`. X is read once for all
-fits, and nothing of size n_samples x n_fits is written. What is computed for a fit does not depend on which
-others there are, to the bit.
+residuals in place, and multiplied with the same rows of X, by the products of `tiles`. X is read once for all fits,
+and nothing of size n_samples x n_fits is written. What is computed for a fit does not depend on which others there
+are, but for rounding: its place among them decides which instructions add its sums.
 """
 
 import numpy as np
@@ -15,7 +15,7 @@ from .links import LOSS_GRADIENT
 from .pointwise import loss_residual_curvature
 from .tiles import FEW_COLUMNS, add_gradient, even, load, raw_predictions, tile_rows
 
-MAX_FITS = FEW_COLUMNS  # beyond, products would be left to BLAS, whose bits depend on how many there are
+MAX_FITS = FEW_COLUMNS  # beyond, products would be left to BLAS
 
 INTERCEPT_COLUMN = LOSS_GRADIENT + 1
 

@@ -191,8 +191,7 @@ def _add(part, gradient):
 def _project(A, top, n, left, right, W, out):
     """out = W rows^T, for the n rows ``A[top + i, left:right]`` of a C-ordered A and a few rows of W.
 
-    Four rows of A and two of W at a time: their eight sums stay in registers. Each row of W, of which there is an even
-    number, meets the same sums whatever the others are.
+    Four rows of A and two of W, of which there is an even number, at a time: their eight sums stay in registers.
     """
     full = n // 4 * 4
     for i in range(0, full, 4):
