@@ -28,7 +28,7 @@ class WeightSetsDesign:
     y : float64 array of shape (n_samples,)
         Targets in [0, 1].
     weights : float64 array of shape (n_sets, n_samples)
-        At most `MAX_FITS` sets.
+        At most `kernels.many.MAX_FITS` sets.
     dtype : numpy dtype
         What products are computed in, float32 or float64.
     name : str
@@ -51,7 +51,7 @@ class WeightSetsDesign:
         self.team = team or Team(1)
         self.n_passes = 0
         self._name = name
-        self._fits, self._n_fits = np.zeros(n_sets, np.int64), np.zeros(1, np.int64)
+        self._sets, self._n_fits = np.zeros(n_sets, np.int64), np.zeros(1, np.int64)
         self._coef = np.zeros((tiles.even(n_sets), n_features), self.dtype)
         self._intercepts = np.zeros(n_sets)
         rows = softmax_block_rows(n_samples, n_features, n_sets)
@@ -64,7 +64,7 @@ class WeightSetsDesign:
                 X,
                 read_only(y),
                 read_only(weights),
-                self._fits,
+                self._sets,
                 self._n_fits,
                 self._coef,
                 self._intercepts,
@@ -80,11 +80,11 @@ class WeightSetsDesign:
         """(n_samples, n_features)."""
         return self.X.shape
 
-    def _run(self, operation, fits, coefs):
-        if self._n_fits[0] != len(fits):
+    def _run(self, operation, sets, coefs):
+        if self._n_fits[0] != len(sets):
             self._task.fastest.clear()  # passes for fewer fits were faster
-        n_fits = self._n_fits[0] = len(fits)
-        self._fits[:n_fits] = fits
+        n_fits = self._n_fits[0] = len(sets)
+        self._sets[:n_fits] = sets
         self._coef[:n_fits] = coefs[:, :-1]
         self._coef[n_fits : tiles.even(n_fits)] = 0.0
         self._intercepts[:n_fits] = coefs[:, -1]
@@ -97,12 +97,12 @@ class WeightSetsDesign:
         losses, sums[:, -1] = self._sums[:, :n_fits].sum(axis=0).T
         return losses, sums
 
-    def loss_gradients(self, fits, coefs):
+    def loss_gradients(self, sets, coefs):
         """Summed losses and their gradients: one pass.
 
         Parameters
         ----------
-        fits : int array of shape (n_fits,)
+        sets : int array of shape (n_fits,)
             The set of weights of each fit.
         coefs : float64 array of shape (n_fits, n_features + 1)
 
@@ -116,16 +116,16 @@ class WeightSetsDesign:
         ValueError
             If X holds NaN or infinity, which this pass finds.
         """
-        losses, gradients = self._run(LOSS_GRADIENT, fits, coefs)
+        losses, gradients = self._run(LOSS_GRADIENT, sets, coefs)
         if not np.isfinite(losses).all():
             check_finite(self.X, self._name)
         return losses, gradients
 
-    def intercept_columns(self, fits, coefs):
+    def intercept_columns(self, sets, coefs):
         """Last columns of the Hessians of the summed losses: one pass. Parameters as of `loss_gradients`.
 
         Returns
         -------
         float64 array of shape (n_fits, n_features + 1)
         """
-        return self._run(many.INTERCEPT_COLUMN, fits, coefs)[1]
+        return self._run(many.INTERCEPT_COLUMN, sets, coefs)[1]

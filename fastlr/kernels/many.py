@@ -66,7 +66,7 @@ def _weighted_curvatures(z, y, weight, sums):
 @kernel(cache=True)
 def serve(
     state, n_blocks, seen, task, tile, part, flat_raw,
-    X, y, weights, fits, n_fits, coef, intercepts, starts, sums, gradients,
+    X, y, weights, sets, n_fits, coef, intercepts, starts, sums, gradients,
 ):  # fmt: skip
     """Passes over blocks of rows.
 
@@ -81,8 +81,8 @@ def serve(
         Targets in [0, 1].
     weights : float64 array of shape (n_sets, n_samples)
         Sets of sample weights.
-    fits : int64 array of shape (n_sets,)
-        Which sets take part, the first ``n_fits[0]`` entries; so for the rest.
+    sets : int64 array of shape (n_sets,)
+        Set of weights of each fit; as of all that follows, only the first ``n_fits[0]`` entries count.
     n_fits : int64 array of shape (1,)
     coef : array of shape (m, n_features)
         m = n_sets made even; after an odd number of fits a row of zeros.
@@ -114,16 +114,16 @@ def serve(
             gradients[block, :m] = 0.0
             for first in range(starts[block], starts[block + 1], tile.shape[0]):
                 stop = min(first + tile.shape[0], starts[block + 1])
-                load(X, first, stop - first, m, tile)
+                rows = load(X, first, stop - first, m, tile)
                 Z = flat_raw[: W.shape[0] * (stop - first)].reshape((W.shape[0], stop - first))
-                raw_predictions(X, first, tile, W, b, part, Z)
+                raw_predictions(X, first, rows, W, b, part, Z)
                 for k in range(m):
-                    weight = weights[fits[k], first:stop]
+                    weight = weights[sets[k], first:stop]
                     if what == LOSS_GRADIENT:
                         _weighted_residuals(Z[k], y[first:stop], weight, sums[block, k])
                     else:
                         _weighted_curvatures(Z[k], y[first:stop], weight, sums[block, k])
-                add_gradient(X, first, tile, Z, part[: W.shape[0]], gradients[block, :m])
+                add_gradient(X, first, rows, Z, part[: W.shape[0]], gradients[block, :m])
             block = next_block(state, task)
         if n_blocks >= 0:
             leave_round(state, n_blocks)

@@ -190,23 +190,23 @@ def serve(
                 gradients[block] = 0.0
             for first in range(starts[block], starts[block + 1], tile.shape[0]):
                 count = min(tile.shape[0], starts[block + 1] - first)
-                load(X, first, count, n_classes, tile)
+                rows = load(X, first, count, n_classes, tile)
                 all_Z = flat_raw[: n_padded * count].reshape((n_padded, count))
-                raw_predictions(X, first, tile, coef[0], intercepts[0], part, all_Z)
+                raw_predictions(X, first, rows, coef[0], intercepts[0], part, all_Z)
                 Z = all_Z[:n_classes]
                 weight = vectors[3, :count]
                 for i in range(count):
                     weight[i] = sample_weight[first + i] if sample_weight.size > 0 else 1.0
                 if what == LOSS_GRADIENT:
                     loss_residuals(Z, classes[first : first + count], weight, vectors, largest, sums[block])
-                    add_gradient(X, first, tile, all_Z, part, gradients[block])
+                    add_gradient(X, first, rows, all_Z, part, gradients[block])
                     continue
                 all_T = flat_change[: n_padded * count].reshape((n_padded, count))
                 T = all_T[:n_classes]
                 if what == HESSIAN_PRODUCT:
-                    raw_predictions(X, first, tile, coef[1], intercepts[1], part, all_T)
+                    raw_predictions(X, first, rows, coef[1], intercepts[1], part, all_T)
                     curved(Z, T, weight, vectors, largest, sums[block])
-                    add_gradient(X, first, tile, all_T, part, gradients[block])
+                    add_gradient(X, first, rows, all_T, part, gradients[block])
                 else:
                     _exponentials(Z, vectors[0], vectors[1], largest)
                     _add_class_products(Z, T, weight, vectors[1], square, sums[block], products[block])

@@ -22,7 +22,7 @@ _TILE_BYTES = 262_144  # a tile of X stays in a second-level cache between the t
 _MIN_ROWS = 32
 _MAX_ROWS = 256
 
-_COMPILED = "chosen by the type of X, where kernels are compiled"
+_COMPILED_ONLY = "only kernels can call this: what it does is chosen by the type of X, where they are compiled"
 
 _OPTIONS = {"nogil": True, "fastmath": set(FASTMATH), "error_model": "numpy", "forceinline": True}
 
@@ -40,7 +40,7 @@ def tile_rows(n_features, dtype):
 
 
 def load(X, first, count, n_columns, tile):
-    """Copy a tile of X where its products need a copy.
+    """Rows of a tile, as arrays that BLAS and the plain loops along rows read; for sparse X the tile, untouched.
 
     Parameters
     ----------
@@ -51,18 +51,24 @@ def load(X, first, count, n_columns, tile):
     n_columns : int
         Of the coefficients.
     tile : array of shape (>= count, n_features)
-        In the coefficients' dtype.
+        In the coefficients' dtype: where a copy is put if one is needed.
+
+    Returns
+    -------
+    array of shape (count, n_features)
     """
-    raise NotImplementedError(_COMPILED)
+    raise TypeError(_COMPILED_ONLY)
 
 
-def raw_predictions(X, first, tile, W, b, part, Z):
+def raw_predictions(X, first, rows, W, b, part, Z):
     """Write the raw predictions of a tile into Z.
 
     Parameters
     ----------
-    X, first, tile
+    X, first
         See `load`.
+    rows : array of shape (count, n_features)
+        What `load` returned.
     W : array of shape (n_columns, n_features), for sparse X of shape (n_features, n_columns)
         For dense X with an even number of columns, the last of which may be of zeros, beyond those of b.
     b : array of shape (n_columns,)
@@ -70,104 +76,90 @@ def raw_predictions(X, first, tile, W, b, part, Z):
         Work space.
     Z : array of shape (n_columns, count)
     """
-    raise NotImplementedError(_COMPILED)
+    raise TypeError(_COMPILED_ONLY)
 
 
-def add_gradient(X, first, tile, R, part, gradient):
+def add_gradient(X, first, rows, R, part, gradient):
     """Add the products of a tile's residuals R with its rows of X to the gradient; see `raw_predictions`."""
-    raise NotImplementedError(_COMPILED)
-
-
-def _is_read_in_place(X, tile, layout):
-    return not isinstance(X, types.BaseTuple) and X.dtype == tile.dtype and X.layout == layout
+    raise TypeError(_COMPILED_ONLY)
 
 
 @overload(load, jit_options=_OPTIONS)
 def _overload_load(X, first, count, n_columns, tile):
-    if isinstance(X, types.BaseTuple) or _is_read_in_place(X, tile, "C"):
-        return lambda X, first, count, n_columns, tile: None
-    always = X.dtype != tile.dtype
+    if isinstance(X, types.BaseTuple):
+        return lambda X, first, count, n_columns, tile: tile
+    converted = X.dtype != tile.dtype
+    if X.layout == "C" and not converted:
+        return lambda X, first, count, n_columns, tile: X[first : first + count]
     if X.layout == "C":
 
         def load(X, first, count, n_columns, tile):
             for i in range(count):
                 for j in range(X.shape[1]):
                     tile[i, j] = X[first + i, j]
+            return tile[:count]
 
     else:
 
         def load(X, first, count, n_columns, tile):
-            if always or n_columns > FEW_COLUMNS:
+            if converted or n_columns > FEW_COLUMNS:  # else it is read along its columns
                 for j in range(X.shape[1]):
                     for i in range(count):
                         tile[i, j] = X[first + i, j]
+            return tile[:count]
 
     return load
 
 
+def _is_read_along_columns(X, rows):
+    return X.layout == "F" and X.dtype == rows.dtype
+
+
 @overload(raw_predictions, jit_options=_OPTIONS)
-def _overload_raw_predictions(X, first, tile, W, b, part, Z):
+def _overload_raw_predictions(X, first, rows, W, b, part, Z):
     if isinstance(X, types.BaseTuple):
         return _sparse_raw_predictions.py_func
-    if _is_read_in_place(X, tile, "F"):
+    if _is_read_along_columns(X, rows):
 
-        def raw_predictions(X, first, tile, W, b, part, Z):
+        def raw_predictions(X, first, rows, W, b, part, Z):
             if W.shape[0] <= FEW_COLUMNS:
                 _combine(X.T, 0, X.shape[1], first, first + Z.shape[1], W, Z)
             else:
-                np.dot(W, tile[: Z.shape[1]].T, Z)
-            _add_to_rows(b, Z)
-
-    elif _is_read_in_place(X, tile, "C"):
-
-        def raw_predictions(X, first, tile, W, b, part, Z):
-            if W.shape[0] <= FEW_COLUMNS:
-                _project(X, first, Z.shape[1], 0, X.shape[1], W, Z)
-            else:
-                np.dot(W, X[first : first + Z.shape[1]].T, Z)
+                np.dot(W, rows.T, Z)
             _add_to_rows(b, Z)
 
     else:
 
-        def raw_predictions(X, first, tile, W, b, part, Z):
+        def raw_predictions(X, first, rows, W, b, part, Z):
             if W.shape[0] <= FEW_COLUMNS:
-                _project(tile, 0, Z.shape[1], 0, X.shape[1], W, Z)
+                _project(rows, 0, rows.shape[0], 0, rows.shape[1], W, Z)
             else:
-                np.dot(W, tile[: Z.shape[1]].T, Z)
+                np.dot(W, rows.T, Z)
             _add_to_rows(b, Z)
 
     return raw_predictions
 
 
 @overload(add_gradient, jit_options=_OPTIONS)
-def _overload_add_gradient(X, first, tile, R, part, gradient):
+def _overload_add_gradient(X, first, rows, R, part, gradient):
     if isinstance(X, types.BaseTuple):
         return _add_sparse_gradient.py_func
-    if _is_read_in_place(X, tile, "F"):
+    if _is_read_along_columns(X, rows):
 
-        def add_gradient(X, first, tile, R, part, gradient):
+        def add_gradient(X, first, rows, R, part, gradient):
             if R.shape[0] <= FEW_COLUMNS:
                 _project(X.T, 0, X.shape[1], first, first + R.shape[1], R, part)
             else:
-                np.dot(R, tile[: R.shape[1]], part)
-            _add(part, gradient)
-
-    elif _is_read_in_place(X, tile, "C"):
-
-        def add_gradient(X, first, tile, R, part, gradient):
-            if R.shape[0] <= FEW_COLUMNS:
-                _combine(X, first, R.shape[1], 0, X.shape[1], R, part)
-            else:
-                np.dot(R, X[first : first + R.shape[1]], part)
+                np.dot(R, rows, part)
             _add(part, gradient)
 
     else:
 
-        def add_gradient(X, first, tile, R, part, gradient):
+        def add_gradient(X, first, rows, R, part, gradient):
             if R.shape[0] <= FEW_COLUMNS:
-                _combine(tile, 0, R.shape[1], 0, X.shape[1], R, part)
+                _combine(rows, 0, rows.shape[0], 0, rows.shape[1], R, part)
             else:
-                np.dot(R, tile[: R.shape[1]], part)
+                np.dot(R, rows, part)
             _add(part, gradient)
 
     return add_gradient
@@ -249,7 +241,7 @@ def _combine(A, top, n, left, right, W, out):
 
 
 @kernel()
-def _sparse_raw_predictions(X, first, tile, W, b, part, Z):
+def _sparse_raw_predictions(X, first, rows, W, b, part, Z):
     data, indices, indptr = X
     sums = part[0]
     for i in range(Z.shape[1]):
@@ -264,7 +256,7 @@ def _sparse_raw_predictions(X, first, tile, W, b, part, Z):
 
 
 @kernel()
-def _add_sparse_gradient(X, first, tile, R, part, gradient):
+def _add_sparse_gradient(X, first, rows, R, part, gradient):
     data, indices, indptr = X
     residual = part[0]
     for i in range(R.shape[1]):
