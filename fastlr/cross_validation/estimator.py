@@ -24,8 +24,8 @@ class LogisticRegressionCV(LogisticModel):
     """Logistic regression with C chosen by cross-validation.
 
     Takes scikit-learn's parameters and has the attributes that ``use_legacy_attributes=False`` gives there. A fold is
-    a set of sample weights, 0 for what is held out: X is never copied. Fits of a fold start from one another, along a
-    rising C, and each is certified as those of `LogisticRegression` are.
+    a set of sample weights, 0 for what is held out: X is never copied. Fits start from one another, along a rising
+    C and across folds, and each is certified as those of `LogisticRegression` are.
 
     Parameters
     ----------

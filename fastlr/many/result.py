@@ -29,7 +29,7 @@ class ManyFits:
     gaps : float64 array of shape (n_sets, n_Cs)
         Certified bounds on (f - f*) / f*; inf where there is none.
     n_iters : int32 array of shape (n_sets, n_Cs)
-        Steps taken, each fit from the end of its neighbour.
+        Steps taken, from wherever the fit started.
     n_passes : int
         How often X was read, by all fits together.
     failures : dict

@@ -51,7 +51,7 @@ def solve_many(
     gram : SharedGram, optional
         What other fits to the same X have made, or are to use.
     start : float64 array of shape (n_rows, n_features + 1), optional
-        Where the fits with the smallest C start, in place of zeros.
+        Where the fits with the smallest C start, in place of zeros; fits to tall X that go together do not.
 
     Returns
     -------
@@ -72,18 +72,15 @@ def solve_many(
     limits = {"tol": tol, "max_iter": max_iter}
     with quiet_team(n_threads) as team, _progress_bar(n_sets * len(Cs), progress) as bar:
         bar.update(len(fits.failures))
-        done = set()
+        done, starts = set(), {}
         if usable and _is_wide(problem):
-            made_before = gram.n_passes
-            K = gram.matrix(problem, team)
-            fits.n_passes += gram.n_passes - made_before
-            done = _fit_wide(K, problem, usable, weight_of, fits, order, limits, start, team, bar)
-        starts = {}
-        if len(usable) > 1 and _is_tall(problem):
+            done = _fit_wide(gram, problem, usable, weight_of, fits, order, limits, start, team, bar)
+        elif len(usable) > 1 and _is_tall(problem):
             done, starts = _fit_tall(problem, usable, weight_of, fits, order, limits, data.dtype, team, bar)
         left = {k: [i for i in order.tolist() if (k, i) not in done] for k in usable}
         left = {k: places for k, places in left.items() if places}
-        _fit_each(problem, left, weight_of, fits, limits, starts or dict.fromkeys(left, start), data.dtype, team, bar)
+        starts = {k: starts.get(k, start) for k in left}
+        _fit_each(problem, left, weight_of, fits, limits, starts, data.dtype, team, bar)
     fits.failures = dict(sorted(fits.failures.items()))  # threads tell of them in any order
     return fits
 
@@ -101,7 +98,7 @@ def _fit_each(problem, left, weight_of, fits, limits, starts, dtype, team, bar):
                 replace(problem, sample_weight=weight_of(k)),
                 fits.Cs[left[k]].tolist(),
                 **limits,
-                start=starts.get(k),
+                start=starts[k],
                 dtype=dtype,
                 team=own,
                 report=lambda name, record: check(),
@@ -142,10 +139,12 @@ def _is_wide(problem):
     return choose(*problem.X.shape, 1.0) == "gram_newton"
 
 
-def _fit_wide(K, problem, usable, weight_of, fits, order, limits, start, team, bar):
+def _fit_wide(gram, problem, usable, weight_of, fits, order, limits, start, team, bar):
     """Fits on one Gram matrix for all; those that are done, as (set, C): certified to the tolerance."""
     finite = order[np.isfinite(fits.Cs[order])]
     done = set()
+    made_before = gram.n_passes
+    K = gram.matrix(problem, team)
 
     def fit(k, check):
         set_problem = replace(problem, sample_weight=weight_of(k))
@@ -159,7 +158,7 @@ def _fit_wide(K, problem, usable, weight_of, fits, order, limits, start, team, b
                 bar.update(1)
 
     run_all(fit, usable, team.n_threads, put)
-    fits.n_passes += 3 * len(usable)
+    fits.n_passes += gram.n_passes - made_before + 3 * len(usable)
     return done
 
 

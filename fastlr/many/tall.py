@@ -49,8 +49,6 @@ class Pack:
 
     Attributes
     ----------
-    lead : float64 array of shape (n_features + 1,)
-        Optimum of the mean of all sets at the last C, to a gap of 1e-6.
     ends : dict
         By set, where its last fit ended, a float64 array of shape (n_features + 1,).
     """
@@ -69,8 +67,8 @@ class Pack:
         mean /= len(sets)
         self._leader = replace(problem, sample_weight=mean).objective(dtype, team)
         self._steering = None
+        self._optimum = None  # of the leader, at the last C
         self.ends = {}
-        self.lead = None
 
     @property
     def n_passes(self):
@@ -102,9 +100,9 @@ class Pack:
         dict of SolverResult
             By set, of those that have converged. All other sets leave the pack.
         """
-        before = self.lead
+        before = self._optimum
         ends = {}
-        if self._lead(C, max(tol, _LEAD_TOL), max_iter):
+        if self._go_ahead(C, max(tol, _LEAD_TOL), max_iter):
             apart = {k: coef - before for k, coef in self.ends.items()}
             for group in self._groups:
                 ends.update(self._follow(group, C, apart, tol, max_iter))
@@ -113,17 +111,18 @@ class Pack:
         self._groups = [group for group in ([k for k in group if k in ends] for group in self._groups) if group]
         return ends
 
-    def _lead(self, C, tol, max_iter):
-        """Go ahead; False where there is nothing to follow."""
+    def _go_ahead(self, C, tol, max_iter):
+        """Solve for the leader; False where there is nothing to follow."""
         leader = self._leader
         l2 = l2_from_C(C, leader.design.weight_sum)
         steering = self._steering and self._steering.with_penalty(l2 - leader.l2)
         leader.l2 = l2
-        end = newton_cholesky.solve(leader, self.lead, tol=tol, max_iter=max_iter, steering=steering)
-        self.lead, self._steering = end.coef, end.steering
+        end = newton_cholesky.solve(leader, self._optimum, tol=tol, max_iter=max_iter, steering=steering)
+        self._optimum, self._steering = end.coef, end.steering
         return end.steering is not None and bool(np.isfinite(end.coef).all())
 
     def _follow(self, group, C, apart, tol, max_iter):
+        """Fits of one group, by set; `apart` is how far each was from the leader at the last C."""
         design = self._shared_design(group)
         objectives = [
             LogisticObjective(
@@ -133,10 +132,9 @@ class Pack:
             )
             for weight_sum in design.weight_sums.tolist()
         ]
-        starts = [self.lead + apart.get(k, 0.0) for k in group]
-        sets = range(len(group))
+        starts = [self._optimum + apart.get(k, 0.0) for k in group]
         before = design.n_passes
-        ends = solve_together(design, sets, objectives, starts, self._steering, tol=tol, max_iter=max_iter)
+        ends = solve_together(design, objectives, starts, self._steering, tol=tol, max_iter=max_iter)
         self._shared_passes += design.n_passes - before
         return dict(zip(group, ends, strict=True))
 

@@ -6,7 +6,7 @@ from ..objectives import relative_gap
 from ..objectives.unpenalised import NewtonBound
 from ._conjugate_gradients import newton_direction
 
-_ARMIJO = 1e-4
+ARMIJO = 1e-4  # share of the predicted decrease that a step must bring
 _MAX_HALVINGS = 30
 _UNRESOLVED = 0.01  # share of the tolerance that conjugate gradients may leave undone
 _ROUGH = 3.0  # times a certified gap, a rough one may be typically
@@ -83,6 +83,24 @@ def rounding(objective, value):
     return 4.0 * np.finfo(objective.design.dtype).eps * abs(value)
 
 
+def descends(objective, value, new_value, predicted, is_shorter):
+    """Armijo's rule; where the decrease is lost in rounding, the gradient decides.
+
+    Parameters
+    ----------
+    objective : LogisticObjective or SoftmaxObjective
+    value, new_value : float
+        Before and after the step.
+    predicted : float
+        Change of the value to first order, < 0.
+    is_shorter : callable
+        Says whether the gradient is shorter than before.
+    """
+    if new_value <= value + ARMIJO * predicted:
+        return True
+    return new_value <= value + rounding(objective, value) and is_shorter()
+
+
 class Progress:
     """Counts steps in a row whose effect was lost in rounding."""
 
@@ -113,9 +131,11 @@ def safeguarded_step(objective, coef, value, gradient, direction):
     for _ in range(_MAX_HALVINGS):
         step = length * direction
         new_value, new_gradient = objective.loss_gradient(coef + step)
-        shorter = new_gradient @ new_gradient < gradient @ gradient
-        lost_in_rounding = new_value <= value + rounding(objective, value) and shorter
-        if new_value <= value + _ARMIJO * length * slope or lost_in_rounding:
+
+        def is_shorter(after=new_gradient):
+            return after @ after < gradient @ gradient
+
+        if descends(objective, value, new_value, length * slope, is_shorter):
             return step, new_value, new_gradient
         length *= 0.5
     return None

@@ -25,8 +25,8 @@ from .._lapack import cholesky_in_place
 from ..objectives import relative_gap
 from ..objectives.logistic import bound_of_shift, dual_shift
 from ._result import SolverResult, add_record
+from ._steps import ARMIJO
 
-_ARMIJO = 1e-4
 _MAX_HALVINGS = 60
 _KEEP = 0.5  # a factor is kept while steps at least halve the gradient: eight of them cost what a factor costs
 _LARGEST_TRACE = 4e5  # of M in float32: its rounding, 1e-7 of that, is small next to the eigenvalues
@@ -183,7 +183,7 @@ class GramNewton:
         length = 1.0
         for _ in range(_MAX_HALVINGS):
             ahead = self._point(point.a + length * da, point.b + length * db, point.linear + length * change)
-            if self.value_at(ahead) <= highest + _ARMIJO * length * slope:
+            if self.value_at(ahead) <= highest + ARMIJO * length * slope:
                 break
             length *= 0.5
         else:

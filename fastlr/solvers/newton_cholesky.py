@@ -17,13 +17,12 @@ from ..objectives import relative_gap
 from ..objectives.unpenalised import NewtonBound
 from ._quasi_newton import QuasiNewton
 from ._result import SolverResult, add_record
-from ._steps import rounding
+from ._steps import descends, rounding
 
 _SAMPLED_ENTRIES = 1_000_000  # from this size of X on, a subsample is solved first
 _SAMPLE_SHARE = 8
 _SAMPLE_PER_FEATURE = 24
 _MEMORY = 12  # pairs of L-BFGS
-_ARMIJO = 1e-4
 _MAX_HALVINGS = 60
 _MAX_LOST = 3
 _FLOAT32_BLUR = 64.0 * float(np.finfo(np.float32).eps)  # pivots of float32 products below this may be rounding
@@ -152,10 +151,9 @@ class _Newton:
         return rounding(self.objective, self.value)
 
     def _accept(self, value, gradient, predicted):
-        """Armijo's rule; where the decrease is lost in rounding, the gradient decides."""
-        if value <= self.value + _ARMIJO * predicted:
-            return True
-        return value <= self.value + self._noise and self.steering.norm2(gradient) < self.length2
+        return descends(
+            self.objective, self.value, value, predicted, lambda: self.steering.norm2(gradient) < self.length2
+        )
 
     def _search(self, raw, direction):
         """Length of a step whose slope is at most half of that at its start, found without reading X.

@@ -13,10 +13,9 @@ import numpy as np
 from ..objectives import relative_gap
 from ._quasi_newton import QuasiNewton
 from ._result import SolverResult
-from ._steps import rounding
+from ._steps import descends
 
 _MEMORY = 8
-_ARMIJO = 1e-4
 _MAX_STEPS = 20  # beyond, a Hessian of its own costs a fit less
 _MAX_HALVINGS = 3
 
@@ -24,8 +23,8 @@ _MAX_HALVINGS = 3
 class _Run:
     """One of the fits: where it is, what steers it, and whether it goes on."""
 
-    def __init__(self, weights, objective, start, steering, max_steps):
-        self.weights = weights
+    def __init__(self, place, objective, start, steering, max_steps):
+        self.place = place  # of its weights among the sets of the design
         self.objective = objective
         self.inverse = QuasiNewton(steering, _MEMORY)
         self.trial = start
@@ -59,11 +58,11 @@ class _Run:
         self._step = -self.inverse(gradient)
 
     def _accepts(self, value, gradient):
-        """Armijo's rule; where the decrease is lost in rounding, the gradient decides."""
-        if value <= self.value + _ARMIJO * float(self.gradient @ self._step):
-            return True
-        before, after = (float(g @ self.inverse.map(g)) for g in (self.gradient, gradient))
-        return value <= self.value + rounding(self.objective, self.value) and after < before
+        def is_shorter():
+            before, after = (float(g @ self.inverse.map(g)) for g in (self.gradient, gradient))
+            return after < before
+
+        return descends(self.objective, self.value, value, float(self.gradient @ self._step), is_shorter)
 
     def may_be_done(self, tol):
         """Whether a certificate within `tol` is likely enough to be worth its pass."""
@@ -74,21 +73,19 @@ class _Run:
         """Find out the gap; `column` is the last one of the Hessian of the summed loss."""
         column /= self.objective.design.weight_sum
         self.gap = relative_gap(self.objective.gap_bound(self.gradient, column), self.value)
-        if self.gap > tol:  # before another try the gradient must fall by as much, at least
+        if self.gap > tol:  # before another try the rough gap must fall to a tenth
             self._promising = 0.1 * relative_gap(self.objective.rough_gap(self.gradient), self.value)
 
 
-def solve_together(design, sets, objectives, starts, steering, *, tol, max_iter):
+def solve_together(design, objectives, starts, steering, *, tol, max_iter):
     """Minimise objectives that differ in their weights.
 
     Parameters
     ----------
     design : WeightSetsDesign
-    sets : list of int
-        The set of weights of each fit.
     objectives : list of LogisticObjective
-        With a penalty. Their own designs are asked for no pass.
-    starts : float64 array of shape (n_fits, n_features + 1)
+        One for each set of weights, with a penalty. Their own designs are asked for no pass.
+    starts : list of float64 array of shape (n_features + 1,)
     steering : callable
         Maps a gradient to an approximate inverse Hessian, of any of the objectives, times it.
     tol : float
@@ -102,15 +99,16 @@ def solve_together(design, sets, objectives, starts, steering, *, tol, max_iter)
         Not all need have converged: fits that `steering` does not suit are given up early.
     """
     most = min(max_iter, _MAX_STEPS)
-    runs = [_Run(*run, steering, most) for run in zip(sets, objectives, starts, strict=True)]
+    fits = enumerate(zip(objectives, starts, strict=True))
+    runs = [_Run(place, *fit, steering, most) for place, fit in fits]
     going = runs
     while going:
-        results = design.loss_gradients([run.weights for run in going], np.stack([run.trial for run in going]))
+        results = design.loss_gradients([run.place for run in going], np.stack([run.trial for run in going]))
         for run, loss, gradient in zip(going, *results, strict=True):
             run.arrive(float(loss), gradient)
         near = [run for run in going if run.may_be_done(tol)]
         if near:
-            columns = design.intercept_columns([run.weights for run in near], np.stack([run.coef for run in near]))
+            columns = design.intercept_columns([run.place for run in near], np.stack([run.coef for run in near]))
             for run, column in zip(near, columns, strict=True):
                 run.certify(column, tol)
         going = [run for run in going if not (run.gives_up or run.gap <= tol)]
