@@ -32,6 +32,9 @@ except ImportError:  # a private class: without it kernels are compiled once a p
 FASTMATH = frozenset({"reassoc", "contract", "nsz"})
 CONTRACT = frozenset({"contract"})
 
+# Of what `@overload` returns, to be part of the kernel that calls it as other helpers are.
+INLINED = {"nogil": True, "fastmath": set(FASTMATH), "error_model": "numpy", "forceinline": True}
+
 _logger = logging.getLogger("fastlr")
 
 

@@ -20,6 +20,8 @@ _EPOCH, _TICKET, _DONE, _OPERATION = 0, 8, 16, 24
 _COUNT_BITS = 32
 _COUNT_MASK = (1 << _COUNT_BITS) - 1
 
+NO_BLOCK = -1
+
 # A turn of pure spinning takes about 1 ns. Beside other processes, who gives up a core gets it back milliseconds later:
 # a leader spins for as long as others take to finish their blocks, as a rule.
 _SPINS = 2_000
@@ -81,22 +83,64 @@ def compare_and_swap(typingctx, state, index, expected, value):
 
 
 @kernel(CONTRACT)
-def first_block(state, task):
-    """Take a block of the task's round; negative when none is left, or the round is of another task."""
+def take(state, n_blocks, seen, task, block):
+    """Report a block as written and take the next, of this round or of one that follows.
+
+    Every kernel that serves a task is a loop over this::
+
+        block = NO_BLOCK
+        while True:
+            seen, block = take(state, n_blocks, seen, task, block)
+            if block < 0:
+                return seen
+            ...
+
+    Parameters
+    ----------
+    state : int64 array
+        What the team shares.
+    n_blocks : int
+        Of the round, for the leader, who returns when all are written; -1 for a helper, who waits for more rounds.
+    seen : int
+        Number of the round this thread has seen last; 0 at first.
+    task : int
+        Number of the task; rounds of others are left alone.
+    block : int
+        The block just written, or `NO_BLOCK`.
+
+    Returns
+    -------
+    seen, block : int
+        The block is negative when there is nothing left to do.
+    """
+    joined = block >= 0
+    if joined:
+        atomic_add(state, _DONE, 1)
+    while True:
+        if joined:
+            block = _claim(state, task)
+            if block >= 0:
+                return seen, block
+            if n_blocks >= 0:
+                _leave_round(state, n_blocks)
+                return seen, NO_BLOCK
+        current = _join_round(state, n_blocks, seen, task)
+        if current <= seen:
+            return current, NO_BLOCK
+        seen = current
+        joined = True
+
+
+@kernel(CONTRACT)
+def _claim(state, task):
+    """A block of the task's round; negative when none is left, or the round is of another task."""
     while True:
         ticket = atomic_load(state, _TICKET)
         count = ticket & _COUNT_MASK
         if ticket >> _COUNT_BITS != task or count == 0:
-            return -1
+            return NO_BLOCK
         if compare_and_swap(state, _TICKET, ticket, ticket - 1):
             return count - 1
-
-
-@kernel(CONTRACT)
-def next_block(state, task):
-    """Report a block as written and take another."""
-    atomic_add(state, _DONE, 1)
-    return first_block(state, task)
 
 
 @kernel(CONTRACT)
@@ -106,7 +150,7 @@ def operation(state):
 
 
 @kernel(CONTRACT)
-def join_round(state, n_blocks, seen, task):
+def _join_round(state, n_blocks, seen, task):
     """Number of the round to work on: the current one for the leader, one after `seen` for a helper.
 
     `seen` itself when a helper's patience ran out, -1 when the round is of another task.
@@ -123,7 +167,7 @@ def join_round(state, n_blocks, seen, task):
 
 
 @kernel(CONTRACT)
-def leave_round(state, n_blocks):
+def _leave_round(state, n_blocks):
     """Let the leader wait until all blocks are written."""
     spin = 0
     while atomic_load(state, _DONE) < n_blocks:

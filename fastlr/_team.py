@@ -203,7 +203,7 @@ class Team:
         for worker in range(1, n_threads):  # here, for what a new thread allocates stays in a pool of its own
             task.space(worker)
         self._start_helpers(n_threads)
-        open_round(self._state, number, operation, n_blocks)
+        open_round(self._state, number, int(operation), n_blocks)
         arguments = (self._state, n_blocks, 0, number, *own, *task.arguments)
         if not (long and _in_main_thread() and self._wait_for(task.serve, arguments)):
             task.serve(*arguments)

@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_info
 
 from fastlr import LogisticRegression, functional
 from fastlr._jit import CONTRACT, kernel
-from fastlr._rounds import _sched_yield, atomic_load, first_block, join_round, leave_round, next_block
+from fastlr._rounds import NO_BLOCK, _sched_yield, atomic_load, take
 from fastlr._team import Task, Team
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="this platform sends itself no signals")
@@ -20,20 +20,14 @@ pytestmark = pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="thi
 @kernel(CONTRACT)
 def _serve_slowly(state, n_blocks, seen, task, gate, begun):
     """A pass whose blocks end when the gate opens, and no sooner."""
+    block = NO_BLOCK
     while True:
-        current = join_round(state, n_blocks, seen, task)
-        if current <= seen:
-            return current
-        seen = current
-        block = first_block(state, task)
-        while block >= 0:
-            begun[block] = 1
-            while atomic_load(gate, 0) == 0:
-                _sched_yield()
-            block = next_block(state, task)
-        if n_blocks >= 0:
-            leave_round(state, n_blocks)
+        seen, block = take(state, n_blocks, seen, task, block)
+        if block < 0:
             return seen
+        begun[block] = 1
+        while atomic_load(gate, 0) == 0:
+            _sched_yield()
 
 
 @pytest.mark.parametrize("n_threads", [1, 2])

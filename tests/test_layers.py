@@ -18,6 +18,7 @@ FLOORS = {
     "_threads": 0,
     "_validation": 0,
     "_labels": 1,
+    "_machine": 0,
     "_rounds": 1,
     "_team": 2,
     "_parallel": 1,
@@ -43,7 +44,8 @@ MAY_IMPORT_ASIDE = {"__main__"}
 # Within the kernels, from the scalar formulas up.
 STOREYS = {
     "pointwise": 0,
-    "prefetch": 0,
+    "operations": 0,
+    "vectors": 0,
     "links": 1,
     "rows": 2,
     "columns": 2,

@@ -288,7 +288,7 @@ def test_helpers_that_cost_more_than_they_bring_rest_and_come_back(problem, monk
                     clock.now += seconds * (arguments[1] > 0)
                     return serve(*arguments)
 
-                design._task.serve = slow
+                design.blocks.task.serve = slow
                 assert np.append(*reversed(design.loss_gradient(problem.coef))).tobytes() == expected
 
     rests = []
@@ -367,7 +367,7 @@ def test_there_are_no_more_helpers_than_blocks(problem, monkeypatch):
     monkeypatch.setattr(_team, "start", lambda *arguments, other_core: started.append(arguments) or threading.Lock())
     with problem.threaded(1_000_000) as design:
         design.loss_gradient(problem.coef)
-        assert 0 < len(started) < design._n_blocks
+        assert 0 < len(started) < len(design.blocks.sums)
 
 
 @pytest.mark.skipif(_threads._sched_getcpu is None or N_CORES < 2, reason="needs Linux and two cores")

@@ -16,7 +16,7 @@ from fastlr._validation import check_features, read_only
 from fastlr.designs.many import WeightSetsDesign
 from fastlr.fitting import Problem
 from fastlr.kernels import many
-from fastlr.kernels.links import LOSS_GRADIENT
+from fastlr.kernels.operations import Operation
 from fastlr.kernels.many import MAX_FITS
 from fastlr.many import solve
 from fastlr.many.tall import Pack
@@ -179,7 +179,7 @@ def test_a_block_of_the_next_round_is_done_for_the_fits_of_that_round():
     none_left = 1 << _COUNT_BITS
     for _ in range(1_000):
         sums[:], n_fits[0] = np.nan, 1
-        open_round(state, 1, LOSS_GRADIENT, 2)
+        open_round(state, 1, int(Operation.LOSS_GRADIENT), 2)
         running = start(many.serve, state, -1, 0, 1, *space, *arguments)
         while state[_TICKET] == none_left + 2:
             time.sleep(0)

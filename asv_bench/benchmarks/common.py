@@ -12,7 +12,6 @@ from functools import cache
 
 import numpy as np
 
-from fastlr._jit import kernel
 from fastlr._team import Team
 from fastlr._validation import check_features
 from fastlr.designs.dense import DenseDesign
@@ -24,6 +23,8 @@ THREADS = (1, 2)
 N_SAMPLES, SIDE = 348, 64
 N_FEATURES = SIDE * SIDE
 PIXEL = 1.0 / 255.0
+
+_PAUSE = 0.2  # seconds: threads of BLAS that have nothing to do keep a core busy for half as long
 
 
 @cache
@@ -81,36 +82,25 @@ def median_seconds(function, number):
     return statistics.median(_timed(function) for _ in range(number))
 
 
-def speedup(slow, fast, number, burst=1):
-    """How many times faster `fast` is: the median over `number` rounds that time both, one after the other.
+def seconds_of(functions, number, burst=9):
+    """Seconds of a call of each function, by name: medians over `number` rounds in which all have their turn.
 
-    A slow moment of the machine meets both sides. Each side has a burst of calls, as in a fit: the first is not
-    counted, since it starts that side's threads while those of the other side may still be waiting for work. A pause
+    A slow moment of the machine meets all of them. Each has a burst of calls, as in a fit: the first is not
+    counted, since it starts that side's threads while those of another side may still be waiting for work. A pause
     lets those go.
     """
+    seconds = {name: [] for name in functions}
+    for _ in range(number):
+        for name, function in functions.items():
+            time.sleep(_PAUSE)
+            seconds[name].append(median_seconds(function, burst))
+    return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def ratio(slow, fast, number, burst=9):
+    """How many times faster `fast` is: the median over `number` rounds that time both, one after the other."""
     ratios = []
     for _ in range(number):
-        seconds = []
-        for function in (slow, fast):
-            time.sleep(0.005)
-            seconds.append(median_seconds(function, burst))
-        ratios.append(seconds[0] / seconds[1])
+        seconds = seconds_of({"slow": slow, "fast": fast}, 1, burst)
+        ratios.append(seconds["slow"] / seconds["fast"])
     return statistics.median(ratios)
-
-
-@kernel()
-def _sum_words(words):
-    total = np.uint64(0)
-    for i in range(words.size):
-        total += words[i]
-    return total
-
-
-def reader(X):
-    """A function by which one thread reads X: the floor of a pass.
-
-    The bytes are added up as 64-bit words, so that reading is all there is to it, whatever X holds.
-    """
-    words = X.reshape(-1, order="A").view(np.uint64)
-    _sum_words(words)  # compile
-    return lambda: _sum_words(words)

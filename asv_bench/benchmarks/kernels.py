@@ -6,7 +6,8 @@ from threadpoolctl import threadpool_limits
 
 from fastlr import reference
 
-from .common import DTYPES, LAYOUTS, THREADS, features, make_design, numpy_data, reader, speedup, start
+from .common import DTYPES, LAYOUTS, THREADS, features, make_design, numpy_data, ratio, start
+from .plain import plain_pass, reader
 
 
 def fused_pass(layout, dtype, threads):
@@ -62,7 +63,7 @@ class Speedup:
 
     def track_over_numpy(self, layout, dtype, threads):
         with threadpool_limits(threads, user_api="blas"):
-            return speedup(numpy_pass(layout, dtype), fused_pass(layout, dtype, threads), number=15, burst=9)
+            return ratio(numpy_pass(layout, dtype), fused_pass(layout, dtype, threads), number=15, burst=9)
 
 
 class Bandwidth:
@@ -73,7 +74,7 @@ class Bandwidth:
 
     def track_share_of_read_bandwidth(self, layout, dtype):
         """How near one thread comes to the floor, which is to read X once."""
-        return 100.0 * speedup(reader(features(layout, dtype)), fused_pass(layout, dtype, 1), number=15, burst=9)
+        return 100.0 * ratio(reader(features(layout, dtype)), fused_pass(layout, dtype, 1), number=15, burst=9)
 
 
 class Memory:

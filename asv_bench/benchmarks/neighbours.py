@@ -12,7 +12,7 @@ import numpy as np
 
 import fastlr
 
-from .common import speedup
+from .common import ratio
 
 FIT = {"many short passes": (3_000, 100, "newton_cg"), "few long passes": (60_000, 100, "newton_cholesky")}
 
@@ -55,6 +55,6 @@ class BusyNeighbour:
         self.neighbour.communicate()
 
     def track_slowdown(self, name):
-        return speedup(*self.fits, number=15, burst=3)
+        return ratio(*self.fits, number=15, burst=3)
 
     track_slowdown.unit = "times as long as on one thread"

@@ -5,7 +5,7 @@ from threadpoolctl import threadpool_limits
 from fastlr import reference
 from fastlr.solvers import gradient_descent
 
-from .common import DTYPES, LAYOUTS, THREADS, make_design, numpy_data, speedup, start
+from .common import DTYPES, LAYOUTS, THREADS, make_design, numpy_data, ratio, start
 
 ITERATIONS = 150
 LEARNING_RATE = 0.01
@@ -61,4 +61,4 @@ class Speedup:
 
     def track_over_reference(self, layout, dtype, method):
         with threadpool_limits(1, user_api="blas"):
-            return speedup(warm(layout, dtype, 1, "reference"), warm(layout, dtype, 1, method), number=3)
+            return ratio(warm(layout, dtype, 1, "reference"), warm(layout, dtype, 1, method), number=3, burst=1)

@@ -1,11 +1,14 @@
 """What all designs share: targets, weights, and what a pass leaves for each sample."""
 
+import math
+
 import numpy as np
 
 from .._blocks import guarded_empty
 from .._team import Team
 from .._validation import check_finite, read_only
-from ..kernels.links import HESSIAN_PRODUCT, LOSS_GRADIENT, RAW_PREDICTION, apply_loss
+from ..kernels.links import apply_loss
+from ..kernels.operations import Operation
 
 # From this many multiply-adds on, 20 to 200 ms, a pass can be interrupted.
 LONG_OPERATIONS = 300_000_000
@@ -14,7 +17,7 @@ LONG_OPERATIONS = 300_000_000
 class Design:
     """X with its targets and weights, and the passes over it.
 
-    A layout adds ``_run(operation, coef)``, which does one operation of `links` on all blocks, `_summed_gradient`,
+    A layout adds ``_run(operation, coef)``, which does one operation of `links` on all blocks, ``_gradient(total)``,
     which adds up what the blocks wrote, and the passes that are its own.
 
     Everything above asks a design for sums over all samples and never learns how X lies in memory. Coefficients are
@@ -76,15 +79,15 @@ class Design:
         ValueError
             If X holds NaN or infinity, which this pass finds.
         """
-        self._run(LOSS_GRADIENT, coef)
-        loss = float(self._sums[:, 0].sum())
-        if not np.isfinite(loss):
+        self._run(Operation.LOSS_GRADIENT, coef)
+        loss, total = np.add.reduce(self._sums).tolist()
+        if not math.isfinite(loss):
             self.check_finite()
-        return loss, self._summed_gradient()
+        return loss, self._gradient(total)
 
     def raw_prediction(self, coef):
         """X w + b in `raw`, which is returned: one pass. Raises ValueError as `loss_gradient` does."""
-        self._run(RAW_PREDICTION, coef)
+        self._run(Operation.RAW_PREDICTION, coef)
         if not np.isfinite(self.raw).all():
             self.check_finite()
         return self.raw
@@ -96,8 +99,8 @@ class Design:
         -------
         float64 array of shape (n_features + 1,)
         """
-        self._run(HESSIAN_PRODUCT, direction)
-        return self._summed_gradient()
+        self._run(Operation.HESSIAN_PRODUCT, direction)
+        return self._gradient(np.add.reduce(self._sums)[1])
 
     def loss_residual(self, raw, residual):
         """Summed loss at given raw predictions, without reading X.

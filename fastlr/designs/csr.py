@@ -6,7 +6,8 @@ from .._blocks import entry_blocks
 from .._team import Task
 from .._validation import read_only
 from ..kernels import csr
-from .base import LONG_OPERATIONS, Design, symmetric
+from ..kernels.operations import Operation
+from .base import LONG_OPERATIONS, Design
 
 # Below this many entries a pass takes less than the start of a thread.
 _INLINE_ENTRIES = 100_000
@@ -77,8 +78,8 @@ class CSRDesign(Design):
         self.team.run(self._task, operation, len(self._sums), alone=self.alone, long=self.long)
         self.n_passes += 1
 
-    def _summed_gradient(self):
-        return np.append(self._gradients.sum(axis=0), self._sums[:, 1].sum())
+    def _gradient(self, total):
+        return np.append(np.add.reduce(self._gradients), total)
 
     def column_moments(self):
         """First and second moments of the columns, weighted with `curvature`: two passes.
@@ -93,7 +94,7 @@ class CSRDesign(Design):
         unit = np.zeros(self.shape[1] + 1)
         unit[-1] = 1.0
         first = self.hessian_product(unit)
-        self._run(csr.COLUMN_SQUARES, unit)
+        self._run(Operation.COLUMN_SQUARES, unit)
         return first[:-1], self._gradients.sum(axis=0), float(first[-1])
 
     def hessian(self):
@@ -115,9 +116,10 @@ class CSRDesign(Design):
             )
         # A row costs as many multiply-adds as it has pairs of entries.
         long = self.X.nnz * (self.X.nnz / self.shape[0]) >= LONG_OPERATIONS
-        self.team.run(self._hessian_task, csr.HESSIAN, len(self._hessians), alone=self.alone, long=long)
+        self.team.run(self._hessian_task, Operation.HESSIAN, len(self._hessians), alone=self.alone, long=long)
         self.n_passes += 1
-        return symmetric(self._hessians.sum(axis=0))
+        halves = self._hessians.sum(axis=0)
+        return halves + halves.T
 
     def gram(self):
         """X X^T without the intercept, a dense float64 array of shape (n_samples, n_samples): one pass.

@@ -4,16 +4,161 @@ from functools import partial
 
 import numpy as np
 
-from .._blocks import block_rows, count_blocks, hessian_block_rows, sample_rows
+from .._blocks import block_rows, count_blocks, feature_blocks, guarded_empty, hessian_block_rows, sample_rows
+from .._machine import last_cache
 from .._team import Task
 from .._validation import read_only
-from ..kernels import dense, products
+from ..kernels import columns, dense, products
+from ..kernels.operations import Operation
 from .base import LONG_OPERATIONS, Design, symmetric
 
 # Below this many entries a pass takes less than the start of a thread.
 _INLINE_ENTRIES = 250_000
 
 _MOMENT_ROWS = 1_024
+
+# How far ahead memory is asked for rows: bytes, and rows at least (those of a strip) and at most.
+_AHEAD_BYTES, _AHEAD_LEAST, _AHEAD_MOST = 65_536, 8, 32
+
+
+def _rows_ahead(X):
+    """How many rows ahead a pass over X in C order asks memory; 0 where X stays in cache from pass to pass."""
+    if 2 * X.nbytes <= last_cache():
+        return 0
+    return max(_AHEAD_LEAST, min(_AHEAD_MOST, _AHEAD_BYTES // (X.shape[1] * X.itemsize)))
+
+
+class _RowBlocks:
+    """Passes over blocks of rows, X read once; parameters as of `FeatureBlocks`."""
+
+    def __init__(self, X, y, sample_weight, w, intercept, raw, curvature):
+        n_samples, n_features = X.shape
+        rows = block_rows(n_samples, n_features)
+        n_blocks = count_blocks(n_samples, rows)
+        self.sums = np.empty((n_blocks, 2))
+        self._gradients = np.empty((n_blocks, n_features))
+        ahead = np.array([_rows_ahead(X)])
+        arguments = (X, y, sample_weight, w, intercept, np.array([rows]), ahead, raw, curvature)
+        # A work space by `partial`: a lambda here would hold this object, and X until cycles are collected.
+        space = partial(dense.work_space, n_features, w.dtype)
+        self.task = Task(dense.serve, (*arguments, self.sums, self._gradients), space)
+
+    def run(self, run, operation):
+        """Do an operation of `links` by ``run(task, operation, n_blocks)``."""
+        run(self.task, operation, len(self.sums))
+
+    def write_gradient(self, out):
+        """Write the gradient of the last pass."""
+        np.add.reduce(self._gradients, axis=0, out=out)
+
+
+class FeatureBlocks:
+    """Passes over X in F order that go feature after feature, X read once for each of the two products.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+    y, sample_weight : float64 arrays
+    w : array of shape (n_features,)
+        Coefficients in the dtype that products are computed in: a `padded_vector`.
+    intercept : float64 array of shape (1,)
+    raw, curvature : float64 arrays of shape (n_samples,)
+
+    Attributes
+    ----------
+    sums : float64 array of shape (n_blocks, 2)
+        Loss and sum of the residuals of blocks of samples.
+    w, intercept
+        As given.
+    coef : float64 array of shape (n_features,)
+        What `descend` steps; `w` is kept equal to it.
+    gradient : float64 array of shape (n_features,)
+        X^T residual.
+    """
+
+    def __init__(self, X, y, sample_weight, w, intercept, raw, curvature):
+        n_samples, n_features = X.shape
+        features = feature_blocks(n_samples, n_features)
+        rows = block_rows(n_samples, 1)
+        self._n_blocks = count_blocks(n_features, features)
+        self.sums = np.empty((count_blocks(n_samples, rows), 2))
+        self.coef, self.gradient = np.zeros(n_features), dense.padded_vector(n_features, np.float64)
+        self.w, self.intercept, self._step = w, intercept, np.zeros(1)
+        residual = dense.padded_vector(n_samples, w.dtype)
+        partial_products = guarded_empty((self._n_blocks, n_samples))
+        sizes = np.array([features]), np.array([rows])
+        sums = raw, curvature, residual, partial_products, self.sums, self.gradient
+        arguments = (X, y, sample_weight, self._step, self.coef, w, intercept, *sizes, *sums)
+        self.task = Task(dense.serve_features, arguments, partial(dense.features_work_space, n_samples, w.dtype))
+
+    def run(self, run, operation):
+        """Do an operation of `links` by ``run(task, operation, n_blocks)``."""
+        self.product(run)
+        self.link(run, operation)
+        if operation != Operation.RAW_PREDICTION:
+            run(self.task, Operation.TRANSPOSED_PRODUCT, self._n_blocks)
+
+    def product(self, run):
+        """X w, which `link` needs."""
+        run(self.task, Operation.PRODUCT, self._n_blocks)
+
+    def link(self, run, operation):
+        """What an operation does between the two products."""
+        run(self.task, operation, len(self.sums))
+
+    def descend(self, run, step):
+        """From the residuals of `link`, step `coef` down the gradient and form the products there, X read once."""
+        self._step[0] = step
+        run(self.task, Operation.DESCEND, self._n_blocks)
+
+    def write_gradient(self, out):
+        """Write the gradient of the last pass."""
+        out[:] = self.gradient
+
+
+class Descent:
+    """Gradient descent over a design that goes by features: a step and the next raw predictions from one read of X.
+
+    Parameters
+    ----------
+    design : DenseDesign
+    coef : float64 array of shape (n_features + 1,)
+        [w, b] to start from.
+    """
+
+    def __init__(self, design, coef):
+        self._design, self._blocks = design, design.blocks
+        # Kernels see the unscaled X, whose coefficients are scale * w, and whose gradient is 1/scale of ours.
+        np.multiply(coef[:-1], design.scale, out=self._blocks.coef)
+        self._blocks.w[:] = self._blocks.coef
+        self._intercept = coef[-1]
+        self._blocks.product(design.run_task)
+        design.n_passes += 1
+
+    def loss(self):
+        """Summed loss at the current coefficients."""
+        self._blocks.intercept[0] = self._intercept
+        self._blocks.link(self._design.run_task, Operation.LOSS_GRADIENT)
+        loss, self._total = self._blocks.sums.sum(axis=0)
+        if not np.isfinite(loss):
+            self._design.check_finite()
+        return float(loss)
+
+    def step(self, rate):
+        """Go down the gradient where `loss` was asked for last, `rate` times its length."""
+        self._blocks.descend(self._design.run_task, rate * self._design.scale**2)
+        self._intercept -= rate * self._total
+        self._stepped_total = self._total
+        self._design.n_passes += 1
+
+    def coef(self):
+        """[w, b] after the last step."""
+        return np.append(self._blocks.coef / self._design.scale, self._intercept)
+
+    def gradient(self):
+        """Gradient of the summed loss where the last step started."""
+        return np.append(self._blocks.gradient * self._design.scale, self._stepped_total)
+
 
 class DenseDesign(Design):
     """A dense X with its targets and weights, and the passes over it.
@@ -35,33 +180,16 @@ class DenseDesign(Design):
 
     def __init__(self, X, y, sample_weight, *, scale=1.0, dtype=None, name="X", team=None):
         super().__init__(X, y, sample_weight, name, team)
-        n_samples, n_features = X.shape
+        n_features = X.shape[1]
         self.scale = scale
         self.dtype = np.dtype(dtype or (np.float64 if X.dtype == np.float64 else np.float32))
         self.alone = X.size <= _INLINE_ENTRIES
         self.long = X.size >= LONG_OPERATIONS
-        self._rows = np.array([block_rows(n_samples, n_features)])
-        self._n_blocks = count_blocks(n_samples, int(self._rows[0]))
-        self._w = np.zeros(n_features, self.dtype)
-        self._sums = np.empty((self._n_blocks, 2))
-        self._gradients = np.empty((self._n_blocks, n_features))
-        # A work space by `partial`: a lambda here would hold the design, and X until cycles are collected.
-        self._task = Task(
-            dense.serve,
-            (
-                X,
-                self.y,
-                self.sample_weight,
-                self._w,
-                self._intercept,
-                self._rows,
-                self.raw,
-                self.curvature,
-                self._sums,
-                self._gradients,
-            ),
-            partial(dense.work_space, n_features, self.dtype),
-        )
+        self._w = dense.padded_vector(n_features, self.dtype)
+        self.goes_by_features = not X.flags.c_contiguous and columns.has_short_pieces(n_features)
+        kind = FeatureBlocks if self.goes_by_features else _RowBlocks
+        self.blocks = kind(X, self.y, self.sample_weight, self._w, self._intercept, self.raw, self.curvature)
+        self._sums = self.blocks.sums
         self._hessian_task = None
 
     def subsample(self, rows):
@@ -81,14 +209,19 @@ class DenseDesign(Design):
     def _run(self, operation, coef):
         np.multiply(coef[:-1], self.scale, out=self._w, casting="same_kind")
         self._intercept[0] = coef[-1]
-        self.team.run(self._task, operation, self._n_blocks, alone=self.alone, long=self.long)
+        self.blocks.run(self.run_task, operation)
         self.n_passes += 1
 
-    def _summed_gradient(self):
+    def run_task(self, task, operation, n_blocks):
+        """One round of a pass over X."""
+        self.team.run(task, operation, n_blocks, alone=self.alone, long=self.long)
+
+    def _gradient(self, total):
         gradient = np.empty(self.shape[1] + 1)
-        np.sum(self._gradients, axis=0, out=gradient[:-1])
-        gradient[:-1] *= self.scale
-        gradient[-1] = self._sums[:, 1].sum()
+        self.blocks.write_gradient(gradient[:-1])
+        if self.scale != 1.0:
+            gradient[:-1] *= self.scale
+        gradient[-1] = total
         return gradient
 
     def column_moments(self):
@@ -120,15 +253,15 @@ class DenseDesign(Design):
         n_samples, n_features = self.shape
         if self._hessian_task is None:
             rows = np.array([hessian_block_rows(n_samples, n_features)])
-            m = products.padded(n_features + 1)
-            self._hessians = np.empty((count_blocks(n_samples, int(rows[0])), m, m))
+            shape = products.padded_rows(n_features + 1), products.padded_columns(n_features + 1)
+            self._hessians = np.empty((count_blocks(n_samples, int(rows[0])), *shape))
             self._hessian_task = Task(
                 dense.serve_hessian,
                 (self.X, self.curvature, rows, self._hessians),
-                partial(dense.packed_space, n_features + 1, self.dtype),
+                partial(dense.packed_space, n_features + 1, 1, self.dtype),
             )
         long = self.X.size * n_features >= LONG_OPERATIONS
-        self.team.run(self._hessian_task, dense.HESSIAN, len(self._hessians), alone=self.alone, long=long)
+        self.team.run(self._hessian_task, Operation.HESSIAN, len(self._hessians), alone=self.alone, long=long)
         self.n_passes += 1
         hessian = symmetric(self._hessians.sum(axis=0)[: n_features + 1, : n_features + 1])
         if self.scale != 1.0:
@@ -150,14 +283,16 @@ class DenseDesign(Design):
             If X holds NaN or infinity.
         """
         n_samples = self.shape[0]
-        m = products.padded(n_samples)
-        padded = np.empty((m, m))
-        panels = count_blocks(n_samples, dense.GRAM_PANEL)
+        padded = np.empty((products.padded_rows(n_samples), products.padded_columns(n_samples)))
+        rows = dense.gram_panel(n_samples)
+        panels = count_blocks(n_samples, rows)
         task = Task(
-            dense.serve_gram, (self.X, padded), partial(dense.packed_space, 2 * dense.GRAM_PANEL, self.dtype)
+            dense.serve_gram,
+            (self.X, np.array([rows]), padded),
+            partial(dense.packed_space, min(rows, n_samples), 2, self.dtype),
         )
         long = self.X.size * n_samples >= LONG_OPERATIONS
-        self.team.run(task, dense.GRAM, panels * (panels + 1) // 2, alone=self.alone, long=long)
+        self.team.run(task, Operation.GRAM, panels * (panels + 1) // 2, alone=self.alone, long=long)
         self.n_passes += 1
         gram = np.ascontiguousarray(padded[:n_samples, :n_samples])
         if not np.isfinite(gram.diagonal()).all():

@@ -8,7 +8,7 @@ from .._blocks import guarded_empty, softmax_block_rows
 from .._team import Task, Team
 from .._validation import check_finite, read_only
 from ..kernels import many, tiles
-from ..kernels.links import LOSS_GRADIENT
+from ..kernels.operations import Operation
 from .base import LONG_OPERATIONS
 
 # Below this many products of an entry of X and a fit a pass takes less than the start of a thread.
@@ -116,7 +116,7 @@ class WeightSetsDesign:
         ValueError
             If X holds NaN or infinity, which this pass finds.
         """
-        losses, gradients = self._run(LOSS_GRADIENT, sets, coefs)
+        losses, gradients = self._run(Operation.LOSS_GRADIENT, sets, coefs)
         if not np.isfinite(losses).all():
             check_finite(self.X, self._name)
         return losses, gradients
@@ -128,4 +128,4 @@ class WeightSetsDesign:
         -------
         float64 array of shape (n_fits, n_features + 1)
         """
-        return self._run(many.INTERCEPT_COLUMN, sets, coefs)[1]
+        return self._run(Operation.INTERCEPT_COLUMN, sets, coefs)[1]

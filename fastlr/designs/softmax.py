@@ -7,7 +7,7 @@ import numpy as np
 from .._blocks import entry_blocks, softmax_block_rows
 from .._team import Task
 from ..kernels import softmax, tiles
-from ..kernels.links import HESSIAN_PRODUCT, LOSS_GRADIENT
+from ..kernels.operations import Operation
 from .base import LONG_OPERATIONS
 from .classes import ClassesDesign
 from .csr import CSRDesign, compressed_rows
@@ -104,7 +104,7 @@ class SoftmaxDesign(ClassesDesign):
             If X holds NaN or infinity, which this pass finds.
         """
         self._set(0, coef)
-        self._run(LOSS_GRADIENT)
+        self._run(Operation.LOSS_GRADIENT)
         loss = float(self._sums[:, 0].sum())
         if not np.isfinite(loss):
             self.check_finite()
@@ -118,7 +118,7 @@ class SoftmaxDesign(ClassesDesign):
         float64 array of shape (n_classes, n_features + 1)
         """
         self._set(1, direction)
-        self._run(HESSIAN_PRODUCT)
+        self._run(Operation.HESSIAN_PRODUCT)
         return self._summed_gradient()
 
     def intercept_hessian(self):
@@ -128,7 +128,7 @@ class SoftmaxDesign(ClassesDesign):
         -------
         float64 array of shape (n_classes, n_classes)
         """
-        self._run(softmax.CLASS_PRODUCTS)
+        self._run(Operation.CLASS_PRODUCTS)
         return np.diag(self._sums[:, 1:].sum(axis=0)) - self._products.sum(axis=0)
 
     def column_moments(self):

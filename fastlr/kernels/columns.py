@@ -1,130 +1,135 @@
 """Dense X with contiguous features (Fortran order; the study's C-ordered (n_features, n_samples) array is one).
 
-A tile of samples, all features, is read from memory for the raw predictions and again, from cache, for the gradient.
-Four features are handled together. Where n_features is so large that a tile's pieces get short, reading jumps through
-memory; gradient descent then uses `descend`, which reads feature after feature.
+Where a tile of some dozens of samples, all features, fits a second-level cache, it is read from memory for the raw
+predictions and again, from cache, for the gradient. Where there are too many features for that, the pieces of such
+a tile would be short and reading them would jump through memory: X is then read feature after feature, once for each
+product, by rounds of their own. Gradient descent needs one such round a step, `descend`.
 """
-
-from numba import uint64
 
 from .._jit import kernel
 from .links import apply_link
+from .operations import Operation
+from .vectors import LONG_STRIP, PADDING, WIDE_STRIP, long_adds, long_dots, wide_adds, wide_dots
 
-_TILE_BYTES = 98_304  # fits a second-level cache with room to spare, and pieces stay long
-_MIN_TILE = 32
+_TILE_BYTES = 262_144  # a tile fits a second-level cache with room to spare
+_PIECE_BYTES = 512  # of a feature in a tile, at least
+_MIN_TILE, MAX_TILE = 64, 512  # samples
+
+# Samples of features that are read one after the other: what they add up to stays in cache.
+_MANY_SAMPLES = 8_192
+
 _SUMMED_FEATURES = 128  # features added up in w's dtype before the sum goes on in float64
-MAX_TILE = 256  # as many as work space has room for
+_SUMMED_SAMPLES = 1_024  # samples likewise
+
+
+def has_short_pieces(n_features):
+    """Whether the tiles of an X would have pieces too short, so that it is read feature after feature."""
+    return n_features * _PIECE_BYTES > _TILE_BYTES
 
 
 @kernel()
-def _tile_samples(n_features, itemsize):
-    fitting = _TILE_BYTES // max(1, n_features * itemsize)
+def _tile_samples(X):
+    fitting = _TILE_BYTES // (X.shape[1] * X.itemsize)
     return max(_MIN_TILE, min(MAX_TILE, fitting // _MIN_TILE * _MIN_TILE))
 
 
 @kernel()
-def _add_features(X, w, first, count, j_first, j_stop, part, z):
-    """z += X w over the samples [first, first + count) and the features [j_first, j_stop).
-
-    `part`, of w's dtype, takes the sum of some features before it is added to z, which is float64.
-    """
-    base = uint64(first)
-    for start in range(j_first, j_stop, _SUMMED_FEATURES):
-        stop = min(j_stop, start + _SUMMED_FEATURES)
-        full = start + (stop - start) // 4 * 4
-        part[:count] = 0
-        for k in range(start, full, 4):
-            j = uint64(k)
-            j1, j2, j3 = j + uint64(1), j + uint64(2), j + uint64(3)
-            w0, w1, w2, w3 = w[j], w[j1], w[j2], w[j3]
-            for t in range(count):
-                s = uint64(t)
-                i = base + s
-                part[s] += (w0 * X[i, j] + w1 * X[i, j1]) + (w2 * X[i, j2] + w3 * X[i, j3])
-        for k in range(full, stop):
-            j = uint64(k)
-            for t in range(count):
-                s = uint64(t)
-                part[s] += w[j] * X[base + s, j]
-        for t in range(count):
-            s = uint64(t)
-            z[s] += part[s]
+def _strip_rows(A):
+    """Features that are read together; numbers of 8 bits are not widened as fast in long strips."""
+    return WIDE_STRIP if A.itemsize == 1 else LONG_STRIP
 
 
 @kernel()
-def _dot_four(X, j, j1, j2, j3, first, count, residual):
-    zero = residual.dtype.type(0)
-    a0 = zero
-    a1 = zero
-    a2 = zero
-    a3 = zero
-    base = uint64(first)
-    for t in range(count):
-        s = uint64(t)
-        i = base + s
-        r = residual[s]
-        a0 += r * X[i, j]
-        a1 += r * X[i, j1]
-        a2 += r * X[i, j2]
-        a3 += r * X[i, j3]
-    return a0, a1, a2, a3
+def _add_dots(A, j, v, sums):
+    """Add the products of a strip of features, rows of A from j, with v to `sums`, from the j-th on."""
+    last = A.shape[0] - 1
+    for left in range(0, A.shape[1], _SUMMED_SAMPLES):
+        right = min(A.shape[1], left + _SUMMED_SAMPLES)
+        if A.itemsize == 1:
+            wide_dots(A, j, last, v, left, right, 0, sums, j)
+        else:
+            long_dots(A, j, last, v, left, right, 0, sums, j)
 
 
 @kernel()
-def _quad(first, last):
-    """Indices of four features from `first`; past `last` the last one again."""
-    return (
-        uint64(first),
-        uint64(min(first + 1, last)),
-        uint64(min(first + 2, last)),
-        uint64(min(first + 3, last)),
-    )
+def _add(A, j, w, part):
+    """Add the product of w with a strip of features, rows of A from j, to `part`."""
+    last = A.shape[0] - 1
+    if A.itemsize == 1:
+        wide_adds(A, j, last, w, j, 0, A.shape[1], 0, part)
+    else:
+        long_adds(A, j, last, w, j, 0, A.shape[1], 0, part)
 
 
 @kernel()
-def fused_pass(link, X, y, sample_weight, w, b, start, stop, raw, curvature, gradient, z, residual, part):
+def _add_product(A, w, first, stop, part, z):
+    """Add to z the product of w with the features [first, stop), rows of A."""
+    part[: z.size] = 0
+    for j in range(first, stop, _SUMMED_FEATURES):
+        for k in range(j, min(stop, j + _SUMMED_FEATURES), _strip_rows(A)):
+            _add(A, k, w, part)
+        _move(part, z)
+
+
+@kernel()
+def _move(part, z):
+    """Add `part` to z and empty it."""
+    for t in range(z.size):
+        z[t] += part[t]
+        part[t] = 0
+
+
+@kernel()
+def fused_pass(what, X, y, sample_weight, w, b, start, stop, ahead, raw, curvature, gradient, z, residual, part):
     """Both products of a pass over the rows [start, stop); parameters as in `rows.fused_pass`, X in F order."""
     n_features = X.shape[1]
-    tile = _tile_samples(n_features, X.itemsize)
-    margins = residual[MAX_TILE:]
-    gradient[:] = 0
+    tile = _tile_samples(X)
+    n_rows = _strip_rows(X)
+    sums = z[MAX_TILE:]  # of all features, and some more that the last strip reaches
+    sums[:] = 0
     loss = 0.0
     total = 0.0
     for first in range(start, stop, tile):
         count = min(tile, stop - first)
+        A = X.T[:, first : first + count]
         z[:count] = b
-        _add_features(X, w, first, count, 0, n_features, margins, z)
-        value, value_total = apply_link(link, z, count, first, y, sample_weight, raw, curvature, residual)
+        _add_product(A, w, 0, n_features, part, z[:count])
+        value, value_total = apply_link(what, z, count, first, y, sample_weight, raw, curvature, residual)
         loss += value
         total += value_total
-        for k in range(0, n_features, 4):
-            j, j1, j2, j3 = _quad(k, n_features - 1)
-            a0, a1, a2, a3 = _dot_four(X, j, j1, j2, j3, first, count, residual)
-            gradient[j] += a0
-            if k + 1 < n_features:
-                gradient[j1] += a1
-            if k + 2 < n_features:
-                gradient[j2] += a2
-            if k + 3 < n_features:
-                gradient[j3] += a3
+        if what == Operation.RAW_PREDICTION:
+            continue
+        residual[count : count + PADDING] = 0  # for `dots`
+        for j in range(0, n_features, n_rows):
+            _add_dots(A, j, residual, sums)
+    for j in range(n_features):
+        gradient[j] = sums[j]
     return loss, total
 
 
 @kernel()
-def raw_prediction(X, w, b, start, stop, raw, part):
-    """Write X w + b of the rows [start, stop) into `raw`; `part` as `residual` in `fused_pass`."""
-    for first in range(start, stop, MAX_TILE):
-        count = min(MAX_TILE, stop - first)
-        raw[first : first + count] = b
-        _add_features(X, w, first, count, 0, X.shape[1], part, raw[first : first + count])
+def product(X, w, first, stop, part, raw):
+    """Write X w of the features [first, stop) into `raw`; parameters as in `descend`."""
+    raw[:] = 0
+    for top in range(0, X.shape[0], _MANY_SAMPLES):
+        bottom = min(X.shape[0], top + _MANY_SAMPLES)
+        _add_product(X.T[:, top:bottom], w, first, stop, part, raw[top:bottom])
 
 
 @kernel()
-def descend(X, step, coef, w, first, stop, residual, gradient, raw, part):
+def transposed_product(X, residual, first, stop, gradient):
+    """Write X^T residual of the features [first, stop) into `gradient`; parameters as in `descend`."""
+    gradient[first:stop] = 0
+    for j in range(first, stop, _strip_rows(X)):
+        _add_dots(X.T, j, residual, gradient)
+
+
+@kernel()
+def descend(X, step, coef, w, first, stop, residual, gradient, part, raw):
     """A gradient step of the features [first, stop), and what they add to the next raw predictions, X read once.
 
-    The update of a coefficient needs the gradient of its own feature only, so a feature is read into cache, gives
-    its gradient from the residuals, is stepped, and gives its share of X w at the new coefficients.
+    The update of a coefficient needs the gradient of its own feature only, so a few features are read into cache,
+    give their gradient from the residuals, are stepped, and give their share of X w at the new coefficients.
 
     Parameters
     ----------
@@ -134,26 +139,27 @@ def descend(X, step, coef, w, first, stop, residual, gradient, raw, part):
     coef : float64 array of shape (n_features,)
         Stepped in place.
     w : array of shape (n_features,)
-        Written: `coef` in the dtype the products are computed in.
+        Written: `coef` in the dtype the products are computed in; zeros follow it, see `vectors`.
     first, stop : int
-        Features of this block.
+        Features of this block; `first` is a multiple of `LONG_STRIP`, and `stop` too, or n_features.
     residual : array of w's dtype, shape (n_samples,)
-        Residuals at the old coefficients.
+        Residuals at the old coefficients; zeros follow them.
     gradient : float64 array of shape (n_features,)
-        Written: X^T residual.
+        Written: X^T residual; and some entries that follow it in memory.
+    part : array of w's dtype, shape (n_samples,)
+        Work space, and room behind it, see `vectors`.
     raw : float64 array of shape (n_samples,)
         Written: X w of these features at the new coefficients.
-    part : array of w's dtype, shape (n_samples,)
-        Work space.
     """
-    n_samples = X.shape[0]
+    n_rows = _strip_rows(X)
+    gradient[first:stop] = 0
     raw[:] = 0
-    for k in range(first, stop, 4):
-        j, j1, j2, j3 = _quad(k, stop - 1)
-        a0, a1, a2, a3 = _dot_four(X, j, j1, j2, j3, 0, n_samples, residual)
-        gradient[j], gradient[j1], gradient[j2], gradient[j3] = a0, a1, a2, a3
-        quad = min(4, stop - k)
-        for m in range(k, k + quad):
-            coef[m] -= step * gradient[m]
-            w[m] = coef[m]
-        _add_features(X, w, 0, n_samples, k, k + quad, part, raw)
+    part[: raw.size] = 0
+    for j in range(first, stop, _SUMMED_FEATURES):
+        for k in range(j, min(stop, j + _SUMMED_FEATURES), n_rows):
+            _add_dots(X.T, k, residual, gradient)
+            for m in range(k, min(stop, k + n_rows)):
+                coef[m] -= step * gradient[m]
+                w[m] = coef[m]
+            _add(X.T, k, w, part)
+        _move(part, raw)

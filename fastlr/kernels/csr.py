@@ -14,11 +14,9 @@ from numba import uint64
 
 from .._blocks import guarded_empty
 from .._jit import CONTRACT, kernel
-from .._rounds import first_block, join_round, leave_round, next_block, operation
-from .links import HESSIAN_PRODUCT, LOSS, LOSS_GRADIENT, PRODUCT, RAW_PREDICTION, apply_link
-
-COLUMN_SQUARES = HESSIAN_PRODUCT + 1  # one operation more than dense passes have
-HESSIAN = 1
+from .._rounds import NO_BLOCK, operation, take
+from .links import apply_link
+from .operations import Operation
 
 MAX_CHUNK = 64  # rows of a chunk: a few hundred entries each, and they stay in cache between the two products
 
@@ -46,14 +44,14 @@ def _add_row(data, indices, first, stop, r, gradient):
 
 @kernel(CONTRACT)
 def fused_pass(
-    link, data, indices, indptr, y, sample_weight, w, b, start, stop, raw, curvature, gradient, z, residual
+    what, data, indices, indptr, y, sample_weight, w, b, start, stop, raw, curvature, gradient, z, residual
 ):
     """Both products of a pass over the rows [start, stop).
 
     Parameters
     ----------
-    link : int
-        What stands between the two products, see `links`.
+    what : int
+        The operation, see `links`.
     data : array of shape (n_entries,)
     indices : unsigned array of shape (n_entries,)
         Columns.
@@ -84,22 +82,17 @@ def fused_pass(
         for i in range(count):
             z[i] = b
             # Rows without weight, those that a fold holds out, are read for NaN only.
-            if link == LOSS or curvature[first + i] != 0.0:
+            if what != Operation.HESSIAN_PRODUCT or curvature[first + i] != 0.0:
                 z[i] += _dot_row(data, indices, indptr[first + i], indptr[first + i + 1], w)
-        value, value_total = apply_link(link, z, count, first, y, sample_weight, raw, curvature, residual)
+        value, value_total = apply_link(what, z, count, first, y, sample_weight, raw, curvature, residual)
         loss += value
         total += value_total
+        if what == Operation.RAW_PREDICTION:
+            continue
         for i in range(count):
             if residual[i] != 0.0:
                 _add_row(data, indices, indptr[first + i], indptr[first + i + 1], residual[i], gradient)
     return loss, total
-
-
-@kernel(CONTRACT)
-def raw_prediction(data, indices, indptr, w, b, start, stop, raw):
-    """Write X w + b of the rows [start, stop) into `raw`."""
-    for i in range(start, stop):
-        raw[i] = _dot_row(data, indices, indptr[i], indptr[i + 1], w) + b
 
 
 @kernel(CONTRACT)
@@ -147,30 +140,21 @@ def serve(
     int
         The round this thread has seen last.
     """
+    block = NO_BLOCK
     while True:
-        current = join_round(state, n_blocks, seen, task)
-        if current <= seen:
-            return current
-        seen = current
-        block = first_block(state, task)
-        while block >= 0:
-            what = operation(state)
-            start, stop = starts[block], starts[block + 1]
-            if what == RAW_PREDICTION:
-                raw_prediction(data, indices, indptr, w, intercept[0], start, stop, raw)
-            elif what == COLUMN_SQUARES:
-                sums[block, 0] = 0.0
-                sums[block, 1] = column_squares(data, indices, indptr, curvature, start, stop, gradients[block])
-            else:
-                link = LOSS if what == LOSS_GRADIENT else PRODUCT
-                sums[block, 0], sums[block, 1] = fused_pass(
-                    link, data, indices, indptr, y, sample_weight, w, intercept[0], start, stop,
-                    raw, curvature, gradients[block], z, residual,
-                )  # fmt: skip
-            block = next_block(state, task)
-        if n_blocks >= 0:
-            leave_round(state, n_blocks)
+        seen, block = take(state, n_blocks, seen, task, block)
+        if block < 0:
             return seen
+        what = operation(state)
+        start, stop = starts[block], starts[block + 1]
+        if what == Operation.COLUMN_SQUARES:
+            sums[block, 0] = 0.0
+            sums[block, 1] = column_squares(data, indices, indptr, curvature, start, stop, gradients[block])
+        else:
+            sums[block, 0], sums[block, 1] = fused_pass(
+                what, data, indices, indptr, y, sample_weight, w, intercept[0], start, stop,
+                raw, curvature, gradients[block], z, residual,
+            )  # fmt: skip
 
 
 @kernel(CONTRACT, cache=True)
@@ -185,49 +169,39 @@ def serve_hessian(state, n_blocks, seen, task, data, indices, indptr, curvature,
         See `fused_pass`.
     starts : int64 array of shape (n_blocks + 1,)
     hessians : float64 array of shape (n_blocks, n_features + 1, n_features + 1)
-        Written: lower triangle of [X 1]^T D [X 1] of each block.
+        Written: of each block a matrix that, added to its transpose, is [X 1]^T D [X 1].
 
     Returns
     -------
     int
         The round this thread has seen last.
     """
+    block = NO_BLOCK
     while True:
-        current = join_round(state, n_blocks, seen, task)
-        if current <= seen:
-            return current
-        seen = current
-        block = first_block(state, task)
-        while block >= 0:
-            hessian = hessians[block]
-            hessian[:] = 0.0
-            for i in range(starts[block], starts[block + 1]):
-                if curvature[i] != 0.0:
-                    _add_outer_product(data, indices, indptr[i], indptr[i + 1], curvature[i], hessian)
-            block = next_block(state, task)
-        if n_blocks >= 0:
-            leave_round(state, n_blocks)
+        seen, block = take(state, n_blocks, seen, task, block)
+        if block < 0:
             return seen
+        hessian = hessians[block]
+        hessian[:] = 0.0
+        for i in range(starts[block], starts[block + 1]):
+            if curvature[i] != 0.0:
+                _add_half_product(data, indices, indptr[i], indptr[i + 1], curvature[i], hessian)
 
 
 @kernel(CONTRACT)
-def _add_outer_product(data, indices, first, stop, h, hessian):
-    """Add h [x 1] [x 1]^T of a row to the lower triangle."""
+def _add_half_product(data, indices, first, stop, h, hessian):
+    """Add a matrix that together with its transpose is h [x 1]^T [x 1] of a row.
+
+    Each pair of entries is added once, wherever it falls: columns may come in any order, and more than once.
+    """
     last = hessian[hessian.shape[0] - 1]
-    last[last.size - 1] += h
+    last[last.size - 1] += 0.5 * h
     for t in range(first, stop):
         k = uint64(t)
-        i = indices[k]
         x = h * data[k]
-        last[i] += x
-        hessian[i, i] += x * data[k]
-        row = hessian[i]
+        row = hessian[indices[k]]
         for u in range(first, t):
             m = uint64(u)
-            j = indices[m]
-            if j < i:
-                row[j] += x * data[m]
-            elif j > i:
-                hessian[j, i] += x * data[m]
-            else:  # the same column again: both halves of the product fall on the diagonal
-                row[i] += 2.0 * x * data[m]
+            row[indices[m]] += x * data[m]
+        row[indices[k]] += 0.5 * x * data[k]
+        last[indices[k]] += x

@@ -10,47 +10,37 @@ import numpy as np
 from numba.extending import overload
 
 from .._blocks import guarded_empty
-from .._jit import FASTMATH, kernel
-from .._rounds import first_block, join_round, leave_round, next_block, operation
+from .._jit import INLINED, kernel
+from .._rounds import NO_BLOCK, operation, take
 from . import columns, products, rows
-from .links import LOSS, LOSS_GRADIENT, PRODUCT, RAW_PREDICTION
-
-# The only operation of each of the kernels that are not passes.
-HESSIAN = GRAM = DESCEND = 1
-
-GRAM_PANEL = 64  # rows of a tile of the Gram matrix
-
-_OPTIONS = {"nogil": True, "fastmath": set(FASTMATH), "error_model": "numpy", "forceinline": True}
+from .links import apply_link
+from .operations import Operation
+from .vectors import LONG_STRIP, PADDING
 
 
-def _layout(X):
-    """The kernels for X's memory layout."""
-    return rows if X.flags.c_contiguous else columns
-
-
-def _fused_pass(link, X, y, sample_weight, w, b, start, stop, raw, curvature, gradient, z, residual, part):
-    return _layout(X).fused_pass(
-        link, X, y, sample_weight, w, b, start, stop, raw, curvature, gradient, z, residual, part
+def _fused_pass(what, X, y, sample_weight, w, b, start, stop, ahead, raw, curvature, gradient, z, residual, part):
+    return (rows if X.flags.c_contiguous else columns).fused_pass(
+        what, X, y, sample_weight, w, b, start, stop, ahead, raw, curvature, gradient, z, residual, part
     )
 
 
 # The implementation itself, not a function that calls it: a layer less to compile.
-@overload(_fused_pass, jit_options=_OPTIONS)
-def _overload_fused_pass(link, X, y, sample_weight, w, b, start, stop, raw, curvature, gradient, z, residual, part):
+@overload(_fused_pass, jit_options=INLINED)
+def _overload_fused_pass(
+    what, X, y, sample_weight, w, b, start, stop, ahead, raw, curvature, gradient, z, residual, part
+):
     return (rows if X.layout == "C" else columns).fused_pass.py_func
 
 
-def _raw_prediction(X, w, b, start, stop, raw, part):
-    _layout(X).raw_prediction(X, w, b, start, stop, raw, part)
-
-
-@overload(_raw_prediction, jit_options=_OPTIONS)
-def _overload_raw_prediction(X, w, b, start, stop, raw, part):
-    return (rows if X.layout == "C" else columns).raw_prediction.py_func
+def padded_vector(n, dtype):
+    """Zeros of which kernels may read, and zeros behind them, see `vectors`; apart from other memory."""
+    vector = guarded_empty(n + PADDING, dtype)
+    vector[:] = 0
+    return vector[:n]
 
 
 def work_space(n_features, dtype):
-    """What one thread of `serve` works in: raw predictions and residuals of a chunk, and its gradient.
+    """What one thread of `serve` works in: raw predictions and residuals of a chunk, and sums over its rows.
 
     Parameters
     ----------
@@ -62,19 +52,28 @@ def work_space(n_features, dtype):
     -------
     tuple of ndarray
     """
-    z = np.empty(rows.MAX_CHUNK)
-    return z, guarded_empty(2 * rows.MAX_CHUNK, dtype), guarded_empty(n_features, dtype)
+    chunk = max(rows.MAX_CHUNK, columns.MAX_TILE)
+    z = guarded_empty(chunk + n_features + LONG_STRIP)
+    return z, guarded_empty(chunk + PADDING, dtype), padded_vector(max(n_features, chunk), dtype)
 
 
-def packed_space(n_rows, dtype):
-    """What one thread packs pieces of X into: scales of their columns, and `n_rows` rows, made a multiple of 4."""
-    return np.ones(products.DEPTH, dtype), np.empty((products.padded(n_rows), products.DEPTH), dtype)
+def features_work_space(n_samples, dtype):
+    """What one thread of `serve_features` works in: the products of some features."""
+    return (padded_vector(n_samples, dtype),)
+
+
+def packed_space(n_columns, n_panels, dtype):
+    """What one thread packs pieces of X into: scales of their columns, and panels of `n_columns` each."""
+    shape = products.panel_shape(n_columns, np.dtype(dtype))
+    panels = guarded_empty((n_panels, *shape), dtype)
+    panels[:] = 0  # or what stands beyond the last column might be slow to compute with
+    return np.ones(products.DEPTH, dtype), panels
 
 
 @kernel(cache=True)
 def serve(
     state, n_blocks, seen, task, z, residual, part,
-    X, y, sample_weight, w, intercept, rows_per_block, raw, curvature, sums, gradients,
+    X, y, sample_weight, w, intercept, rows_per_block, ahead, raw, curvature, sums, gradients,
 ):  # fmt: skip
     """Passes over blocks of rows.
 
@@ -88,9 +87,10 @@ def serve(
     y, sample_weight : float64 arrays
         See `links.apply_link`.
     w : array of shape (n_features,)
-        Coefficients, or a direction, in the dtype the products are computed in.
+        Coefficients, or a direction, in the dtype the products are computed in: a `padded_vector`.
     intercept : float64 array of shape (1,)
-    rows_per_block : int64 array of shape (1,)
+    rows_per_block, ahead : int64 arrays of shape (1,)
+        See `rows.fused_pass`.
     raw, curvature : float64 arrays of shape (n_samples,)
         Raw predictions, and weighted second derivatives of the loss there.
     sums : float64 array of shape (n_blocks, 2)
@@ -103,168 +103,183 @@ def serve(
     int
         The round this thread has seen last.
     """
+    block = NO_BLOCK
     while True:
-        current = join_round(state, n_blocks, seen, task)
-        if current <= seen:
-            return current
-        seen = current
-        block = first_block(state, task)
-        while block >= 0:
-            what = operation(state)
-            start = block * rows_per_block[0]
-            stop = min(X.shape[0], start + rows_per_block[0])
-            if what == RAW_PREDICTION:
-                _raw_prediction(X, w, intercept[0], start, stop, raw, residual)
-            else:
-                link = LOSS if what == LOSS_GRADIENT else PRODUCT
-                sums[block, 0], sums[block, 1] = _fused_pass(
-                    link, X, y, sample_weight, w, intercept[0], start, stop,
-                    raw, curvature, gradients[block], z, residual, part,
-                )  # fmt: skip
-            block = next_block(state, task)
-        if n_blocks >= 0:
-            leave_round(state, n_blocks)
+        seen, block = take(state, n_blocks, seen, task, block)
+        if block < 0:
             return seen
+        start = block * rows_per_block[0]
+        stop = min(X.shape[0], start + rows_per_block[0])
+        sums[block, 0], sums[block, 1] = _fused_pass(
+            operation(state), X, y, sample_weight, w, intercept[0], start, stop, ahead[0],
+            raw, curvature, gradients[block], z, residual, part,
+        )  # fmt: skip
 
 
 @kernel(cache=True)
-def serve_hessian(state, n_blocks, seen, task, scale, packed, X, curvature, rows_per_block, hessians):
-    """The Hessian of the loss from the curvatures that the last pass left.
+def serve_features(
+    state, n_blocks, seen, task, part,
+    X, y, sample_weight, step, coef, w, intercept, features_per_block, rows_per_block,
+    raw, curvature, residual, partial, sums, gradient,
+):  # fmt: skip
+    """The steps of a pass over X in F order that goes feature after feature; see `columns`.
+
+    `PRODUCT`, `TRANSPOSED_PRODUCT` and `DESCEND` are done for blocks of features; what comes between, the links of
+    `RAW_PREDICTION`, `LOSS_GRADIENT` and `HESSIAN_PRODUCT`, for blocks of samples.
 
     Parameters
     ----------
     state, n_blocks, seen, task
         See `Task`.
-    scale, packed
-        One thread's `packed_space` for n_features + 1 rows.
-    X : array of shape (n_samples, n_features)
-    curvature : float64 array of shape (n_samples,)
-    rows_per_block : int64 array of shape (1,)
-    hessians : float64 array of shape (n_blocks, m, m)
-        Written: lower triangle of [X 1]^T D [X 1] of each block, m = n_features + 1 rounded up to a multiple of 4.
+    part : `padded_vector` of n_samples in w's dtype
+        One thread's work space.
+    X, y, sample_weight, w, intercept, rows_per_block, raw, curvature
+        See `serve`.
+    step : float64 array of shape (1,)
+    coef : float64 array of shape (n_features,)
+        See `columns.descend`, which alone needs them.
+    features_per_block : int64 array of shape (1,)
+        A multiple of `LONG_STRIP`.
+    residual : `padded_vector` of n_samples in w's dtype
+    partial : float64 array of shape (n_blocks, n_samples)
+        X w of each block of features; the first is overwritten by their sum.
+    sums : float64 array of shape (blocks of samples, 2)
+        Written by the links: loss and sum of the residuals of each block.
+    gradient : float64 `padded_vector` of n_features
+        Written: X^T residual.
 
     Returns
     -------
     int
         The round this thread has seen last.
     """
+    block = NO_BLOCK
     while True:
-        current = join_round(state, n_blocks, seen, task)
-        if current <= seen:
-            return current
-        seen = current
-        block = first_block(state, task)
-        while block >= 0:
-            start = block * rows_per_block[0]
-            stop = min(X.shape[0], start + rows_per_block[0])
-            _hessian_block(X, curvature, start, stop, scale, packed, hessians[block])
-            block = next_block(state, task)
-        if n_blocks >= 0:
-            leave_round(state, n_blocks)
+        seen, block = take(state, n_blocks, seen, task, block)
+        if block < 0:
             return seen
+        what = operation(state)
+        first = block * features_per_block[0]
+        stop = min(X.shape[1], first + features_per_block[0])
+        if what == Operation.PRODUCT:
+            columns.product(X, w, first, stop, part, partial[block])
+        elif what == Operation.TRANSPOSED_PRODUCT:
+            columns.transposed_product(X, residual, first, stop, gradient)
+        elif what == Operation.DESCEND:
+            columns.descend(X, step[0], coef, w, first, stop, residual, gradient, part, partial[block])
+        else:
+            first = block * rows_per_block[0]
+            stop = min(X.shape[0], first + rows_per_block[0])
+            z = partial[0, first:stop]
+            for k in range(1, partial.shape[0]):
+                for i in range(z.size):
+                    z[i] += partial[k, first + i]
+            for i in range(z.size):
+                z[i] += intercept[0]
+            sums[block, 0], sums[block, 1] = apply_link(
+                what, z, z.size, first, y, sample_weight, raw, curvature, residual[first:stop]
+            )
+
+
+@kernel(cache=True)
+def serve_hessian(state, n_blocks, seen, task, scale, panels, X, curvature, rows_per_block, hessians):
+    """The Hessian of the loss from the curvatures that the last pass left.
+
+    Parameters
+    ----------
+    state, n_blocks, seen, task
+        See `Task`.
+    scale, panels
+        One thread's `packed_space` for a panel of n_features + 1 columns.
+    X : array of shape (n_samples, n_features)
+    curvature : float64 array of shape (n_samples,)
+    rows_per_block : int64 array of shape (1,)
+    hessians : float64 array of shape (n_blocks, padded_rows(n_features + 1), padded_columns(n_features + 1))
+        Written: lower triangle of [X 1]^T D [X 1] of each block.
+
+    Returns
+    -------
+    int
+        The round this thread has seen last.
+    """
+    block = NO_BLOCK
+    while True:
+        seen, block = take(state, n_blocks, seen, task, block)
+        if block < 0:
+            return seen
+        start = block * rows_per_block[0]
+        stop = min(X.shape[0], start + rows_per_block[0])
+        _hessian_block(X, curvature, start, stop, scale, panels[0], hessians[block])
 
 
 @kernel()
-def _hessian_block(X, curvature, start, stop, scale, packed, hessian):
+def _hessian_block(X, curvature, start, stop, scale, panel, hessian):
     n_features = X.shape[1]
+    width = panel.shape[2]
     hessian[:] = 0.0
     for first in range(start, stop, products.DEPTH):
         count = min(stop - first, products.DEPTH)
         for i in range(count):
             scale[i] = math.sqrt(curvature[first + i])
-        products.pack(X, scale, first, first + count, 0, n_features, packed)
-        packed[n_features + 1 :, :count] = 0
+        products.pack(X, scale, first, count, 0, n_features, panel)
         # In a loop: assigning one slice to another doubles the time to compile, for the error it might raise.
         for i in range(count):
-            packed[n_features, i] = scale[i]  # the intercept's column of ones
-        products.add_lower_product(packed, count, hessian)
+            panel[n_features // width, i, n_features % width] = scale[i]  # the intercept's column of ones
+        products.add_product(panel, n_features + 1, panel, n_features + 1, count, True, hessian)
+
+
+def gram_panel(n_samples):
+    """Rows of a tile of the Gram matrix: few enough tiles that packing costs little, and some for each thread."""
+    return 96 if n_samples <= 192 else 192 if n_samples <= 768 else 384
 
 
 @kernel(cache=True)
-def serve_gram(state, n_blocks, seen, task, ones, packed, X, gram):
+def serve_gram(state, n_blocks, seen, task, ones, panels, X, rows_per_tile, gram):
     """X X^T, a tile of the lower triangle and its mirror image for each block.
 
     Parameters
     ----------
     state, n_blocks, seen, task
         See `Task`.
-    ones, packed
-        One thread's `packed_space` for two tiles.
+    ones, panels
+        One thread's `packed_space` for two panels of `gram_panel` columns.
     X : array of shape (n_samples, n_features)
-    gram : float64 array of shape (m, m)
-        Written; m = n_samples rounded up to a multiple of 4.
+    rows_per_tile : int64 array of shape (1,)
+        `gram_panel`, a multiple of what products are padded to.
+    gram : float64 array of shape (padded_rows(n_samples), padded_columns(n_samples))
+        Written.
+
+    Returns
+    -------
+    int
+        The round this thread has seen last.
     """
+    block = NO_BLOCK
     while True:
-        current = join_round(state, n_blocks, seen, task)
-        if current <= seen:
-            return current
-        seen = current
-        block = first_block(state, task)
-        while block >= 0:
-            # Tiles are numbered row by row through the lower triangle.
-            i = int((math.sqrt(8.0 * block + 1.0) - 1.0) / 2.0)
-            j = block - i * (i + 1) // 2
-            _gram_tile(X, ones, i * GRAM_PANEL, j * GRAM_PANEL, packed, gram)
-            block = next_block(state, task)
-        if n_blocks >= 0:
-            leave_round(state, n_blocks)
+        seen, block = take(state, n_blocks, seen, task, block)
+        if block < 0:
             return seen
+        # Tiles are numbered row by row through the lower triangle.
+        i = int((math.sqrt(8.0 * block + 1.0) - 1.0) / 2.0)
+        j = block - i * (i + 1) // 2
+        _gram_tile(X.T, ones, i * rows_per_tile[0], j * rows_per_tile[0], rows_per_tile[0], panels, gram)
 
 
 @kernel()
-def _gram_tile(X, ones, i, j, packed, gram):
-    n_samples, n_features = X.shape
-    i_stop = min(n_samples, i + GRAM_PANEL)
-    j_stop = min(n_samples, j + GRAM_PANEL)
-    left = packed[: products.padded(i_stop - i)]
-    right = packed[GRAM_PANEL : GRAM_PANEL + products.padded(j_stop - j)]
-    tile = gram[i : i + left.shape[0], j : j + right.shape[0]]
+def _gram_tile(A, ones, i, j, size, panels, gram):
+    """Rows from i and columns from j of A^T A."""
+    n_features, n_samples = A.shape
+    n_rows = min(size, n_samples - i)
+    n_columns = min(size, n_samples - j)
+    tile = gram[i : i + products.padded_rows(n_rows), j : j + products.padded_columns(n_columns)]
     tile[:] = 0.0
+    left, right = panels[0], panels[1] if i != j else panels[0]
     for first in range(0, n_features, products.DEPTH):
-        last = min(n_features, first + products.DEPTH)
-        products.pack(X.T, ones, first, last, i, i_stop, left)
-        if i == j:
-            products.add_lower_product(left, last - first, tile)
-        else:
-            products.pack(X.T, ones, first, last, j, j_stop, right)
-            products.add_product(left, right, last - first, tile)
-    for k in range(i, i_stop):
-        for m in range(j, min(j_stop, k)):
+        count = min(n_features - first, products.DEPTH)
+        products.pack(A, ones, first, count, i, n_rows, left)
+        if i != j:
+            products.pack(A, ones, first, count, j, n_columns, right)
+        products.add_product(left, n_rows, right, n_columns, count, i == j, tile)
+    for k in range(i, i + n_rows):
+        for m in range(j, min(j + n_columns, k)):
             gram[m, k] = gram[k, m]
-
-
-@kernel(cache=True)
-def serve_descend(
-    state, n_blocks, seen, task, part,
-    X, step, coef, w, features_per_block, all_residuals, gradient, raws,
-):  # fmt: skip
-    """Gradient steps over blocks of features, for X in F order.
-
-    Parameters
-    ----------
-    state, n_blocks, seen, task
-        See `Task`.
-    part, X, coef, w, gradient
-        See `columns.descend`.
-    step : float64 array of shape (1,)
-    features_per_block : int64 array of shape (1,)
-    all_residuals : array of w's dtype, shape (n_samples,)
-    raws : float64 array of shape (n_blocks, n_samples)
-        Written: X w of each block of features at the new coefficients.
-    """
-    while True:
-        current = join_round(state, n_blocks, seen, task)
-        if current <= seen:
-            return current
-        seen = current
-        block = first_block(state, task)
-        while block >= 0:
-            first = block * features_per_block[0]
-            stop = min(X.shape[1], first + features_per_block[0])
-            columns.descend(
-                X, step[0], coef, w, first, stop, all_residuals, gradient, raws[block], part
-            )
-            block = next_block(state, task)
-        if n_blocks >= 0:
-            leave_round(state, n_blocks)
-            return seen

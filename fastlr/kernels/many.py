@@ -10,14 +10,12 @@ import numpy as np
 
 from .._blocks import guarded_empty
 from .._jit import kernel
-from .._rounds import first_block, join_round, leave_round, next_block, operation
-from .links import LOSS_GRADIENT
+from .._rounds import NO_BLOCK, operation, take
+from .operations import Operation
 from .pointwise import loss_residual_curvature
 from .tiles import FEW_COLUMNS, add_gradient, even, load, raw_predictions, tile_rows
 
 MAX_FITS = FEW_COLUMNS  # beyond, products would be left to BLAS
-
-INTERCEPT_COLUMN = LOSS_GRADIENT + 1
 
 
 def work_space(n_features, n_fits, dtype):
@@ -99,32 +97,26 @@ def serve(
     int
         The round this thread has seen last.
     """
+    block = NO_BLOCK
     while True:
-        current = join_round(state, n_blocks, seen, task)
-        if current <= seen:
-            return current
-        seen = current
-        block = first_block(state, task)
-        while block >= 0:
-            # As the operation, anew for every block: the next round may be about other fits.
-            what = operation(state)
-            m = n_fits[0]
-            W, b = coef[: even(m)], intercepts[:m]
-            sums[block] = 0.0
-            gradients[block, :m] = 0.0
-            for first in range(starts[block], starts[block + 1], tile.shape[0]):
-                stop = min(first + tile.shape[0], starts[block + 1])
-                rows = load(X, first, stop - first, m, tile)
-                Z = flat_raw[: W.shape[0] * (stop - first)].reshape((W.shape[0], stop - first))
-                raw_predictions(X, first, rows, W, b, part, Z)
-                for k in range(m):
-                    weight = weights[sets[k], first:stop]
-                    if what == LOSS_GRADIENT:
-                        _weighted_residuals(Z[k], y[first:stop], weight, sums[block, k])
-                    else:
-                        _weighted_curvatures(Z[k], y[first:stop], weight, sums[block, k])
-                add_gradient(X, first, rows, Z, part[: W.shape[0]], gradients[block, :m])
-            block = next_block(state, task)
-        if n_blocks >= 0:
-            leave_round(state, n_blocks)
+        seen, block = take(state, n_blocks, seen, task, block)
+        if block < 0:
             return seen
+        # As the operation, anew for every block: the next round may be about other fits.
+        what = operation(state)
+        m = n_fits[0]
+        W, b = coef[: even(m)], intercepts[:m]
+        sums[block] = 0.0
+        gradients[block, :m] = 0.0
+        for first in range(starts[block], starts[block + 1], tile.shape[0]):
+            stop = min(first + tile.shape[0], starts[block + 1])
+            rows = load(X, first, stop - first, m, tile)
+            Z = flat_raw[: W.shape[0] * (stop - first)].reshape((W.shape[0], stop - first))
+            raw_predictions(X, first, rows, W, b, part, Z)
+            for k in range(m):
+                weight = weights[sets[k], first:stop]
+                if what == Operation.LOSS_GRADIENT:
+                    _weighted_residuals(Z[k], y[first:stop], weight, sums[block, k])
+                else:
+                    _weighted_curvatures(Z[k], y[first:stop], weight, sums[block, k])
+            add_gradient(X, first, rows, Z, part[: W.shape[0]], gradients[block, :m])

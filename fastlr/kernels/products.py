@@ -1,131 +1,232 @@
 """Products of a matrix with its own transpose: the Hessian X^T D X and the Gram matrix X X^T.
 
-Both are sums of products of rows that are contiguous along the summed axis. `pack` brings a piece of X, of any layout
-and dtype, into that form; `add_product` is the one inner loop. Its 4 x 4 block of sums stays in registers: 16
-multiply-adds for 8 loads. At a few dozen features this is two to three times BLAS, at several hundred 80 % of it, and
-unlike BLAS it needs no lock on anyone's thread count to give the same bits each time.
+Both are sums of outer products of columns. A panel holds a stretch of the summed axis, in slivers of as many columns
+as fill a cache line, so that what one multiply-add needs lies side by side. `_add_block` is the inner loop: it keeps
+some rows of the product, a sliver wide, in registers, and loads one line and a number for each row in a step. Sums are
+as long as a panel is deep and come in one order on every processor, since vectors only lie across columns.
+
+One thread of an AMD Zen 4, AVX2 code, compared with OpenBLAS on a copy scaled beforehand: 1.5 to 2 times as fast up to
+50 columns, as fast at 3,000.
+
+Products of 8-bit integers are exact even in float32: `DEPTH` of them stay below 2^24.
 """
 
-from numba import uint64
+from llvmlite import ir
+from numba import types, uint64
+from numba.core import cgutils
+from numba.extending import intrinsic, overload
 
-from .._jit import kernel
+from .._jit import INLINED, kernel
+from .._machine import has_many_registers
+from .vectors import multiply_add, prefetch, splat, vector_type
 
-_PANEL = 64  # rows of a panel: two of them, DEPTH long, fit a second-level cache
-DEPTH = 512  # entries of a packed row
+DEPTH = 256  # entries of the summed axis in a panel: a sliver of them takes half of a first-level cache of 32 KB
+_PITCH = DEPTH + 4  # slivers a power of two apart would share lines of that cache
 
+_SLIVER_BYTES = 64
 
-@kernel()
-def padded(n):
-    """n rounded up to a multiple of 4, the block of `add_product`."""
-    return (n + 3) // 4 * 4
+# Rows of the product that stay in registers: 6 lines of sums are 12 registers of 32 bytes, of 16; 8 lines are 8 of 64,
+# or 16 of 32 bytes where the compiler cuts them, of 32.
+_FEW_ROWS, _MANY_ROWS = 6, 8
+_MULTIPLE = 24  # of both
 
+_ROWS_IN_CACHE = 48  # rows of the left factor that stay in a second-level cache while slivers of the right pass by
 
-@kernel()
-def pack(X, scale, start, stop, first, last, out):
-    """``out[f - first, s - start] = scale[s - start] * X[s, f]`` for samples [start, stop) and features [first, last).
-
-    Rows of `out` up to the next multiple of 4 are set to zero.
-    """
-    width = last - first
-    if X.strides[0] == X.itemsize:  # samples are contiguous: copy their whole length
-        for k in range(width):
-            _pack_feature(X, scale, start, stop - start, first + k, 0, out[k])
-    else:
-        full = (stop - start) // 8 * 8
-        for s in range(0, full, 8):
-            for k in range(width):
-                _pack_eight(X, scale, start + s, first + k, s, out[k])
-        for k in range(width):
-            _pack_feature(X, scale, start, stop - start, first + k, full, out[k])
-    for k in range(width, padded(width)):
-        out[k, : stop - start] = 0
+_intp = ir.IntType(types.intp.bitwidth)
 
 
 @kernel()
-def _pack_feature(X, scale, start, count, feature, done, row):
-    """Pack one feature of `count` samples from `start`, but for the first `done`."""
-    j = uint64(feature)
-    for t in range(done, count):
-        i = uint64(t)
-        row[i] = scale[i] * X[uint64(start) + i, j]
+def padded_rows(n):
+    """n rounded up to as many rows as `add_product` writes."""
+    return (n + _MULTIPLE - 1) // _MULTIPLE * _MULTIPLE
 
 
 @kernel()
-def _pack_eight(X, scale, start, feature, place, row):
-    """Pack one feature of the eight samples from `start`; written out, which the compiler turns into one wide store."""
-    i, j, k = uint64(start), uint64(feature), uint64(place)
-    k1, k2, k3, k4 = k + uint64(1), k + uint64(2), k + uint64(3), k + uint64(4)
-    k5, k6, k7 = k + uint64(5), k + uint64(6), k + uint64(7)
-    x0, x1 = scale[k] * X[i, j], scale[k1] * X[i + uint64(1), j]
-    x2, x3 = scale[k2] * X[i + uint64(2), j], scale[k3] * X[i + uint64(3), j]
-    x4, x5 = scale[k4] * X[i + uint64(4), j], scale[k5] * X[i + uint64(5), j]
-    x6, x7 = scale[k6] * X[i + uint64(6), j], scale[k7] * X[i + uint64(7), j]
-    row[k], row[k1], row[k2], row[k3] = x0, x1, x2, x3
-    row[k4], row[k5], row[k6], row[k7] = x4, x5, x6, x7
+def padded_columns(n):
+    """n rounded up to as many columns as `add_product` writes."""
+    return (n + 15) // 16 * 16
 
 
-@kernel()
-def add_product(A, B, depth, out):
-    """out += A B^T over the first `depth` entries of each row.
+def panel_shape(n_columns, dtype):
+    """Shape of a panel of a number of columns: (slivers, entries of one, columns of one)."""
+    width = _SLIVER_BYTES // dtype.itemsize
+    return -(-padded_rows(n_columns) // width), _PITCH, width
+
+
+def pack(A, scale, start, count, first, n_columns, panel):
+    """``panel[c // width, k, c % width] = scale[k] * A[start + k, first + c]`` for k < count and c < n_columns.
 
     Parameters
     ----------
-    A, B : arrays of shape (m, >= depth) and (k, >= depth)
-        C order; m and k are multiples of 4.
-    depth : int
-        How many entries of a row are summed.
-    out : float64 array of shape (m, k)
+    A : array of shape (n, m)
+        C or F order.
+    scale : array of shape (>= count,)
+    start, count : int
+        Stretch of the summed axis.
+    first, n_columns : int
+        Columns.
+    panel : array of `panel_shape`
+        Columns behind the last, up to a whole sliver, are left with any numbers.
     """
-    zero = A.dtype.type(0)
-    for i in range(0, A.shape[0], 4):
-        x0, x1, x2, x3 = A[i], A[i + 1], A[i + 2], A[i + 3]
-        for j in range(0, B.shape[0], 4):
-            y0, y1, y2, y3 = B[j], B[j + 1], B[j + 2], B[j + 3]
-            s00 = s01 = s02 = s03 = zero
-            s10 = s11 = s12 = s13 = zero
-            s20 = s21 = s22 = s23 = zero
-            s30 = s31 = s32 = s33 = zero
-            for t in range(depth):
-                k = uint64(t)
-                a0, a1, a2, a3 = x0[k], x1[k], x2[k], x3[k]
-                b0, b1, b2, b3 = y0[k], y1[k], y2[k], y3[k]
-                s00 += a0 * b0
-                s01 += a0 * b1
-                s02 += a0 * b2
-                s03 += a0 * b3
-                s10 += a1 * b0
-                s11 += a1 * b1
-                s12 += a1 * b2
-                s13 += a1 * b3
-                s20 += a2 * b0
-                s21 += a2 * b1
-                s22 += a2 * b2
-                s23 += a2 * b3
-                s30 += a3 * b0
-                s31 += a3 * b1
-                s32 += a3 * b2
-                s33 += a3 * b3
-            _add_row(out, i, j, s00, s01, s02, s03)
-            _add_row(out, i + 1, j, s10, s11, s12, s13)
-            _add_row(out, i + 2, j, s20, s21, s22, s23)
-            _add_row(out, i + 3, j, s30, s31, s32, s33)
+    raise TypeError("only kernels can call this: how it packs is chosen by the layout of A, where they are compiled")
+
+
+@overload(pack, jit_options=INLINED)
+def _overload_pack(A, scale, start, count, first, n_columns, panel):
+    return (_pack_along_rows if A.layout == "C" else _pack_along_columns).py_func
 
 
 @kernel()
-def _add_row(out, i, j, s0, s1, s2, s3):
-    out[i, j] += s0
-    out[i, j + 1] += s1
-    out[i, j + 2] += s2
-    out[i, j + 3] += s3
+def _pack_along_rows(A, scale, start, count, first, n_columns, panel):
+    width = _SLIVER_BYTES // panel.itemsize
+    n_slivers = (n_columns + width - 1) // width
+    flat = A.reshape(A.size)
+    # Whole slivers are copied: the last one reads what follows in memory, which only rows at the end have not.
+    n_whole = min(count, max(0, (A.size - first - n_slivers * width) // A.shape[1] + 1 - start))
+    for k in range(n_whole):
+        x = scale[k]
+        base = uint64((start + k) * A.shape[1] + first)
+        for s in range(n_slivers):
+            line = base + uint64(s * width)
+            for c in range(width):
+                panel[uint64(s), uint64(k), uint64(c)] = x * flat[line + uint64(c)]
+    for k in range(n_whole, count):
+        for c in range(n_columns):
+            panel[c // width, k, c % width] = scale[k] * A[start + k, first + c]
 
 
 @kernel()
-def add_lower_product(A, depth, out):
-    """The lower triangle of out += A A^T; blocks on the diagonal are filled whole. A has a multiple of 4 rows."""
-    n = A.shape[0]
-    for i in range(0, n, _PANEL):
-        top = min(n, i + _PANEL)
-        for j in range(0, i, _PANEL):
-            add_product(A[i:top], A[j : j + _PANEL], depth, out[i:top, j : j + _PANEL])
-        for k in range(i, top, 4):
-            add_product(A[k : k + 4], A[i : k + 4], depth, out[k : k + 4, i : k + 4])
+def _pack_along_columns(A, scale, start, count, first, n_columns, panel):
+    """Eight columns are written together, which the compiler does by transposing them in registers."""
+    width = _SLIVER_BYTES // panel.itemsize
+    last = A.shape[1] - 1
+    stop = start + count
+    for left in range(0, n_columns, 8):
+        j = first + left
+        x0, x1 = A[start:stop, j], A[start:stop, min(j + 1, last)]
+        x2, x3 = A[start:stop, min(j + 2, last)], A[start:stop, min(j + 3, last)]
+        x4, x5 = A[start:stop, min(j + 4, last)], A[start:stop, min(j + 5, last)]
+        x6, x7 = A[start:stop, min(j + 6, last)], A[start:stop, min(j + 7, last)]
+        sliver = panel[left // width].reshape(_PITCH * width)
+        offset = uint64(left % width)
+        for t in range(count):
+            k = uint64(t)
+            c = k * uint64(width) + offset
+            v = scale[k]
+            sliver[c], sliver[c + uint64(1)] = v * x0[k], v * x1[k]
+            sliver[c + uint64(2)], sliver[c + uint64(3)] = v * x2[k], v * x3[k]
+            sliver[c + uint64(4)], sliver[c + uint64(5)] = v * x4[k], v * x5[k]
+            sliver[c + uint64(6)], sliver[c + uint64(7)] = v * x6[k], v * x7[k]
+
+
+@intrinsic
+def _rows_in_registers(typingctx):
+    """How many rows of a product stay in registers."""
+    rows = _MANY_ROWS if has_many_registers() else _FEW_ROWS
+
+    def codegen(context, builder, signature, args):
+        return _intp(rows)
+
+    return types.intp(), codegen
+
+
+@intrinsic
+def _add_block(typingctx, left, row, right, sliver, depth, out):
+    """``out[row + m, sliver * width + c] += sum over k of left[.., k, ..] right[sliver, k, c]`` for a block of rows.
+
+    Parameters
+    ----------
+    left, right : arrays of `panel_shape`, on a boundary of 64 bytes
+    row : int
+        First column of `left`, a row of the product; even.
+    sliver : int
+        Of `right`.
+    depth : int
+        How many entries are summed, at least one.
+    out : float64 array of shape (>= row + rows of a block, >= columns of `right`)
+    """
+    n_rows = _MANY_ROWS if has_many_registers() else _FEW_ROWS
+
+    def codegen(context, builder, signature, args):
+        dtype = signature.args[0].dtype
+        line = vector_type(dtype, _SLIVER_BYTES)
+        width = line.count
+        wide = ir.VectorType(ir.DoubleType(), width)
+
+        def pointer(position, *indices):
+            array = context.make_array(signature.args[position])(context, builder, args[position])
+            return cgutils.get_item_pointer(
+                context, builder, signature.args[position], array, list(indices), wraparound=False
+            )
+
+        zero = _intp(0)
+        rows = []
+        for m in range(0, n_rows, 2):  # rows are even, so two of them lie in one sliver
+            column = builder.add(args[1], _intp(m))
+            place = builder.and_(column, _intp(width - 1))
+            pair = pointer(0, builder.lshr(column, _intp(width.bit_length() - 1)), zero, place)
+            rows += [pair, builder.gep(pair, [_intp(1)])]
+        lines = builder.bitcast(pointer(2, args[3], zero, zero), line.as_pointer())
+        first_column = builder.mul(args[3], _intp(width))
+        targets = [pointer(5, builder.add(args[1], _intp(m)), first_column) for m in range(n_rows)]
+        for target in targets:
+            for k in range(0, width, 8):
+                prefetch(builder, builder.gep(target, [_intp(k)]), level=3)
+
+        before = builder.block
+        inside, after = builder.append_basic_block("inside"), builder.append_basic_block("after")
+        builder.branch(inside)
+        builder.position_at_end(inside)
+        k = builder.phi(_intp)
+        sums = [builder.phi(line) for _ in rows]
+        b = builder.load(builder.gep(lines, [k]))
+        b.align = _SLIVER_BYTES
+        entry = builder.mul(k, _intp(width))
+        following = [
+            multiply_add(builder, splat(builder, line, builder.load(builder.gep(a, [entry]))), b, total)
+            for a, total in zip(rows, sums, strict=True)
+        ]
+        next_k = builder.add(k, _intp(1))
+        for phi, start, value in zip([k, *sums], [zero, *[ir.Constant(line, None)] * n_rows], [next_k, *following]):
+            phi.add_incoming(start, before)
+            phi.add_incoming(value, inside)
+        builder.cbranch(builder.icmp_signed("<", next_k, args[4]), inside, after)
+        builder.position_at_end(after)
+        for target, total in zip(targets, following, strict=True):
+            place = builder.bitcast(target, wide.as_pointer())
+            known = builder.load(place)
+            known.align = 8
+            total = total if line == wide else builder.fpext(total, wide)
+            builder.store(builder.fadd(known, total), place).align = 8
+        return context.get_dummy_value()
+
+    intp = types.intp
+    return types.void(left, intp, right, intp, intp, out), codegen
+
+
+@kernel()
+def add_product(left, n_rows, right, n_columns, depth, lower, out):
+    """out += left^T right, of the first columns of two panels.
+
+    Parameters
+    ----------
+    left, right : arrays of `panel_shape`
+        From `packed_space`.
+    n_rows, n_columns : int
+        Columns of `left` and of `right`.
+    depth : int
+        Entries of the summed axis, at least one.
+    lower : bool
+        Whether the lower triangle is enough; blocks on the diagonal are filled whole.
+    out : float64 array
+        At least of shape (padded_rows(n_rows), padded_columns(n_columns)); written beyond the product.
+    """
+    width = _SLIVER_BYTES // left.itemsize
+    block = _rows_in_registers()
+    for top in range(0, n_rows, _ROWS_IN_CACHE):
+        bottom = min(n_rows, top + _ROWS_IN_CACHE)
+        right_end = min(n_columns, bottom) if lower else n_columns
+        for column in range(0, right_end, width):
+            start = max(top, column // block * block) if lower else top
+            for row in range(start, bottom, block):
+                _add_block(left, row, right, column // width, depth, out)

@@ -14,12 +14,10 @@ import numpy as np
 
 from .._blocks import guarded_empty
 from .._jit import kernel
-from .._rounds import first_block, join_round, leave_round, next_block, operation
-from .links import HESSIAN_PRODUCT, LOSS_GRADIENT
+from .._rounds import NO_BLOCK, operation, take
+from .operations import Operation
 from .pointwise import exp_negative, log1p_positive
 from .tiles import add_gradient, even, load, raw_predictions, tile_rows
-
-CLASS_PRODUCTS = HESSIAN_PRODUCT + 1
 
 _SPARSE_TILE = 64
 
@@ -175,45 +173,39 @@ def serve(
     """
     n_classes = intercepts.shape[1]
     n_padded = flat_raw.size // tile.shape[0]
+    block = NO_BLOCK
     while True:
-        current = join_round(state, n_blocks, seen, task)
-        if current <= seen:
-            return current
-        seen = current
-        block = first_block(state, task)
-        while block >= 0:
-            what = operation(state)
-            sums[block] = 0.0
-            if what == CLASS_PRODUCTS:
-                products[block] = 0.0
-            else:
-                gradients[block] = 0.0
-            for first in range(starts[block], starts[block + 1], tile.shape[0]):
-                count = min(tile.shape[0], starts[block + 1] - first)
-                rows = load(X, first, count, n_classes, tile)
-                all_Z = flat_raw[: n_padded * count].reshape((n_padded, count))
-                raw_predictions(X, first, rows, coef[0], intercepts[0], part, all_Z)
-                Z = all_Z[:n_classes]
-                weight = vectors[3, :count]
-                for i in range(count):
-                    weight[i] = sample_weight[first + i] if sample_weight.size > 0 else 1.0
-                if what == LOSS_GRADIENT:
-                    loss_residuals(Z, classes[first : first + count], weight, vectors, largest, sums[block])
-                    add_gradient(X, first, rows, all_Z, part, gradients[block])
-                    continue
-                all_T = flat_change[: n_padded * count].reshape((n_padded, count))
-                T = all_T[:n_classes]
-                if what == HESSIAN_PRODUCT:
-                    raw_predictions(X, first, rows, coef[1], intercepts[1], part, all_T)
-                    curved(Z, T, weight, vectors, largest, sums[block])
-                    add_gradient(X, first, rows, all_T, part, gradients[block])
-                else:
-                    _exponentials(Z, vectors[0], vectors[1], largest)
-                    _add_class_products(Z, T, weight, vectors[1], square, sums[block], products[block])
-            block = next_block(state, task)
-        if n_blocks >= 0:
-            leave_round(state, n_blocks)
+        seen, block = take(state, n_blocks, seen, task, block)
+        if block < 0:
             return seen
+        what = operation(state)
+        sums[block] = 0.0
+        if what == Operation.CLASS_PRODUCTS:
+            products[block] = 0.0
+        else:
+            gradients[block] = 0.0
+        for first in range(starts[block], starts[block + 1], tile.shape[0]):
+            count = min(tile.shape[0], starts[block + 1] - first)
+            rows = load(X, first, count, n_classes, tile)
+            all_Z = flat_raw[: n_padded * count].reshape((n_padded, count))
+            raw_predictions(X, first, rows, coef[0], intercepts[0], part, all_Z)
+            Z = all_Z[:n_classes]
+            weight = vectors[3, :count]
+            for i in range(count):
+                weight[i] = sample_weight[first + i] if sample_weight.size > 0 else 1.0
+            if what == Operation.LOSS_GRADIENT:
+                loss_residuals(Z, classes[first : first + count], weight, vectors, largest, sums[block])
+                add_gradient(X, first, rows, all_Z, part, gradients[block])
+                continue
+            all_T = flat_change[: n_padded * count].reshape((n_padded, count))
+            T = all_T[:n_classes]
+            if what == Operation.HESSIAN_PRODUCT:
+                raw_predictions(X, first, rows, coef[1], intercepts[1], part, all_T)
+                curved(Z, T, weight, vectors, largest, sums[block])
+                add_gradient(X, first, rows, all_T, part, gradients[block])
+            else:
+                _exponentials(Z, vectors[0], vectors[1], largest)
+                _add_class_products(Z, T, weight, vectors[1], square, sums[block], products[block])
 
 
 @kernel()

@@ -14,7 +14,7 @@ import numpy as np
 from numba import types, uint64
 from numba.extending import overload
 
-from .._jit import FASTMATH, kernel
+from .._jit import INLINED, kernel
 
 FEW_COLUMNS = 32  # up to here the products are not left to BLAS
 
@@ -23,8 +23,6 @@ _MIN_ROWS = 32
 _MAX_ROWS = 256
 
 _COMPILED_ONLY = "only kernels can call this: what it does is chosen by the type of X, where they are compiled"
-
-_OPTIONS = {"nogil": True, "fastmath": set(FASTMATH), "error_model": "numpy", "forceinline": True}
 
 
 @kernel()
@@ -84,7 +82,7 @@ def add_gradient(X, first, rows, R, part, gradient):
     raise TypeError(_COMPILED_ONLY)
 
 
-@overload(load, jit_options=_OPTIONS)
+@overload(load, jit_options=INLINED)
 def _overload_load(X, first, count, n_columns, tile):
     if isinstance(X, types.BaseTuple):
         return lambda X, first, count, n_columns, tile: tile
@@ -115,7 +113,7 @@ def _is_read_along_columns(X, rows):
     return X.layout == "F" and X.dtype == rows.dtype
 
 
-@overload(raw_predictions, jit_options=_OPTIONS)
+@overload(raw_predictions, jit_options=INLINED)
 def _overload_raw_predictions(X, first, rows, W, b, part, Z):
     if isinstance(X, types.BaseTuple):
         return _sparse_raw_predictions.py_func
@@ -140,7 +138,7 @@ def _overload_raw_predictions(X, first, rows, W, b, part, Z):
     return raw_predictions
 
 
-@overload(add_gradient, jit_options=_OPTIONS)
+@overload(add_gradient, jit_options=INLINED)
 def _overload_add_gradient(X, first, rows, R, part, gradient):
     if isinstance(X, types.BaseTuple):
         return _add_sparse_gradient.py_func

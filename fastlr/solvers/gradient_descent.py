@@ -3,8 +3,8 @@
 Two methods with the same iterates, up to rounding:
 
 ``"fused"``
-    One pass over X per step. A design whose features are contiguous and many takes the step and forms the next raw
-    predictions in the same sweep (`kernels.columns.descend`); all others evaluate loss and gradient, then step.
+    One pass over X per step. A design that goes feature after feature takes the step and forms the next raw predictions
+    in the same sweep (`designs.dense.Descent`); all others evaluate loss and gradient, then step.
 ``"gram"``
     Every gradient is X^T r, so w stays in w_0 + span(X^T). With K = X X^T, formed once, the raw predictions of the
     next step are z - learning_rate K r / S: n_samples^2 per step instead of n_samples n_features. w is formed once,
@@ -19,16 +19,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._blocks import block_rows, count_blocks, guarded_empty
-from .._team import Task
+from .._blocks import guarded_empty
 from .._validation import check_choice, check_number, read_only
-from ..designs.dense import DenseDesign
-from ..kernels import dense
+from ..designs.dense import DenseDesign, Descent
 
 METHODS = ("auto", "fused", "gram")
-
-# From so many features on, tiles of a few dozen samples leave the second-level cache, and `descend` is faster.
-_DESCEND_FEATURES = 1_000
 
 
 @dataclass
@@ -94,7 +89,7 @@ def solve(design, start, *, learning_rate, n_iterations, method="auto", callback
         method = choose_method(*design.shape, n_iterations)
     if method == "gram":
         steps = _GramSteps
-    elif not design.X.flags.c_contiguous and design.shape[1] >= _DESCEND_FEATURES:
+    elif design.goes_by_features:
         steps = _SweepSteps
     else:
         steps = _PassSteps
@@ -144,62 +139,23 @@ class _PassSteps:
         return self.coef, self.gradient
 
 
-class _SweepSteps(_PassSteps):
+class _SweepSteps:
     """A sweep over the features for each step, which also forms the raw predictions of the next evaluation."""
 
     def __init__(self, design, coef, rate):
-        super().__init__(design, coef, rate)
-        n_samples, n_features = design.shape
-        # Features and samples change places here: blocks are of features.
-        size = block_rows(n_features, n_samples)
-        self._n_blocks = count_blocks(n_features, size)
-        self._step = np.array([rate * design.scale**2])
-        # The kernel sees the unscaled X, whose coefficients are scale * w, and whose gradient is 1/scale of ours.
-        self._coef = coef[:-1] * design.scale
-        self._residual = guarded_empty(n_samples, design.dtype)
-        self._gradient = np.zeros(n_features)
-        self._raws = np.empty((self._n_blocks, n_samples))
-        self._task = Task(
-            dense.serve_descend,
-            (
-                design.X,
-                self._step,
-                self._coef,
-                self._coef.astype(design.dtype),
-                np.array([size]),
-                self._residual,
-                self._gradient,
-                self._raws,
-            ),
-            lambda: (np.empty(n_samples, design.dtype),),
-        )
-        self._raw = None
-        self._stepped = False
+        self.descent = Descent(design, coef)
+        self.rate = rate
+        self.unmoved = coef, np.zeros_like(coef)
 
     def evaluate(self):
-        design = self.design
-        if self._raw is None:
-            self._raw = design.raw_prediction(self.coef).copy()
-        else:
-            self._raw = self._raws.sum(axis=0) + self.coef[-1]
-        loss, self._total = design.loss_residual(self._raw, self._residual)
-        return loss
+        return self.descent.loss()
 
     def step(self):
-        design = self.design
-        design.team.run(self._task, dense.DESCEND, self._n_blocks, alone=design.alone, long=design.long)
-        design.n_passes += 1
-        self.coef[-1] -= self.rate * self._total
-        self.gradient[:-1] = self._gradient
-        self.gradient[-1] = self._total
-
-        self._stepped = True
+        self.descent.step(self.rate)
+        self.unmoved = None
 
     def finish(self):
-        if self._stepped:
-            self.coef[:-1] = self._coef / self.design.scale
-            self.gradient[:-1] *= self.design.scale
-        return self.coef, self.gradient
+        return self.unmoved or (self.descent.coef(), self.descent.gradient())
 
 
 class _GramSteps(_PassSteps):

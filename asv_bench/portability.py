@@ -1,0 +1,167 @@
+"""How fast the kernels are on this processor: a table of ratios, and the cells below 1.
+
+    python portability.py             # some minutes
+    python portability.py --quick     # a first look
+
+Run it again for other processors' code with ``NUMBA_CPU_NAME``, ``NUMBA_CPU_FEATURES`` and, to match,
+``OPENBLAS_CORETYPE`` set; ``README.md`` beside this file has the commands, and the tables of the processors met so far.
+
+All ratios are times of the other side over times of fastlr's, warm, with the same number of threads on both sides,
+timed in turn: medians.
+"""
+
+import argparse
+
+import numpy as np
+from benchmarks.common import PIXEL, labels, ratio, seconds_of
+from benchmarks.plain import numpy_products, plain_pass, reader
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from fastlr import _machine, functional, reference
+from fastlr._team import Team
+from fastlr._validation import check_features
+from fastlr.designs.dense import DenseDesign
+from fastlr.solvers import gradient_descent
+
+SHAPES = ((348, 4096), (3480, 4096), (348, 4160))
+LAYOUTS = {"samples": "C", "features": "F"}
+DTYPES = ("float64", "float32", "uint8")
+PRODUCT_COLUMNS = (10, 30, 50, 104, 400, 1000, 3000)
+
+
+def matrix(shape, dtype, order):
+    """Random features of a shape."""
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 256, shape, dtype=np.uint8)
+    return np.array(X if dtype == "uint8" else X * PIXEL, dtype=dtype, order=order)
+
+
+def design_of(X, n_threads):
+    """X as fastlr reads it."""
+    y = np.random.default_rng(1).integers(0, 2, len(X)).astype(np.float64)
+    scale = PIXEL if X.dtype == np.uint8 else 1.0
+    return DenseDesign(check_features(X), y, np.empty(0), scale=scale, team=Team(n_threads))
+
+
+def passes(rounds):
+    """Rows of the table of passes: (what, {column: ratio})."""
+    for shape in SHAPES:
+        for contiguous, order in LAYOUTS.items():
+            for dtype in DTYPES:
+                X = matrix(shape, dtype, order)
+                coef = np.append(np.full(shape[1], 1e-3), 0.0)
+                others = {"NumPy": numpy_products(X), "plain": plain_pass(X), "read": reader(X)}
+                cells = {}
+                for n_threads in (1, 2):
+                    with threadpool_limits(n_threads, user_api="blas"), Team(n_threads) as team:
+                        design = design_of(X, n_threads)
+                        design.team = team
+                        names = ("NumPy", "plain", "read") if n_threads == 1 else ("NumPy",)
+                        functions = {name: others[name] for name in names}
+                        functions["fastlr"] = lambda design=design, coef=coef: design.loss_gradient(coef)
+                        seconds = seconds_of(functions, rounds)
+                        for name in names:
+                            cells[f"{name}, {n_threads} thr."] = seconds[name] / seconds["fastlr"]
+                        if n_threads == 1:
+                            cells["µs"] = seconds["fastlr"] * 1e6
+                yield f"{shape[0]}x{shape[1]} {dtype}, {contiguous} contiguous", cells
+
+
+def training(rounds):
+    """Rows of the table of 150 iterations over the study's own array, features contiguous."""
+    start = np.append(np.full(4096, 0.01), 0.0)
+    y = labels()
+    for method, dtype in (("fused", "float64"), ("fused", "float32"), ("fused", "uint8"), ("gram", "float64")):
+        X = matrix((348, 4096), dtype, "F")
+        floats = X if X.dtype.kind == "f" else (X * np.float32(PIXEL)).astype(np.float32, order="F")
+        cells = {}
+        for n_threads in (1, 2):
+            with threadpool_limits(n_threads, user_api="blas"):
+
+                def train(X=X, n_threads=n_threads, method=method):
+                    with Team(n_threads) as team:
+                        scale = PIXEL if X.dtype == np.uint8 else 1.0
+                        design = DenseDesign(check_features(X), y, np.empty(0), scale=scale, team=team)
+                        gradient_descent.solve(design, start, learning_rate=0.01, n_iterations=150, method=method)
+
+                def train_numpy(X=floats):
+                    reference.gradient_descent(X, y.astype(X.dtype), None, start, 0.01, 150)
+
+                seconds = seconds_of({"NumPy": train_numpy, "fastlr": train}, max(3, rounds // 3), burst=1)
+                cells[f"NumPy, {n_threads} thr."] = seconds["NumPy"] / seconds["fastlr"]
+        yield f"150 iterations, {method}, {dtype}", cells
+
+
+def products(rounds):
+    """Rows of the table of Hessian and Gram matrix, beside BLAS on one thread: X' X of an X scaled in NumPy, X X'."""
+    for dtype in ("float64", "float32"):
+        for n_columns in PRODUCT_COLUMNS:
+            n_rows = min(100_000, max(2_000, 60_000_000 // n_columns**2))
+            X = np.random.default_rng(0).random((n_rows, n_columns)).astype(dtype)
+            design = design_of(X, 1)
+            design.loss_gradient(np.zeros(n_columns + 1))
+            scale = np.sqrt(design.curvature).astype(dtype)[:, None]
+            # The Gram matrix of as many samples as the Hessian has columns.
+            wide = design_of(np.ascontiguousarray(X.T), 1)
+
+            def hessian_numpy(X=X, scale=scale):
+                scaled = X * scale
+                return scaled.T @ scaled
+
+            with threadpool_limits(1, user_api="blas"):
+                cells = {
+                    "Hessian": ratio(hessian_numpy, design.hessian, max(3, rounds // 4), burst=3),
+                    "Gram": ratio(lambda wide=wide: wide.X @ wide.X.T, wide.gram, max(3, rounds // 4), burst=3),
+                }
+            yield f"{n_columns} columns, {dtype}", cells
+
+
+def calls(rounds):
+    """Microseconds that a function of the study costs beside its pass."""
+    X = matrix((348, 4096), "float64", "F")
+    x, y, w = X.T, labels()[None, :], np.full((4096, 1), 1e-3)
+    design = design_of(X, 1)
+    coef = np.append(w[:, 0], 0.0)
+    functions = {
+        "pass": lambda: design.loss_gradient(coef),
+        "call": lambda: functional.forward_backward_propagation(w, 0.0, x, y),
+        "raw": lambda: design.raw_prediction(coef),
+        "predict": lambda: functional.predict(w, 0.0, x),
+    }
+    seconds = seconds_of(functions, 4 * rounds)
+    yield "forward_backward_propagation", {"µs beside its pass": 1e6 * (seconds["call"] - seconds["pass"])}
+    yield "predict", {"µs beside its pass": 1e6 * (seconds["predict"] - seconds["raw"])}
+
+
+def print_table(title, rows):
+    """A table in Markdown; returns the names of cells below 1."""
+    below = []
+    print(f"\n{title}\n")
+    columns = None
+    for what, cells in rows:
+        if columns is None:
+            columns = list(cells)
+            print(f"| | {' | '.join(columns)} |")
+            print(f"| --- |{' --- |' * len(columns)}")
+        print(f"| {what} | {' | '.join(f'{cells[c]:.0f}' if 'µs' in c else f'{cells[c]:.2f}' for c in columns)} |")
+        below += [f"{what} / {c}: {v:.2f}" for c, v in cells.items() if "µs" not in c and "read" not in c and v < 1.0]
+    return below
+
+
+def main():
+    """Print all tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="few rounds: a first look")
+    rounds = 3 if parser.parse_args().quick else 21
+    blas = sorted({library["architecture"] for library in threadpool_info() if library["user_api"] == "blas"})
+    print(f"{_machine.processor()}, code for {_machine.instruction_set()}, BLAS for {', '.join(blas)}")
+    print("caches: " + ", ".join(f"L{k} {v >> 10} KB" for k, v in sorted(_machine.cache_sizes().items())))
+    below = print_table("Passes: times as fast as NumPy's two products, as plain loops, and share of reading X", passes(rounds))
+    below += print_table("Training: times as fast as the NumPy reference", training(rounds))
+    below += print_table("Products of matrices, one thread: times as fast as BLAS", products(rounds))
+    print_table("Calls", calls(rounds))
+    print("\nBelow 1: " + ("; ".join(below) or "none"))
+
+
+if __name__ == "__main__":
+    main()

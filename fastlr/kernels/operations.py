@@ -1,0 +1,20 @@
+"""What the threads of a round do: one number for each kind of pass."""
+
+from enum import IntEnum
+
+
+class Operation(IntEnum):
+    """The operation of a round; each kernel knows some of them."""
+
+    RAW_PREDICTION = 1  # X w + b
+    LOSS_GRADIENT = 2  # summed loss and its gradient
+    HESSIAN_PRODUCT = 3  # [X 1]^T D [X 1] v
+    COLUMN_SQUARES = 4  # sums of D x^2
+    INTERCEPT_COLUMN = 5  # [X 1]^T D 1
+    CLASS_PRODUCTS = 6  # sums of the products of the classes' probabilities
+    HESSIAN = 7  # [X 1]^T D [X 1]
+    GRAM = 8  # X X^T
+    # The steps of a pass that goes feature after feature.
+    PRODUCT = 9  # X w of some features
+    TRANSPOSED_PRODUCT = 10  # X^T residual
+    DESCEND = 11  # the same, a gradient step, and X w there
