@@ -33,7 +33,7 @@ FASTMATH = frozenset({"reassoc", "contract", "nsz"})
 CONTRACT = frozenset({"contract"})
 
 # Of what `@overload` returns, to be part of the kernel that calls it as other helpers are.
-INLINED = {"nogil": True, "fastmath": set(FASTMATH), "error_model": "numpy", "forceinline": True}
+INLINED = {"nogil": True, "_nrt": False, "fastmath": set(FASTMATH), "error_model": "numpy", "forceinline": True}
 
 _logger = logging.getLogger("fastlr")
 
@@ -148,7 +148,7 @@ def kernel(fastmath=FASTMATH, *, cache=False):
     """
 
     def decorate(py_func):
-        options = {"nogil": True, "error_model": "numpy", "fastmath": set(fastmath), "forceinline": not cache}
+        options = {"nogil": True, "error_model": "numpy", "fastmath": set(fastmath), "forceinline": not cache, "_nrt": False}
         dispatcher = numba.njit(**options)(py_func)
         if cache and not numba.config.DISABLE_JIT:
             _enable_cache(dispatcher)

@@ -122,7 +122,7 @@ def take(state, n_blocks, seen, task, block):
             if block >= 0:
                 return seen, block
             if n_blocks >= 0:
-                _leave_round(state, n_blocks)
+                wait_for_blocks(state, n_blocks)
                 return seen, NO_BLOCK
         current = _join_round(state, n_blocks, seen, task)
         if current <= seen:
@@ -167,8 +167,8 @@ def _join_round(state, n_blocks, seen, task):
 
 
 @kernel(CONTRACT)
-def _leave_round(state, n_blocks):
-    """Let the leader wait until all blocks are written."""
+def wait_for_blocks(state, n_blocks):
+    """Wait until so many blocks of the round are written."""
     spin = 0
     while atomic_load(state, _DONE) < n_blocks:
         spin += 1

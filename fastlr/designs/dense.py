@@ -1,5 +1,6 @@
 """A dense X in any of the dtypes and layouts that the kernels read."""
 
+import math
 from functools import partial
 
 import numpy as np
@@ -44,7 +45,7 @@ class _RowBlocks:
         self.task = Task(dense.serve, (*arguments, self.sums, self._gradients), space)
 
     def run(self, run, operation):
-        """Do an operation of `links` by ``run(task, operation, n_blocks)``."""
+        """Do an operation by ``run(task, operation, n_blocks)``."""
         run(self.task, operation, len(self.sums))
 
     def write_gradient(self, out):
@@ -71,7 +72,9 @@ class FeatureBlocks:
     w, intercept
         As given.
     coef : float64 array of shape (n_features,)
-        What `descend` steps; `w` is kept equal to it.
+        What `STEP` steps; `w` is kept equal to it.
+    step : float64 array of shape (1,)
+        How far, in lengths of the gradient.
     gradient : float64 array of shape (n_features,)
         X^T residual.
     """
@@ -83,33 +86,18 @@ class FeatureBlocks:
         self._n_blocks = count_blocks(n_features, features)
         self.sums = np.empty((count_blocks(n_samples, rows), 2))
         self.coef, self.gradient = np.zeros(n_features), dense.padded_vector(n_features, np.float64)
-        self.w, self.intercept, self._step = w, intercept, np.zeros(1)
+        self.w, self.intercept, self.step = w, intercept, np.zeros(1)
         residual = dense.padded_vector(n_samples, w.dtype)
         partial_products = guarded_empty((self._n_blocks, n_samples))
         sizes = np.array([features]), np.array([rows])
         sums = raw, curvature, residual, partial_products, self.sums, self.gradient
-        arguments = (X, y, sample_weight, self._step, self.coef, w, intercept, *sizes, *sums)
+        arguments = (X, y, sample_weight, self.step, self.coef, w, intercept, *sizes, *sums)
         self.task = Task(dense.serve_features, arguments, partial(dense.features_work_space, n_samples, w.dtype))
 
     def run(self, run, operation):
-        """Do an operation of `links` by ``run(task, operation, n_blocks)``."""
-        self.product(run)
-        self.link(run, operation)
-        if operation != Operation.RAW_PREDICTION:
-            run(self.task, Operation.TRANSPOSED_PRODUCT, self._n_blocks)
-
-    def product(self, run):
-        """X w, which `link` needs."""
-        run(self.task, Operation.PRODUCT, self._n_blocks)
-
-    def link(self, run, operation):
-        """What an operation does between the two products."""
-        run(self.task, operation, len(self.sums))
-
-    def descend(self, run, step):
-        """From the residuals of `link`, step `coef` down the gradient and form the products there, X read once."""
-        self._step[0] = step
-        run(self.task, Operation.DESCEND, self._n_blocks)
+        """Do an operation by ``run(task, operation, n_blocks)``."""
+        n_products = 2 if operation in (Operation.LOSS_GRADIENT, Operation.HESSIAN_PRODUCT) else 1
+        run(self.task, operation, n_products * self._n_blocks + len(self.sums))
 
     def write_gradient(self, out):
         """Write the gradient of the last pass."""
@@ -124,6 +112,11 @@ class Descent:
     design : DenseDesign
     coef : float64 array of shape (n_features + 1,)
         [w, b] to start from.
+
+    Attributes
+    ----------
+    loss : float
+        Summed loss at the current coefficients.
     """
 
     def __init__(self, design, coef):
@@ -131,29 +124,26 @@ class Descent:
         # Kernels see the unscaled X, whose coefficients are scale * w, and whose gradient is 1/scale of ours.
         np.multiply(coef[:-1], design.scale, out=self._blocks.coef)
         self._blocks.w[:] = self._blocks.coef
-        self._intercept = coef[-1]
-        self._blocks.product(design.run_task)
-        design.n_passes += 1
+        self._blocks.intercept[0] = coef[-1]
+        self._run(Operation.LOSS)
 
-    def loss(self):
-        """Summed loss at the current coefficients."""
-        self._blocks.intercept[0] = self._intercept
-        self._blocks.link(self._design.run_task, Operation.LOSS_GRADIENT)
-        loss, self._total = self._blocks.sums.sum(axis=0)
-        if not np.isfinite(loss):
+    def _run(self, operation):
+        self._blocks.run(self._design.run_task, operation)
+        self._design.n_passes += 1
+        self.loss, self._total = np.add.reduce(self._blocks.sums).tolist()
+        if not math.isfinite(self.loss):
             self._design.check_finite()
-        return float(loss)
 
     def step(self, rate):
-        """Go down the gradient where `loss` was asked for last, `rate` times its length."""
-        self._blocks.descend(self._design.run_task, rate * self._design.scale**2)
-        self._intercept -= rate * self._total
+        """Go down the gradient, `rate` times its length."""
+        self._blocks.step[0] = rate * self._design.scale**2
+        self._blocks.intercept[0] -= rate * self._total
         self._stepped_total = self._total
-        self._design.n_passes += 1
+        self._run(Operation.STEP)
 
     def coef(self):
         """[w, b] after the last step."""
-        return np.append(self._blocks.coef / self._design.scale, self._intercept)
+        return np.append(self._blocks.coef / self._design.scale, self._blocks.intercept)
 
     def gradient(self):
         """Gradient of the summed loss where the last step started."""
@@ -207,7 +197,10 @@ class DenseDesign(Design):
         )
 
     def _run(self, operation, coef):
-        np.multiply(coef[:-1], self.scale, out=self._w, casting="same_kind")
+        if self.scale == 1.0:
+            self._w[:] = coef[:-1]
+        else:
+            np.multiply(coef[:-1], self.scale, out=self._w, casting="same_kind")
         self._intercept[0] = coef[-1]
         self.blocks.run(self.run_task, operation)
         self.n_passes += 1

@@ -120,8 +120,9 @@ def product(X, w, first, stop, part, raw):
 def transposed_product(X, residual, first, stop, gradient):
     """Write X^T residual of the features [first, stop) into `gradient`; parameters as in `descend`."""
     gradient[first:stop] = 0
-    for j in range(first, stop, _strip_rows(X)):
-        _add_dots(X.T, j, residual, gradient)
+    n_rows = _strip_rows(X)
+    for k in range((stop - first - 1) // n_rows, -1, -1):  # what `product` has read last is still in cache
+        _add_dots(X.T, first + k * n_rows, residual, gradient)
 
 
 @kernel()

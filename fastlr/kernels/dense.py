@@ -11,7 +11,7 @@ from numba.extending import overload
 
 from .._blocks import guarded_empty
 from .._jit import INLINED, kernel
-from .._rounds import NO_BLOCK, operation, take
+from .._rounds import NO_BLOCK, operation, take, wait_for_blocks
 from . import columns, products, rows
 from .links import apply_link
 from .operations import Operation
@@ -108,12 +108,19 @@ def serve(
         seen, block = take(state, n_blocks, seen, task, block)
         if block < 0:
             return seen
-        start = block * rows_per_block[0]
+        place = _to_and_fro(block, sums.shape[0], seen)
+        start = place * rows_per_block[0]
         stop = min(X.shape[0], start + rows_per_block[0])
-        sums[block, 0], sums[block, 1] = _fused_pass(
+        sums[place, 0], sums[place, 1] = _fused_pass(
             operation(state), X, y, sample_weight, w, intercept[0], start, stop, ahead[0],
-            raw, curvature, gradients[block], z, residual, part,
+            raw, curvature, gradients[place], z, residual, part,
         )  # fmt: skip
+
+
+@kernel()
+def _to_and_fro(block, n_blocks, seen):
+    """The block counted from the other end in every other round, which begins where the last one left X in cache."""
+    return n_blocks - 1 - block if seen % 2 else block
 
 
 @kernel(cache=True)
@@ -122,10 +129,11 @@ def serve_features(
     X, y, sample_weight, step, coef, w, intercept, features_per_block, rows_per_block,
     raw, curvature, residual, partial, sums, gradient,
 ):  # fmt: skip
-    """The steps of a pass over X in F order that goes feature after feature; see `columns`.
+    """Passes over X in F order that go feature after feature; see `columns`.
 
-    `PRODUCT`, `TRANSPOSED_PRODUCT` and `DESCEND` are done for blocks of features; what comes between, the links of
-    `RAW_PREDICTION`, `LOSS_GRADIENT` and `HESSIAN_PRODUCT`, for blocks of samples.
+    A round has up to three parts, each with blocks of its own, and none begins before the one before it is written:
+    X w, or a step and X w there, for blocks of features; what comes between the products, for blocks of samples; and
+    X^T residual, for blocks of features. Blocks are taken from the last to the first.
 
     Parameters
     ----------
@@ -141,10 +149,11 @@ def serve_features(
     features_per_block : int64 array of shape (1,)
         A multiple of `LONG_STRIP`.
     residual : `padded_vector` of n_samples in w's dtype
-    partial : float64 array of shape (n_blocks, n_samples)
-        X w of each block of features; the first is overwritten by their sum.
+        Written.
+    partial : float64 array of shape (blocks of features, n_samples)
+        X w of each block; the first is overwritten by their sum.
     sums : float64 array of shape (blocks of samples, 2)
-        Written by the links: loss and sum of the residuals of each block.
+        Written: loss and sum of the residuals of each block.
     gradient : float64 `padded_vector` of n_features
         Written: X^T residual.
 
@@ -153,32 +162,49 @@ def serve_features(
     int
         The round this thread has seen last.
     """
+    n_features_blocks = partial.shape[0]
     block = NO_BLOCK
     while True:
         seen, block = take(state, n_blocks, seen, task, block)
         if block < 0:
             return seen
         what = operation(state)
-        first = block * features_per_block[0]
-        stop = min(X.shape[1], first + features_per_block[0])
-        if what == Operation.PRODUCT:
-            columns.product(X, w, first, stop, part, partial[block])
-        elif what == Operation.TRANSPOSED_PRODUCT:
-            columns.transposed_product(X, residual, first, stop, gradient)
-        elif what == Operation.DESCEND:
-            columns.descend(X, step[0], coef, w, first, stop, residual, gradient, part, partial[block])
-        else:
-            first = block * rows_per_block[0]
+        has_gradient = what == Operation.LOSS_GRADIENT or what == Operation.HESSIAN_PRODUCT
+        place = block - n_features_blocks if has_gradient else block  # from the first block of samples
+        if place >= sums.shape[0]:
+            place -= sums.shape[0]
+            if what == Operation.STEP:
+                place = _to_and_fro(place, n_features_blocks, seen)
+            first = place * features_per_block[0]
+            stop = min(X.shape[1], first + features_per_block[0])
+            if what == Operation.STEP:
+                columns.descend(X, step[0], coef, w, first, stop, residual, gradient, part, partial[place])
+            else:
+                columns.product(X, w, first, stop, part, partial[place])
+        elif place >= 0:
+            wait_for_blocks(state, n_features_blocks)
+            first = place * rows_per_block[0]
             stop = min(X.shape[0], first + rows_per_block[0])
-            z = partial[0, first:stop]
-            for k in range(1, partial.shape[0]):
-                for i in range(z.size):
-                    z[i] += partial[k, first + i]
-            for i in range(z.size):
-                z[i] += intercept[0]
-            sums[block, 0], sums[block, 1] = apply_link(
-                what, z, z.size, first, y, sample_weight, raw, curvature, residual[first:stop]
+            sums[place, 0], sums[place, 1] = _link_block(
+                what, y, sample_weight, intercept[0], first, stop, raw, curvature, residual, partial
             )
+        else:
+            wait_for_blocks(state, n_features_blocks + sums.shape[0])
+            first = (n_features_blocks - 1 - block) * features_per_block[0]  # back from where the products ended
+            stop = min(X.shape[1], first + features_per_block[0])
+            columns.transposed_product(X, residual, first, stop, gradient)
+
+
+@kernel()
+def _link_block(what, y, sample_weight, b, first, stop, raw, curvature, residual, partial):
+    """Add up the raw predictions of the samples [first, stop) and apply the link."""
+    z = partial[0, first:stop]
+    for k in range(1, partial.shape[0]):
+        for i in range(z.size):
+            z[i] += partial[k, first + i]
+    for i in range(z.size):
+        z[i] += b
+    return apply_link(what, z, z.size, first, y, sample_weight, raw, curvature, residual[first:stop])
 
 
 @kernel(cache=True)

@@ -14,7 +14,5 @@ class Operation(IntEnum):
     CLASS_PRODUCTS = 6  # sums of the products of the classes' probabilities
     HESSIAN = 7  # [X 1]^T D [X 1]
     GRAM = 8  # X X^T
-    # The steps of a pass that goes feature after feature.
-    PRODUCT = 9  # X w of some features
-    TRANSPOSED_PRODUCT = 10  # X^T residual
-    DESCEND = 11  # the same, a gradient step, and X w there
+    LOSS = 9  # loss and residuals
+    STEP = 10  # a step of gradient descent, and loss and residuals there

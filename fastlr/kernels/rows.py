@@ -12,7 +12,8 @@ from .operations import Operation
 from .vectors import LONG_STRIP, WIDE_STRIP, long_adds, long_dots, wide_adds, wide_dots
 
 MAX_CHUNK = 256  # rows of a chunk
-_CHUNK_BYTES = 16_384  # the rows of a chunk, where they are short, stay in the smallest first-level caches
+# The rows of a chunk stay in the smallest first-level caches or, where they are longer, in the second.
+_CHUNK_BYTES, _LONG_CHUNK_BYTES = 16_384, 262_144
 
 # Features of a stretch that is done for all rows of a chunk. Products of float32 are summed in float32 so far, and in
 # float64 from stretch to stretch.
@@ -34,7 +35,8 @@ def is_long(X):
 @kernel()
 def _chunk_rows(X):
     """Rows per chunk: a multiple of `LONG_STRIP`, at most `MAX_CHUNK`."""
-    fitting = _CHUNK_BYTES // (X.shape[1] * X.itemsize)
+    row_bytes = X.shape[1] * X.itemsize
+    fitting = (_CHUNK_BYTES if LONG_STRIP * row_bytes <= _CHUNK_BYTES else _LONG_CHUNK_BYTES) // row_bytes
     return max(LONG_STRIP, min(MAX_CHUNK, fitting // LONG_STRIP * LONG_STRIP))
 
 

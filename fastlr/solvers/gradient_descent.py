@@ -148,7 +148,7 @@ class _SweepSteps:
         self.unmoved = coef, np.zeros_like(coef)
 
     def evaluate(self):
-        return self.descent.loss()
+        return self.descent.loss
 
     def step(self):
         self.descent.step(self.rate)
