@@ -4,6 +4,8 @@ It depends on the shape of X alone, never on the number of threads: each block w
 added in block order. That is why results are the same bits for any number of threads.
 """
 
+import math
+
 import numpy as np
 
 # A block has at least this many entries of X, that handing it out (0.1 us) and adding its sums cost little next to
@@ -125,7 +127,7 @@ def guarded_empty(shape, dtype=np.float64):
     ndarray
         C order, a view of a larger one.
     """
-    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    size = (shape if isinstance(shape, int) else math.prod(shape)) * np.dtype(dtype).itemsize
     memory = np.empty(size + 2 * _GUARD_BYTES + _LINE_BYTES, np.uint8)
     start = _GUARD_BYTES + -memory.ctypes.data % _LINE_BYTES
     return memory[start : start + size].view(dtype).reshape(shape)

@@ -26,6 +26,9 @@ __all__ = [
     "update",
 ]
 
+# From this many entries on, some milliseconds, a single pass is shared by threads: a start takes 0.1 to 0.4 ms.
+_SHARED_ENTRIES = 6_000_000
+
 
 def sigmoid(z):
     """1 / (1 + exp(-z)), elementwise, without overflow.
@@ -104,7 +107,7 @@ def forward_backward_propagation(w, b, x_train, y_train):
     gradients : dict
         "derivative_weight", float64 array of shape (n_features, 1), and "derivative_bias", float.
     """
-    with Team(effective_n_threads()) as team:
+    with _team_of_one_pass(x_train) as team:
         design = _design(x_train, y_train, team)
         loss, gradient = design.loss_gradient(_coef(w, b, design.shape[1]))
         return loss / design.weight_sum, _gradients(gradient / design.weight_sum)
@@ -191,7 +194,7 @@ def predict(w, b, x_test):
         0.0 and 1.0.
     """
     X = _samples(x_test, "x_test")
-    with Team(effective_n_threads()) as team:
+    with _team_of_one_pass(X) as team:
         design = DenseDesign(X, np.zeros(len(X)), np.empty(0), name="x_test", team=team)
         raw = design.raw_prediction(_coef(w, b, X.shape[1]))
         return (raw > 0.0).astype(np.float64)[None, :]
@@ -237,6 +240,11 @@ def logistic_regression(
         if verbose:
             print(f"{name} accuracy: {result[f'{name}_accuracy']} %")
     return result
+
+
+def _team_of_one_pass(x):
+    """Threads for a call that reads x once: alone, where the start of another takes as long as it could save."""
+    return Team(effective_n_threads() if np.size(x) >= _SHARED_ENTRIES else 1)
 
 
 def _samples(x, name):
