@@ -156,7 +156,8 @@ def main():
     blas = sorted({library["architecture"] for library in threadpool_info() if library["user_api"] == "blas"})
     print(f"{_machine.processor()}, code for {_machine.instruction_set()}, BLAS for {', '.join(blas)}")
     print("caches: " + ", ".join(f"L{k} {v >> 10} KB" for k, v in sorted(_machine.cache_sizes().items())))
-    below = print_table("Passes: times as fast as NumPy's two products, as plain loops, and share of reading X", passes(rounds))
+    title = "Passes: times as fast as NumPy's two products, as plain loops, and share of reading X"
+    below = print_table(title, passes(rounds))
     below += print_table("Training: times as fast as the NumPy reference", training(rounds))
     below += print_table("Products of matrices, one thread: times as fast as BLAS", products(rounds))
     print_table("Calls", calls(rounds))

@@ -32,8 +32,12 @@ except ImportError:  # a private class: without it kernels are compiled once a p
 FASTMATH = frozenset({"reassoc", "contract", "nsz"})
 CONTRACT = frozenset({"contract"})
 
+# Without Numba's runtime: nothing is allocated in a kernel, and what its caller holds needs no count of references,
+# which would be kept in the innermost loops.
+_FLAGS = {"nogil": True, "error_model": "numpy", "_nrt": False}
+
 # Of what `@overload` returns, to be part of the kernel that calls it as other helpers are.
-INLINED = {"nogil": True, "_nrt": False, "fastmath": set(FASTMATH), "error_model": "numpy", "forceinline": True}
+INLINED = {**_FLAGS, "fastmath": set(FASTMATH), "forceinline": True}
 
 _logger = logging.getLogger("fastlr")
 
@@ -148,7 +152,7 @@ def kernel(fastmath=FASTMATH, *, cache=False):
     """
 
     def decorate(py_func):
-        options = {"nogil": True, "error_model": "numpy", "fastmath": set(fastmath), "forceinline": not cache, "_nrt": False}
+        options = {**_FLAGS, "fastmath": set(fastmath), "forceinline": not cache}
         dispatcher = numba.njit(**options)(py_func)
         if cache and not numba.config.DISABLE_JIT:
             _enable_cache(dispatcher)

@@ -14,6 +14,9 @@ from pathlib import Path
 _CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
+# Number and bytes. Of other processors than these, little is assumed.
+_REGISTERS = {"AVX-512": (32, 64), "AVX2": (16, 32), "AVX": (16, 32), "SSE2": (16, 16), "NEON": (32, 16)}
+
 # Where the system does not tell: the smallest that is common.
 _SMALLEST = {1: 32 << 10, 2: 512 << 10}
 
@@ -83,13 +86,18 @@ def target_features():
     return frozenset(names if config.ENABLE_AVX else {name for name in names if not name.startswith("avx")})
 
 
-def has_many_registers():
-    """Whether there are 32 vector registers to compile for, rather than 16: AVX-512, and every 64-bit Arm."""
-    return "avx512f" in target_features() or platform.machine().lower() in ("aarch64", "arm64")
+def vector_registers():
+    """Number and bytes of the vector registers that Numba compiles for.
+
+    Returns
+    -------
+    tuple of int
+    """
+    return _REGISTERS[instruction_set()]
 
 
 def instruction_set():
-    """Name of the vector instructions that Numba compiles for, for people to read."""
+    """Name of the vector instructions that Numba compiles for."""
     if platform.machine().lower() in ("aarch64", "arm64"):
         return "NEON"
     features = target_features()

@@ -228,14 +228,12 @@ def _warn_not_converged(result, separated, unpenalised, tol, max_iter):
     elif result.n_iter >= max_iter:
         message = (
             f"The fit stopped after max_iter={max_iter} steps with a certified relative gap of {result.gap:.1e}, "
-            f"above tol={tol:g}. Increase max_iter"
-            + hint
+            f"above tol={tol:g}. Increase max_iter" + hint
         )
     else:
         message = (
             f"The fit stopped at a certified relative gap of {result.gap:.1e}, above tol={tol:g}: rounding, or numbers "
-            "too large to be squared, allow no further progress. Scale the columns of X, or increase tol"
-            + hint
+            "too large to be squared, allow no further progress. Scale the columns of X, or increase tol" + hint
         )
     _logger.info(message)
     warnings.warn(message, ConvergenceWarning, stacklevel=3)

@@ -54,9 +54,7 @@ def plot_study(data, costs, coef, path):
     weights = np.asarray(coef)[:-1]
     side = data.images.shape[1]
     limit = np.abs(weights - weights.mean()).max() or 1.0
-    shown = picture.imshow(
-        weights.reshape(side, -1) - weights.mean(), cmap="RdBu_r", vmin=-limit, vmax=limit
-    )
+    shown = picture.imshow(weights.reshape(side, -1) - weights.mean(), cmap="RdBu_r", vmin=-limit, vmax=limit)
     picture.set_title(f"weights (red: towards {data.digits[1]})")
     picture.set_axis_off()
     bottom.colorbar(shown, ax=picture, shrink=0.8)

@@ -16,8 +16,8 @@ from fastlr._validation import check_features, read_only
 from fastlr.designs.many import WeightSetsDesign
 from fastlr.fitting import Problem
 from fastlr.kernels import many
-from fastlr.kernels.operations import Operation
 from fastlr.kernels.many import MAX_FITS
+from fastlr.kernels.operations import Operation
 from fastlr.many import solve
 from fastlr.many.tall import Pack
 from fastlr.objectives import l2_from_C

@@ -66,6 +66,17 @@ class Speedup:
             return ratio(numpy_pass(layout, dtype), fused_pass(layout, dtype, threads), number=15, burst=9)
 
 
+class PlainLoops:
+    params = (LAYOUTS, DTYPES)
+    param_names = ("layout", "dtype")
+    timeout = 120
+    unit = "x"
+
+    def track_over_plain_loops(self, layout, dtype):
+        """One thread, beside the loops that anyone would write."""
+        return ratio(plain_pass(features(layout, dtype)), fused_pass(layout, dtype, 1), number=15)
+
+
 class Bandwidth:
     params = (LAYOUTS, DTYPES)
     param_names = ("layout", "dtype")

@@ -111,9 +111,7 @@ class CSRDesign(Design):
             starts = self._starts[:: -(-len(self._sums) // 4)]
             starts = starts if starts[-1] == self.shape[0] else np.append(starts, self.shape[0])
             self._hessians = np.empty((len(starts) - 1, m, m))
-            self._hessian_task = Task(
-                csr.serve_hessian, (*self._arrays, self.curvature, starts, self._hessians), tuple
-            )
+            self._hessian_task = Task(csr.serve_hessian, (*self._arrays, self.curvature, starts, self._hessians), tuple)
         # A row costs as many multiply-adds as it has pairs of entries.
         long = self.X.nnz * (self.X.nnz / self.shape[0]) >= LONG_OPERATIONS
         self.team.run(self._hessian_task, Operation.HESSIAN, len(self._hessians), alone=self.alone, long=long)

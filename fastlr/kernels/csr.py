@@ -43,9 +43,7 @@ def _add_row(data, indices, first, stop, r, gradient):
 
 
 @kernel(CONTRACT)
-def fused_pass(
-    what, data, indices, indptr, y, sample_weight, w, b, start, stop, raw, curvature, gradient, z, residual
-):
+def fused_pass(what, data, indices, indptr, y, sample_weight, w, b, start, stop, raw, curvature, gradient, z, residual):
     """Both products of a pass over the rows [start, stop).
 
     Parameters

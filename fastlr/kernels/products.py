@@ -1,7 +1,7 @@
 """Products of a matrix with its own transpose: the Hessian X^T D X and the Gram matrix X X^T.
 
 Both are sums of outer products of columns. A panel holds a stretch of the summed axis, in slivers of as many columns
-as fill a cache line, so that what one multiply-add needs lies side by side. `_add_block` is the inner loop: it keeps
+as fill a cache line, so that what one multiply-add needs lies side by side. `add_block` is the inner loop: it keeps
 some rows of the product, a sliver wide, in registers, and loads one line and a number for each row in a step. Sums are
 as long as a panel is deep and come in one order on every processor, since vectors only lie across columns.
 
@@ -17,7 +17,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
 from .._jit import INLINED, kernel
-from .._machine import has_many_registers
+from .._machine import vector_registers
 from .vectors import multiply_add, prefetch, splat, vector_type
 
 DEPTH = 256  # entries of the summed axis in a panel: a sliver of them takes half of a first-level cache of 32 KB
@@ -25,14 +25,20 @@ _PITCH = DEPTH + 4  # slivers a power of two apart would share lines of that cac
 
 _SLIVER_BYTES = 64
 
-# Rows of the product that stay in registers: 6 lines of sums are 12 registers of 32 bytes, of 16; 8 lines are 8 of 64,
-# or 16 of 32 bytes where the compiler cuts them, of 32.
-_FEW_ROWS, _MANY_ROWS = 6, 8
-_MULTIPLE = 24  # of both
+_MULTIPLE = 24  # of all numbers of `rows_in_registers`
 
 _ROWS_IN_CACHE = 48  # rows of the left factor that stay in a second-level cache while slivers of the right pass by
 
 _intp = ir.IntType(types.intp.bitwidth)
+
+
+def rows_in_registers(registers):
+    """Rows of a product, each a line of sums, that a number of registers of some bytes hold, beside what they meet.
+
+    8 for AVX-512, 6 for AVX2 and NEON, 2 for SSE2.
+    """
+    number, n_bytes = registers
+    return min(8, number * n_bytes * 3 // 4 // _SLIVER_BYTES // 2 * 2)
 
 
 @kernel()
@@ -119,89 +125,88 @@ def _pack_along_columns(A, scale, start, count, first, n_columns, panel):
             sliver[c + uint64(6)], sliver[c + uint64(7)] = v * x6[k], v * x7[k]
 
 
-@intrinsic
-def _rows_in_registers(typingctx):
-    """How many rows of a product stay in registers."""
-    rows = _MANY_ROWS if has_many_registers() else _FEW_ROWS
+def make_add_block(n_rows):
+    """The intrinsic `add_block` for blocks of a number of rows, which is even."""
 
-    def codegen(context, builder, signature, args):
-        return _intp(rows)
+    @intrinsic
+    def add_block(typingctx, left, row, right, sliver, depth, out):
+        """``out[row + m, sliver * width + c] += sum over k of left[.., k, ..] right[sliver, k, c]``, m < n_rows.
 
-    return types.intp(), codegen
+        Parameters
+        ----------
+        left, right : arrays of `panel_shape`, on a boundary of 64 bytes
+        row : int
+            First column of `left`, a row of the product; even.
+        sliver : int
+            Of `right`.
+        depth : int
+            How many entries are summed, at least one.
+        out : float64 array of shape (>= row + rows of a block, >= columns of `right`)
+        """
+
+        def codegen(context, builder, signature, args):
+            dtype = signature.args[0].dtype
+            line = vector_type(dtype, _SLIVER_BYTES)
+            width = line.count
+            wide = ir.VectorType(ir.DoubleType(), width)
+
+            def pointer(position, *indices):
+                array = context.make_array(signature.args[position])(context, builder, args[position])
+                return cgutils.get_item_pointer(
+                    context, builder, signature.args[position], array, list(indices), wraparound=False
+                )
+
+            zero = _intp(0)
+            rows = []
+            for m in range(0, n_rows, 2):  # rows are even, so two of them lie in one sliver
+                column = builder.add(args[1], _intp(m))
+                place = builder.and_(column, _intp(width - 1))
+                pair = pointer(0, builder.lshr(column, _intp(width.bit_length() - 1)), zero, place)
+                rows += [pair, builder.gep(pair, [_intp(1)])]
+            lines = builder.bitcast(pointer(2, args[3], zero, zero), line.as_pointer())
+            first_column = builder.mul(args[3], _intp(width))
+            targets = [pointer(5, builder.add(args[1], _intp(m)), first_column) for m in range(n_rows)]
+            for target in targets:
+                for k in range(0, width, 8):
+                    prefetch(builder, builder.gep(target, [_intp(k)]), level=3)
+
+            before = builder.block
+            inside, after = builder.append_basic_block("inside"), builder.append_basic_block("after")
+            builder.branch(inside)
+            builder.position_at_end(inside)
+            k = builder.phi(_intp)
+            sums = [builder.phi(line) for _ in rows]
+            b = builder.load(builder.gep(lines, [k]))
+            b.align = _SLIVER_BYTES
+            entry = builder.mul(k, _intp(width))
+            following = [
+                multiply_add(builder, splat(builder, line, builder.load(builder.gep(a, [entry]))), b, total)
+                for a, total in zip(rows, sums, strict=True)
+            ]
+            next_k = builder.add(k, _intp(1))
+            k.add_incoming(zero, before)
+            k.add_incoming(next_k, inside)
+            for total, value in zip(sums, following, strict=True):
+                total.add_incoming(ir.Constant(line, None), before)
+                total.add_incoming(value, inside)
+            builder.cbranch(builder.icmp_signed("<", next_k, args[4]), inside, after)
+            builder.position_at_end(after)
+            for target, total in zip(targets, following, strict=True):
+                place = builder.bitcast(target, wide.as_pointer())
+                known = builder.load(place)
+                known.align = 8
+                total = total if line == wide else builder.fpext(total, wide)
+                builder.store(builder.fadd(known, total), place).align = 8
+            return context.get_dummy_value()
+
+        intp = types.intp
+        return types.void(left, intp, right, intp, intp, out), codegen
+
+    return add_block
 
 
-@intrinsic
-def _add_block(typingctx, left, row, right, sliver, depth, out):
-    """``out[row + m, sliver * width + c] += sum over k of left[.., k, ..] right[sliver, k, c]`` for a block of rows.
-
-    Parameters
-    ----------
-    left, right : arrays of `panel_shape`, on a boundary of 64 bytes
-    row : int
-        First column of `left`, a row of the product; even.
-    sliver : int
-        Of `right`.
-    depth : int
-        How many entries are summed, at least one.
-    out : float64 array of shape (>= row + rows of a block, >= columns of `right`)
-    """
-    n_rows = _MANY_ROWS if has_many_registers() else _FEW_ROWS
-
-    def codegen(context, builder, signature, args):
-        dtype = signature.args[0].dtype
-        line = vector_type(dtype, _SLIVER_BYTES)
-        width = line.count
-        wide = ir.VectorType(ir.DoubleType(), width)
-
-        def pointer(position, *indices):
-            array = context.make_array(signature.args[position])(context, builder, args[position])
-            return cgutils.get_item_pointer(
-                context, builder, signature.args[position], array, list(indices), wraparound=False
-            )
-
-        zero = _intp(0)
-        rows = []
-        for m in range(0, n_rows, 2):  # rows are even, so two of them lie in one sliver
-            column = builder.add(args[1], _intp(m))
-            place = builder.and_(column, _intp(width - 1))
-            pair = pointer(0, builder.lshr(column, _intp(width.bit_length() - 1)), zero, place)
-            rows += [pair, builder.gep(pair, [_intp(1)])]
-        lines = builder.bitcast(pointer(2, args[3], zero, zero), line.as_pointer())
-        first_column = builder.mul(args[3], _intp(width))
-        targets = [pointer(5, builder.add(args[1], _intp(m)), first_column) for m in range(n_rows)]
-        for target in targets:
-            for k in range(0, width, 8):
-                prefetch(builder, builder.gep(target, [_intp(k)]), level=3)
-
-        before = builder.block
-        inside, after = builder.append_basic_block("inside"), builder.append_basic_block("after")
-        builder.branch(inside)
-        builder.position_at_end(inside)
-        k = builder.phi(_intp)
-        sums = [builder.phi(line) for _ in rows]
-        b = builder.load(builder.gep(lines, [k]))
-        b.align = _SLIVER_BYTES
-        entry = builder.mul(k, _intp(width))
-        following = [
-            multiply_add(builder, splat(builder, line, builder.load(builder.gep(a, [entry]))), b, total)
-            for a, total in zip(rows, sums, strict=True)
-        ]
-        next_k = builder.add(k, _intp(1))
-        for phi, start, value in zip([k, *sums], [zero, *[ir.Constant(line, None)] * n_rows], [next_k, *following]):
-            phi.add_incoming(start, before)
-            phi.add_incoming(value, inside)
-        builder.cbranch(builder.icmp_signed("<", next_k, args[4]), inside, after)
-        builder.position_at_end(after)
-        for target, total in zip(targets, following, strict=True):
-            place = builder.bitcast(target, wide.as_pointer())
-            known = builder.load(place)
-            known.align = 8
-            total = total if line == wide else builder.fpext(total, wide)
-            builder.store(builder.fadd(known, total), place).align = 8
-        return context.get_dummy_value()
-
-    intp = types.intp
-    return types.void(left, intp, right, intp, intp, out), codegen
+_BLOCK = rows_in_registers(vector_registers())
+_add_block = make_add_block(_BLOCK)
 
 
 @kernel()
@@ -222,11 +227,10 @@ def add_product(left, n_rows, right, n_columns, depth, lower, out):
         At least of shape (padded_rows(n_rows), padded_columns(n_columns)); written beyond the product.
     """
     width = _SLIVER_BYTES // left.itemsize
-    block = _rows_in_registers()
     for top in range(0, n_rows, _ROWS_IN_CACHE):
         bottom = min(n_rows, top + _ROWS_IN_CACHE)
         right_end = min(n_columns, bottom) if lower else n_columns
         for column in range(0, right_end, width):
-            start = max(top, column // block * block) if lower else top
-            for row in range(start, bottom, block):
+            start = max(top, column // _BLOCK * _BLOCK) if lower else top
+            for row in range(start, bottom, _BLOCK):
                 _add_block(left, row, right, column // width, depth, out)

@@ -63,7 +63,7 @@ def fused_pass(what, X, y, sample_weight, w, b, start, stop, ahead, raw, curvatu
         Written: X^T residual over these rows.
     z : float64 array
     residual, part : arrays of w's dtype
-        Work space, see `dense.work_space`; `part` takes the sum of a few dozen rows before it is added to `gradient`, if it is float32.
+        Work space, see `dense.work_space`; `part` takes the sum of some rows before it is added to `gradient`.
 
     Returns
     -------

@@ -6,9 +6,10 @@ to the registers there are. So a sum has the same order, and at most the same le
 spills, and there is little to compile.
 
 A strip is a few rows that are read together, so that what they share is loaded once: `WIDE_STRIP` rows by 64 bytes of
-products at a time, or `LONG_STRIP` rows by 32 bytes. Both keep eight 32-byte registers of sums, which hides
-the latency of multiply-adds; sixteen registers are all that AVX2 has. The first suits rows that are short, or of 8-bit
-numbers, which are widened 16 at a time; the second, with half of the work around each row, long ones.
+products at a time, or `LONG_STRIP` rows by 32 bytes. Both keep eight 32-byte registers of sums, which hides the latency
+of multiply-adds; sixteen registers are all that AVX2 has. (SSE2, whose have 16 bytes, makes do with half of this.) The
+first suits rows that are short, or of 8-bit numbers, which are widened 16 at a time; the second, with half of the work
+around each row, long ones.
 
 The end of a row that fills no vector is done as a whole one all the same: what it reads of the row behind meets zeros
 of the other factor, or goes to entries of the sum that nobody reads. At the end of the matrix, where there is no row
@@ -21,13 +22,21 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from .._machine import vector_registers
+
 WIDE_STRIP = 4
 LONG_STRIP = 8
-_STRIP_BYTES = 256  # rows of a strip times bytes of products
 
 _LINE_BYTES = 64
 
 PADDING = 16  # entries behind an array that its last vector may reach
+
+
+def strip_bytes(registers):
+    """Rows of a strip times bytes of products: 256, or half of what a number of registers of some bytes hold."""
+    number, n_bytes = registers
+    return min(256, number * n_bytes // 2)
+
 
 _int32 = ir.IntType(32)
 _intp = ir.IntType(types.intp.bitwidth)
@@ -110,7 +119,8 @@ class _Strip:
     ----------
     context, builder
         Of the code that is generated.
-    n_rows : int
+    n_rows, n_bytes : int
+        Rows of the strip, and these times bytes of products.
     A : (type, value) of an array of shape (n, m)
         Its rows are contiguous.
     first, last : int values
@@ -119,11 +129,11 @@ class _Strip:
         What products are computed in.
     """
 
-    def __init__(self, context, builder, n_rows, A, first, last, dtype):
+    def __init__(self, context, builder, n_rows, n_bytes, A, first, last, dtype):
         self.builder = builder
         self.source = A[0].dtype
         self.dtype = dtype
-        self.vector = vector_type(dtype, _STRIP_BYTES // n_rows)
+        self.vector = vector_type(dtype, n_bytes // n_rows)
         self.step = self.vector.count
         self._context = context
         array = context.make_array(A[0])(context, builder, A[1])
@@ -138,9 +148,7 @@ class _Strip:
         self._row_entries = shape[1]
 
     def _pointer(self, array_type, array, *indices):
-        return cgutils.get_item_pointer(
-            self._context, self.builder, array_type, array, list(indices), wraparound=False
-        )
+        return cgutils.get_item_pointer(self._context, self.builder, array_type, array, list(indices), wraparound=False)
 
     def start_of(self, array):
         """Pointer to the first entry of a one-dimensional array, given as (type, value)."""
@@ -167,7 +175,8 @@ class _Strip:
 
     def load_one(self, pointer, k):
         """One entry of a row, in the dtype of the products."""
-        return self._context.cast(self.builder, self.builder.load(self.builder.gep(pointer, [k])), self.source, self.dtype)
+        loaded = self.builder.load(self.builder.gep(pointer, [k]))
+        return self._context.cast(self.builder, loaded, self.source, self.dtype)
 
     def store(self, value, pointer, k):
         """Write a vector to the entries from the k-th on."""
@@ -175,17 +184,26 @@ class _Strip:
         stored = self.builder.store(value, self.builder.bitcast(place, self.vector.as_pointer()))
         stored.align = self.dtype.bitwidth // 8
 
-    def _ask(self, rows, ahead, k):
-        """Ask for the cache lines of these rows, `ahead` rows on, once for each line."""
-        builder = self.builder
-        entries = _LINE_BYTES * 8 // self.source.bitwidth
-        with builder.if_then(builder.icmp_signed("<", builder.and_(k, _intp(entries - 1)), _intp(self.step))):
-            offset = builder.mul(ahead, self._row_bytes)
-            for row in rows:
-                line = builder.bitcast(builder.gep(row, [k]), cgutils.voidptr_t)
-                prefetch(builder, builder.gep(line, [offset]), level=2)
+    def _ask(self, half, ahead, k):
+        """Ask for a part of the cache lines `ahead` rows on: in a whole line of steps for one half of the rows.
 
-    def over_entries(self, start, stop, ahead, asked, values, whole, masked, single):
+        No branch, and no more than one line for each row: which rows a step asks for depends on its place in the line.
+        Where a line has more steps than there are rows in a half, the first half asks for all.
+        """
+        builder = self.builder
+        n_rows = len(self.rows)
+        n_steps = max(1, _LINE_BYTES * 8 // self.source.bitwidth // self.step)
+        count = n_rows // 2 // n_steps
+        if count == 0 and half == 1:
+            return
+        place = builder.and_(builder.lshr(k, _intp(self.step.bit_length() - 1)), _intp(n_steps - 1))
+        row = builder.add(builder.mul(place, _intp(max(1, count))), _intp(half * n_rows // 2))
+        line = builder.bitcast(builder.gep(self.rows[0], [k]), cgutils.voidptr_t)
+        for m in range(max(1, count)):
+            offset = builder.mul(builder.add(ahead, builder.add(row, _intp(m))), self._row_bytes)
+            prefetch(builder, builder.gep(line, [offset]), level=2)
+
+    def over_entries(self, start, stop, ahead, half, values, whole, masked, single):
         """Go through the entries [start, stop) of all rows.
 
         Parameters
@@ -193,7 +211,7 @@ class _Strip:
         start, stop : int values
         ahead : int value
             Ask memory for the rows that many further on; 0 for not at all.
-        asked : slice
+        half : {0, 1}
             Which of the rows to ask for.
         values : list of values
             What goes from step to step.
@@ -213,7 +231,8 @@ class _Strip:
         rest = builder.and_(builder.sub(stop, start), _intp(self.step - 1))
         full = builder.sub(stop, rest)
         # Where the last vector would end beyond the matrix, counted in entries of its last row.
-        reached = builder.sub(self._address(self.rows[-1], builder.add(full, _intp(self.step))), self._address(self._last_row))
+        vector_end = builder.gep(self.rows[-1], [builder.add(full, _intp(self.step))])
+        reached = builder.sub(builder.ptrtoint(vector_end, _intp), builder.ptrtoint(self._last_row, _intp))
         matrix_ends = builder.mul(self._row_entries, _intp(self.source.bitwidth // 8))
         is_last = builder.and_(
             builder.icmp_signed(">", reached, matrix_ends), builder.icmp_signed("!=", rest, _intp(0))
@@ -221,7 +240,7 @@ class _Strip:
         end = builder.select(is_last, full, stop)
 
         def ask(k, values):
-            self._ask(self.rows[asked], ahead, k)
+            self._ask(half, ahead, k)
             return whole(k, values)
 
         def last_vector():
@@ -247,9 +266,6 @@ class _Strip:
             ),
             lambda: values,
         )
-
-    def _address(self, pointer, k=_intp(0)):
-        return self.builder.ptrtoint(self.builder.gep(pointer, [k]), _intp)
 
 
 def _row_sums(builder, vectors):
@@ -287,8 +303,8 @@ def _add_shuffled(builder, a, b, first, second):
     )
 
 
-def _make_dots(n_rows):
-    """The intrinsic `dots` for strips of a number of rows."""
+def make_dots(n_rows, n_bytes):
+    """The intrinsic `dots` for strips of a number of rows; `n_bytes` as of `strip_bytes`."""
 
     @intrinsic
     def dots(typingctx, A, first, last, v, start, stop, ahead, out, place):
@@ -311,7 +327,7 @@ def _make_dots(n_rows):
 
         def codegen(context, builder, signature, args):
             A, v, out = ((signature.args[k], args[k]) for k in (0, 3, 7))
-            strip = _Strip(context, builder, n_rows, A, args[1], args[2], v[0].dtype)
+            strip = _Strip(context, builder, n_rows, n_bytes, A, args[1], args[2], v[0].dtype)
             factor = strip.start_of(v)
 
             def add(k, x, sums):
@@ -335,8 +351,7 @@ def _make_dots(n_rows):
                 ]
 
             zero = ir.Constant(strip.vector, None)
-            asked = slice(n_rows // 2)
-            sums = strip.over_entries(args[4], args[5], args[6], asked, [zero] * n_rows, whole, masked, single)
+            sums = strip.over_entries(args[4], args[5], args[6], 0, [zero] * n_rows, whole, masked, single)
             target = strip.entry(out, args[8])
             for group in _row_sums(builder, sums):
                 wide = ir.VectorType(ir.DoubleType(), group.type.count)
@@ -354,8 +369,8 @@ def _make_dots(n_rows):
     return dots
 
 
-def _make_adds(n_rows):
-    """The intrinsic `adds` for strips of a number of rows."""
+def make_adds(n_rows, n_bytes):
+    """The intrinsic `adds` for strips of a number of rows; `n_bytes` as of `strip_bytes`."""
 
     @intrinsic
     def adds(typingctx, A, first, last, r, place, start, stop, ahead, out):
@@ -375,7 +390,7 @@ def _make_adds(n_rows):
 
         def codegen(context, builder, signature, args):
             A, r, out = ((signature.args[k], args[k]) for k in (0, 3, 8))
-            strip = _Strip(context, builder, n_rows, A, args[1], args[2], out[0].dtype)
+            strip = _Strip(context, builder, n_rows, n_bytes, A, args[1], args[2], out[0].dtype)
             target = strip.start_of(out)
             factors = strip.entry(r, args[4])
             factors = [builder.load(builder.gep(factors, [_intp(m)])) for m in range(n_rows)]
@@ -409,8 +424,7 @@ def _make_adds(n_rows):
                 builder.store(total, pointer)
                 return []
 
-            asked = slice(n_rows // 2, None)
-            strip.over_entries(args[5], args[6], args[7], asked, [], whole, masked, single)
+            strip.over_entries(args[5], args[6], args[7], 1, [], whole, masked, single)
             return context.get_dummy_value()
 
         intp = types.intp
@@ -419,5 +433,6 @@ def _make_adds(n_rows):
     return adds
 
 
-wide_dots, wide_adds = _make_dots(WIDE_STRIP), _make_adds(WIDE_STRIP)
-long_dots, long_adds = _make_dots(LONG_STRIP), _make_adds(LONG_STRIP)
+_bytes = strip_bytes(vector_registers())
+wide_dots, wide_adds = make_dots(WIDE_STRIP, _bytes), make_adds(WIDE_STRIP, _bytes)
+long_dots, long_adds = make_dots(LONG_STRIP, _bytes), make_adds(LONG_STRIP, _bytes)
