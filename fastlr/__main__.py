@@ -11,14 +11,15 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 from threadpoolctl import threadpool_limits
 
-from . import __version__, functional, reference
+from . import __version__, _machine, functional, reference
 from ._team import Team, effective_n_threads
 from ._validation import check_features
 from .datasets import load_sign_digits
 from .designs.dense import DenseDesign
 from .solvers import gradient_descent
 
-_TIMED_RUNS = 5
+_TIMED_RUNS = 7
+_PAUSE = 0.2  # seconds: threads of BLAS that have nothing to do keep a core busy for half as long
 
 
 def build_parser():
@@ -109,6 +110,7 @@ def measure(pixels, y, options, n_threads):
             run()  # compile, warm caches
         for _ in range(_TIMED_RUNS):  # in turn, so that a slow moment of the machine meets all
             for name, run in runs.items():
+                time.sleep(_PAUSE)
                 started = time.perf_counter()
                 run()
                 seconds[name].append(time.perf_counter() - started)
@@ -165,6 +167,8 @@ def run_study(options):
         "accuracy": scores,
         "difference_from_reference": difference,
         "sklearn_accuracy": sklearn_scores,
+        "processor": _machine.processor(),
+        "instruction_set": _machine.instruction_set(),
         "seconds": seconds,
     }, (data, result)
 
@@ -175,6 +179,7 @@ def print_times(seconds, options, n_threads):
     print(
         f"\nTimes of {options.iterations} iterations, {n_threads} threads on both sides, medians of {_TIMED_RUNS} runs"
     )
+    print(f"on {_machine.processor()}, kernels for {_machine.instruction_set()}")
     for name, value in seconds.items():
         print(f"  {name:<26}{value * 1e3:9.1f} ms   {base / value:6.1f} x")
 

@@ -32,12 +32,13 @@ except ImportError:  # a private class: without it kernels are compiled once a p
 FASTMATH = frozenset({"reassoc", "contract", "nsz"})
 CONTRACT = frozenset({"contract"})
 
-# Without Numba's runtime: nothing is allocated in a kernel, and what its caller holds needs no count of references,
-# which would be kept in the innermost loops.
+# Without "_nrt", references to arrays are not counted: whoever calls a kernel holds what it works on, and the counts
+# would be kept in the innermost loops.
 _FLAGS = {"nogil": True, "error_model": "numpy", "_nrt": False}
 
 # Of what `@overload` returns, to be part of the kernel that calls it as other helpers are.
 INLINED = {**_FLAGS, "fastmath": set(FASTMATH), "forceinline": True}
+INLINED_COUNTING = {**INLINED, "_nrt": True}  # of what returns an array, or calls BLAS
 
 _logger = logging.getLogger("fastlr")
 
@@ -135,7 +136,7 @@ if FunctionCache is not None:
                 path.unlink(missing_ok=True)
 
 
-def kernel(fastmath=FASTMATH, *, cache=False):
+def kernel(fastmath=FASTMATH, *, cache=False, counting=False):
     """Compile a function with the package's flags.
 
     Parameters
@@ -144,6 +145,8 @@ def kernel(fastmath=FASTMATH, *, cache=False):
         LLVM's fast-math flags for this function: ``FASTMATH`` or ``CONTRACT``.
     cache : bool
         Keep the machine code on disk. Only for functions that Python calls; what they call is part of them.
+    counting : bool
+        Count references to arrays, as functions must that call BLAS, or one that returns an array.
 
     Returns
     -------
@@ -152,7 +155,7 @@ def kernel(fastmath=FASTMATH, *, cache=False):
     """
 
     def decorate(py_func):
-        options = {**_FLAGS, "fastmath": set(fastmath), "forceinline": not cache}
+        options = {**_FLAGS, "fastmath": set(fastmath), "forceinline": not cache, "_nrt": counting}
         dispatcher = numba.njit(**options)(py_func)
         if cache and not numba.config.DISABLE_JIT:
             _enable_cache(dispatcher)

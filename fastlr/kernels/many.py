@@ -61,7 +61,7 @@ def _weighted_curvatures(z, y, weight, sums):
     sums[1] += total
 
 
-@kernel(cache=True)
+@kernel(cache=True, counting=True)
 def serve(
     state, n_blocks, seen, task, tile, part, flat_raw,
     X, y, weights, sets, n_fits, coef, intercepts, starts, sums, gradients,

@@ -135,7 +135,7 @@ def curved(Z, T, weight, vectors, largest, sums):
         sums[1 + k] += total
 
 
-@kernel(cache=True)
+@kernel(cache=True, counting=True)
 def serve(
     state, n_blocks, seen, task, tile, part, flat_raw, flat_change, square, vectors, largest,
     X, classes, sample_weight, coef, intercepts, starts, sums, gradients, products,
@@ -208,7 +208,7 @@ def serve(
                 _add_class_products(Z, T, weight, vectors[1], square, sums[block], products[block])
 
 
-@kernel()
+@kernel(counting=True)
 def _add_class_products(Z, T, weight, rest, square, sums, products):
     for k in range(Z.shape[0]):
         for i in range(Z.shape[1]):

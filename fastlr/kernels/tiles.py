@@ -14,7 +14,7 @@ import numpy as np
 from numba import types, uint64
 from numba.extending import overload
 
-from .._jit import INLINED, kernel
+from .._jit import INLINED_COUNTING, kernel
 
 FEW_COLUMNS = 32  # up to here the products are not left to BLAS
 
@@ -82,7 +82,7 @@ def add_gradient(X, first, rows, R, part, gradient):
     raise TypeError(_COMPILED_ONLY)
 
 
-@overload(load, jit_options=INLINED)
+@overload(load, jit_options=INLINED_COUNTING)
 def _overload_load(X, first, count, n_columns, tile):
     if isinstance(X, types.BaseTuple):
         return lambda X, first, count, n_columns, tile: tile
@@ -113,7 +113,7 @@ def _is_read_along_columns(X, rows):
     return X.layout == "F" and X.dtype == rows.dtype
 
 
-@overload(raw_predictions, jit_options=INLINED)
+@overload(raw_predictions, jit_options=INLINED_COUNTING)
 def _overload_raw_predictions(X, first, rows, W, b, part, Z):
     if isinstance(X, types.BaseTuple):
         return _sparse_raw_predictions.py_func
@@ -138,7 +138,7 @@ def _overload_raw_predictions(X, first, rows, W, b, part, Z):
     return raw_predictions
 
 
-@overload(add_gradient, jit_options=INLINED)
+@overload(add_gradient, jit_options=INLINED_COUNTING)
 def _overload_add_gradient(X, first, rows, R, part, gradient):
     if isinstance(X, types.BaseTuple):
         return _add_sparse_gradient.py_func
