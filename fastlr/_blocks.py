@@ -12,6 +12,7 @@ import numpy as np
 # it, and this many rows, because a kernel's first and last few rows cannot overlap with others.
 _BLOCK_ENTRIES = 120_000
 _BLOCK_ROWS = 84
+_SPARSE_BLOCK_ENTRIES = 60_000  # each of which costs more
 _ENTRIES_PER_ROW = 4
 _MAX_BLOCKS = 256
 _MAX_HESSIAN_BLOCKS = 16
@@ -96,7 +97,7 @@ def entry_blocks(indptr, n_features, n_classes=1):
     # Work in units of entries; a row costs as much as a few of them.
     work = indptr + _ENTRIES_PER_ROW * np.arange(n_samples + 1)
     allowed = max(2, int(indptr[-1]) // (4 * n_features * n_classes))
-    n_blocks = min(_MAX_BLOCKS, allowed, int(work[-1]) * n_classes // _BLOCK_ENTRIES)
+    n_blocks = min(_MAX_BLOCKS, allowed, int(work[-1]) * n_classes // _SPARSE_BLOCK_ENTRIES)
     n_blocks = n_blocks // 4 * 4 if n_blocks > 4 else max(1, n_blocks)  # even shares for a few threads
     starts = np.searchsorted(work, work[-1] * np.arange(n_blocks) // n_blocks)
     return np.unique(np.append(starts, n_samples))

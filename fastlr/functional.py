@@ -107,8 +107,9 @@ def forward_backward_propagation(w, b, x_train, y_train):
     gradients : dict
         "derivative_weight", float64 array of shape (n_features, 1), and "derivative_bias", float.
     """
-    with _team_of_one_pass(x_train) as team:
-        design = _design(x_train, y_train, team)
+    X = _samples(x_train, "x_train")
+    with _team_of_one_pass(X) as team:
+        design = _design(X, y_train, team)
         loss, gradient = design.loss_gradient(_coef(w, b, design.shape[1]))
         return loss / design.weight_sum, _gradients(gradient / design.weight_sum)
 
@@ -165,7 +166,7 @@ def update(
         return callback is not None and callback(iteration, cost)
 
     with Team(effective_n_threads()) as team:
-        design = _design(x_train, y_train, team)
+        design = _design(_samples(x_train, "x_train"), y_train, team)
         result = gradient_descent.solve(
             design,
             _coef(w, b, design.shape[1]),
@@ -242,9 +243,9 @@ def logistic_regression(
     return result
 
 
-def _team_of_one_pass(x):
-    """Threads for a call that reads x once: alone, where the start of another takes as long as it could save."""
-    return Team(effective_n_threads() if np.size(x) >= _SHARED_ENTRIES else 1)
+def _team_of_one_pass(X):
+    """Threads for a call that reads X once: alone, where the start of another takes as long as it could save."""
+    return Team(effective_n_threads() if X.size >= _SHARED_ENTRIES else 1)
 
 
 def _samples(x, name):
@@ -260,8 +261,7 @@ def _labels(y, n_samples, name):
     return check_targets(y.reshape(-1), n_samples, name)
 
 
-def _design(x_train, y_train, team):
-    X = _samples(x_train, "x_train")
+def _design(X, y_train, team):
     y = _labels(y_train, len(X), "y_train")
     return DenseDesign(X, y, np.empty(0), name="x_train", team=team)
 

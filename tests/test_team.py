@@ -27,7 +27,7 @@ N_CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 
 @pytest.fixture(scope="module")
 def problem():
     """Large enough for several blocks, and for threads."""
-    return make_problem(2603, 97, "float64", "C", "random")
+    return make_problem(5203, 97, "float64", "C", "random")
 
 
 def bits_of_pass(problem, n_threads):
