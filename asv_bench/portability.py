@@ -13,7 +13,7 @@ timed in turn: medians.
 import argparse
 
 import numpy as np
-from benchmarks.common import PIXEL, labels, ratio, seconds_of
+from benchmarks.common import PAUSE_OF_THREADS, PIXEL, labels, ratio, seconds_of
 from benchmarks.plain import numpy_products, plain_pass, reader
 from threadpoolctl import threadpool_info, threadpool_limits
 
@@ -59,7 +59,8 @@ def passes(rounds):
                         names = ("NumPy", "plain", "read") if n_threads == 1 else ("NumPy",)
                         functions = {name: others[name] for name in names}
                         functions["fastlr"] = lambda design=design, coef=coef: design.loss_gradient(coef)
-                        seconds = seconds_of(functions, rounds)
+                        pause = PAUSE_OF_THREADS if n_threads > 1 else 0.005
+                        seconds = seconds_of(functions, rounds, pause=pause)
                         for name in names:
                             cells[f"{name}, {n_threads} thr."] = seconds[name] / seconds["fastlr"]
                         if n_threads == 1:
@@ -87,7 +88,7 @@ def training(rounds):
                 def train_numpy(X=floats):
                     reference.gradient_descent(X, y.astype(X.dtype), None, start, 0.01, 150)
 
-                seconds = seconds_of({"NumPy": train_numpy, "fastlr": train}, max(3, rounds // 3), burst=1)
+                seconds = seconds_of({"NumPy": train_numpy, "fastlr": train}, rounds, burst=1, pause=PAUSE_OF_THREADS)
                 cells[f"NumPy, {n_threads} thr."] = seconds["NumPy"] / seconds["fastlr"]
         yield f"150 iterations, {method}, {dtype}", cells
 
@@ -152,7 +153,7 @@ def main():
     """Print all tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="few rounds: a first look")
-    rounds = 3 if parser.parse_args().quick else 21
+    rounds = 3 if parser.parse_args().quick else 11
     blas = sorted({library["architecture"] for library in threadpool_info() if library["user_api"] == "blas"})
     print(f"{_machine.processor()}, code for {_machine.instruction_set()}, BLAS for {', '.join(blas)}")
     print("caches: " + ", ".join(f"L{k} {v >> 10} KB" for k, v in sorted(_machine.cache_sizes().items())))

@@ -24,7 +24,9 @@ N_SAMPLES, SIDE = 348, 64
 N_FEATURES = SIDE * SIDE
 PIXEL = 1.0 / 255.0
 
-_PAUSE = 0.2  # seconds: threads of BLAS that have nothing to do keep a core busy for half as long
+# Seconds between two sides: threads of BLAS that have nothing to do keep a core busy for half as long.
+PAUSE_OF_THREADS = 0.2
+_PAUSE = 0.005
 
 
 @cache
@@ -82,25 +84,25 @@ def median_seconds(function, number):
     return statistics.median(_timed(function) for _ in range(number))
 
 
-def seconds_of(functions, number, burst=9):
+def seconds_of(functions, number, burst=9, pause=_PAUSE):
     """Seconds of a call of each function, by name: medians over `number` rounds in which all have their turn.
 
     A slow moment of the machine meets all of them. Each has a burst of calls, as in a fit: the first is not
-    counted, since it starts that side's threads while those of another side may still be waiting for work. A pause
-    lets those go.
+    counted, since it starts that side's threads. Before it comes a pause, which with several threads has to be
+    `PAUSE_OF_THREADS`, for those of another side may still be waiting for work.
     """
     seconds = {name: [] for name in functions}
     for _ in range(number):
         for name, function in functions.items():
-            time.sleep(_PAUSE)
+            time.sleep(pause)
             seconds[name].append(median_seconds(function, burst))
     return {name: statistics.median(values) for name, values in seconds.items()}
 
 
-def ratio(slow, fast, number, burst=9):
+def ratio(slow, fast, number, burst=9, pause=_PAUSE):
     """How many times faster `fast` is: the median over `number` rounds that time both, one after the other."""
     ratios = []
     for _ in range(number):
-        seconds = seconds_of({"slow": slow, "fast": fast}, 1, burst)
+        seconds = seconds_of({"slow": slow, "fast": fast}, 1, burst, pause)
         ratios.append(seconds["slow"] / seconds["fast"])
     return statistics.median(ratios)

@@ -6,7 +6,7 @@ from threadpoolctl import threadpool_limits
 
 from fastlr import reference
 
-from .common import DTYPES, LAYOUTS, THREADS, features, make_design, numpy_data, ratio, start
+from .common import DTYPES, LAYOUTS, PAUSE_OF_THREADS, THREADS, features, make_design, numpy_data, ratio, start
 from .plain import plain_pass, reader
 
 
@@ -62,8 +62,9 @@ class Speedup:
     unit = "x"
 
     def track_over_numpy(self, layout, dtype, threads):
+        pause = PAUSE_OF_THREADS if threads > 1 else 0.005
         with threadpool_limits(threads, user_api="blas"):
-            return ratio(numpy_pass(layout, dtype), fused_pass(layout, dtype, threads), number=15, burst=9)
+            return ratio(numpy_pass(layout, dtype), fused_pass(layout, dtype, threads), number=15, pause=pause)
 
 
 class PlainLoops:
@@ -85,7 +86,7 @@ class Bandwidth:
 
     def track_share_of_read_bandwidth(self, layout, dtype):
         """How near one thread comes to the floor, which is to read X once."""
-        return 100.0 * ratio(reader(features(layout, dtype)), fused_pass(layout, dtype, 1), number=15, burst=9)
+        return 100.0 * ratio(reader(features(layout, dtype)), fused_pass(layout, dtype, 1), number=15)
 
 
 class Memory:

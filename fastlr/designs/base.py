@@ -131,11 +131,3 @@ class Design:
     def check_finite(self):
         """Raise ValueError if X holds NaN or infinity; called when a sum over X came out not finite."""
         check_finite(self.X, self._name)
-
-
-def symmetric(lower):
-    """The symmetric matrix whose lower triangle is that of a square array."""
-    lower = np.tril(lower)
-    matrix = lower + lower.T
-    matrix.flat[:: len(lower) + 1] = lower.diagonal()
-    return matrix

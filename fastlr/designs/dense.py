@@ -11,7 +11,7 @@ from .._team import Task
 from .._validation import read_only
 from ..kernels import columns, dense, products
 from ..kernels.operations import Operation
-from .base import LONG_OPERATIONS, Design, symmetric
+from .base import LONG_OPERATIONS, Design
 
 # Below this many entries a pass takes less than the start of a thread.
 _INLINE_ENTRIES = 250_000
@@ -256,7 +256,8 @@ class DenseDesign(Design):
         long = self.X.size * n_features >= LONG_OPERATIONS
         self.team.run(self._hessian_task, Operation.HESSIAN, len(self._hessians), alone=self.alone, long=long)
         self.n_passes += 1
-        hessian = symmetric(self._hessians.sum(axis=0)[: n_features + 1, : n_features + 1])
+        hessian = np.empty((n_features + 1, n_features + 1))
+        products.mirror(self._hessians, hessian)
         if self.scale != 1.0:
             hessian[:-1] *= self.scale
             hessian[:, :-1] *= self.scale
@@ -287,7 +288,8 @@ class DenseDesign(Design):
         long = self.X.size * n_samples >= LONG_OPERATIONS
         self.team.run(task, Operation.GRAM, panels * (panels + 1) // 2, alone=self.alone, long=long)
         self.n_passes += 1
-        gram = np.ascontiguousarray(padded[:n_samples, :n_samples])
+        gram = np.empty((n_samples, n_samples))
+        products.mirror(padded[None], gram)
         if not np.isfinite(gram.diagonal()).all():
             self.check_finite()
         if self.scale != 1.0:

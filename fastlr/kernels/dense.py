@@ -256,12 +256,13 @@ def _hessian_block(X, curvature, start, stop, scale, panel, hessian):
 
 def gram_panel(n_samples):
     """Rows of a tile of the Gram matrix: few enough tiles that packing costs little, and some for each thread."""
-    return 96 if n_samples <= 192 else 192 if n_samples <= 768 else 384
+    n_panels = max(2, -(-n_samples // 384))
+    return -(-n_samples // (48 * n_panels)) * 48
 
 
 @kernel(cache=True)
 def serve_gram(state, n_blocks, seen, task, ones, panels, X, rows_per_tile, gram):
-    """X X^T, a tile of the lower triangle and its mirror image for each block.
+    """X X^T, a tile of the lower triangle for each block.
 
     Parameters
     ----------
@@ -306,6 +307,3 @@ def _gram_tile(A, ones, i, j, size, panels, gram):
         if i != j:
             products.pack(A, ones, first, count, j, n_columns, right)
         products.add_product(left, n_rows, right, n_columns, count, i == j, tile)
-    for k in range(i, i + n_rows):
-        for m in range(j, min(j + n_columns, k)):
-            gram[m, k] = gram[k, m]

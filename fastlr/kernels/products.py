@@ -29,6 +29,8 @@ _MULTIPLE = 24  # of all numbers of `rows_in_registers`
 
 _ROWS_IN_CACHE = 48  # rows of the left factor that stay in a second-level cache while slivers of the right pass by
 
+_MIRRORED = 64  # rows and columns of the tiles in which a matrix is made symmetric
+
 _intp = ir.IntType(types.intp.bitwidth)
 
 
@@ -234,3 +236,26 @@ def add_product(left, n_rows, right, n_columns, depth, lower, out):
             start = max(top, column // _BLOCK * _BLOCK) if lower else top
             for row in range(start, bottom, _BLOCK):
                 _add_block(left, row, right, column // width, depth, out)
+
+
+@kernel(cache=True)
+def mirror(parts, out):
+    """Write the symmetric matrix whose lower triangle is the sum of those of some parts.
+
+    Parameters
+    ----------
+    parts : float64 array of shape (n_parts, >= n, >= n)
+    out : float64 array of shape (n, n)
+    """
+    n = out.shape[0]
+    for top in range(0, n, _MIRRORED):
+        for left in range(0, top + 1, _MIRRORED):
+            for i in range(top, min(n, top + _MIRRORED)):
+                for j in range(left, min(i + 1, left + _MIRRORED)):
+                    total = parts[0, i, j]
+                    for k in range(1, parts.shape[0]):
+                        total += parts[k, i, j]
+                    out[i, j] = total
+            for j in range(left, min(n, left + _MIRRORED)):
+                for i in range(max(j, top), min(n, top + _MIRRORED)):
+                    out[j, i] = out[i, j]
