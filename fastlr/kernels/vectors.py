@@ -184,22 +184,21 @@ class _Strip:
         stored = self.builder.store(value, self.builder.bitcast(place, self.vector.as_pointer()))
         stored.align = self.dtype.bitwidth // 8
 
-    def _ask(self, half, ahead, k):
-        """Ask for a part of the cache lines `ahead` rows on: in a whole line of steps for one half of the rows.
+    def _ask(self, rows, ahead, k):
+        """Ask for the cache lines of some rows of the strip, `ahead` rows on: in a whole line of steps for each once.
 
         No branch, and no more than one line for each row: which rows a step asks for depends on its place in the line.
-        Where a line has more steps than there are rows in a half, the first half asks for all.
+        Where a line has more steps than there are rows to ask for, the first half asks for the second as well.
         """
         builder = self.builder
-        n_rows = len(self.rows)
         n_steps = max(1, _LINE_BYTES * 8 // self.source.bitwidth // self.step)
-        count = n_rows // 2 // n_steps
-        if count == 0 and half == 1:
+        if len(rows) < n_steps and rows.start > 0:
             return
+        count = max(1, len(rows) // n_steps)
         place = builder.and_(builder.lshr(k, _intp(self.step.bit_length() - 1)), _intp(n_steps - 1))
-        row = builder.add(builder.mul(place, _intp(max(1, count))), _intp(half * n_rows // 2))
+        row = builder.add(builder.mul(place, _intp(count)), _intp(rows.start))
         line = builder.bitcast(builder.gep(self.rows[0], [k]), cgutils.voidptr_t)
-        for m in range(max(1, count)):
+        for m in range(count):
             offset = builder.mul(builder.add(ahead, builder.add(row, _intp(m))), self._row_bytes)
             prefetch(builder, builder.gep(line, [offset]), level=2)
 
@@ -210,9 +209,9 @@ class _Strip:
         ----------
         start, stop : int values
         ahead : int value
-            Ask memory for the rows that many further on; 0 for not at all.
+            Ask memory for a half of the rows that many further on; negative for all of them, 0 for none.
         half : {0, 1}
-            Which of the rows to ask for.
+            Which half.
         values : list of values
             What goes from step to step.
         whole : callable
@@ -239,9 +238,14 @@ class _Strip:
         )
         end = builder.select(is_last, full, stop)
 
-        def ask(k, values):
-            self._ask(half, ahead, k)
-            return whole(k, values)
+        def asking(rows, ahead):
+            def step(k, values):
+                self._ask(rows, ahead, k)
+                return whole(k, values)
+
+            return lambda: loop(builder, start, end, self.step, values, step)
+
+        n_rows = len(self.rows)
 
         def last_vector():
             lanes = ir.VectorType(_intp, self.step)
@@ -251,9 +255,14 @@ class _Strip:
 
         values = choose(
             builder,
-            builder.icmp_signed(">", ahead, _intp(0)),
-            lambda: loop(builder, start, end, self.step, values, ask),
+            builder.icmp_signed("==", ahead, _intp(0)),
             lambda: loop(builder, start, end, self.step, values, whole),
+            lambda: choose(
+                builder,
+                builder.icmp_signed(">", ahead, _intp(0)),
+                asking(range(half * n_rows // 2, (half + 1) * n_rows // 2), ahead),
+                asking(range(n_rows), builder.neg(ahead)),
+            ),
         )
         return choose(
             builder,
@@ -320,7 +329,8 @@ def make_dots(n_rows, n_bytes):
         start, stop : int
             Entries; `start` is 0, or at least as large as a vector is long.
         ahead : int
-            Ask memory for rows that many further on, half of them here and half in `adds`; 0 for not at all.
+            Ask memory for rows that many further on, half of them here and half in `adds`; negative for all of them
+            here, 0 for none.
         out : float64 array of shape (>= place + rows of the strip,)
         place : int
         """
