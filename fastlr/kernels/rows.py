@@ -11,7 +11,7 @@ from .links import apply_link
 from .operations import Operation
 from .vectors import LONG_STRIP, WIDE_STRIP, long_adds, long_dots, wide_adds, wide_dots
 
-MAX_CHUNK = 256  # rows of a chunk
+MAX_CHUNK = 96  # rows of a chunk
 # The rows of a chunk stay in the smallest first-level caches or, where they are longer, in the second. Both loops take
 # turns often, or what one asks of memory comes long before the other needs it: 16 KB instead of 8 cost 20 %.
 _CHUNK_BYTES, _LONG_CHUNK_BYTES = 8_192, 262_144
@@ -20,7 +20,7 @@ _CHUNK_BYTES, _LONG_CHUNK_BYTES = 8_192, 262_144
 # float64 from stretch to stretch.
 _FLOAT_STRETCH, _DOUBLE_STRETCH = 1_024, 4_096
 
-_SUMMED_ROWS = 128  # rows added up in w's dtype before the sum goes on in float64
+_SUMMED_ROWS = 96  # rows added up in w's dtype before the sum goes on in float64
 
 # Features of a row from which on long strips are the faster: in cache by 5 %, from memory as fast. Numbers of 8 bits
 # are not widened as fast by these.
