@@ -35,7 +35,7 @@ def block_rows(n_samples, n_features, max_blocks=_MAX_BLOCKS):
     Returns
     -------
     int
-        A multiple of 4, the number of rows that kernels handle together.
+        A multiple of 4. A strip of rows that are read together may reach into the next block, where they count nothing.
     """
     n_blocks = max(1, min(max_blocks, n_samples * n_features // _BLOCK_ENTRIES, n_samples // _BLOCK_ROWS))
     rows = -(-n_samples // n_blocks)
@@ -46,7 +46,7 @@ def block_rows(n_samples, n_features, max_blocks=_MAX_BLOCKS):
 def feature_blocks(n_samples, n_features):
     """Features of each block of a pass that goes feature after feature; the last block may have fewer.
 
-    Every block has n_samples sums of its own; together they take a few per cent of X's memory.
+    Every block has n_samples sums of its own; together they take a tenth of X's memory at most.
 
     Returns
     -------

@@ -1,7 +1,8 @@
 """What the processor is: its caches, and the registers of the code that Numba makes for it.
 
 Read from the system, never measured: what a pass computes must not depend on how busy the machine was. Sizes that
-alter sums depend on the shape of X alone; sizes from here decide only what cannot be seen in a result.
+alter sums depend on the shape of X alone; sizes of caches decide only what cannot be seen in a result, and registers
+how a loop is cut (of all that there are, only plain SSE2 adds in another order).
 """
 
 import platform

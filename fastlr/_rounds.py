@@ -146,7 +146,13 @@ def _claim(state, task):
 @kernel(CONTRACT)
 def operation(state):
     """What the round is about. Read it anew for every block: a late thread may have got a block of the next round."""
-    return atomic_load(state, _OPERATION)
+    return atomic_load(state, _OPERATION) >> 1
+
+
+@kernel(CONTRACT)
+def is_odd(state):
+    """Whether the round is the second, fourth, ... of its team; like `operation`, of the block in hand."""
+    return atomic_load(state, _OPERATION) & 1 == 1
 
 
 @kernel(CONTRACT)
@@ -179,7 +185,7 @@ def wait_for_blocks(state, n_blocks):
 @kernel(CONTRACT, cache=True)
 def open_round(state, task, name, n_blocks):
     """Begin a round: `n_blocks` blocks of a task, to be done the operation `name`."""
-    atomic_store(state, _OPERATION, name)
+    atomic_store(state, _OPERATION, (name << 1) | (atomic_load(state, _EPOCH) & 1))
     atomic_store(state, _DONE, 0)
     atomic_store(state, _TICKET, (task << _COUNT_BITS) + n_blocks)
     atomic_add(state, _EPOCH, 1)

@@ -13,10 +13,12 @@ import joblib
 import numpy as np
 import pytest
 from conftest import make_problem, threads_of_fits, wait_until
+from numba import njit
 from threadpoolctl import threadpool_limits
 
 import fastlr
 from fastlr import _team, _threads, functional
+from fastlr._rounds import is_odd, open_round, operation, take
 from fastlr._team import effective_n_threads
 from fastlr.kernels import dense
 from fastlr.solvers import gradient_descent
@@ -408,3 +410,21 @@ def test_where_the_system_knows_no_cores_threads_stay_where_they_are(problem, mo
     monkeypatch.setattr(_threads, "_sched_getcpu", None)
     monkeypatch.setattr(_threads, "_pthread_setaffinity", None)
     assert bits_of_pass(problem, 2) == bits_of_pass(problem, 1)
+
+
+@njit
+def _take_late(state, seen, task, block):
+    seen, block = take(state, -1, seen, task, block)
+    return seen, block, operation(state), is_odd(state)
+
+
+def test_a_late_helper_goes_through_the_blocks_as_the_others_of_its_round_do():
+    # One that was stopped between two blocks knows only of the round before, but gets a block of the new one.
+    state = np.zeros(32, np.int64)
+    ways = []
+    for number in range(1, 5):
+        open_round(state, 7, number + 10, 3)
+        seen, block, what, odd = _take_late(state, number - 1, 7, 0)
+        assert (seen, block, what) == (number - 1, 2, number + 10)
+        ways.append(odd)
+    assert ways == [False, True, False, True]

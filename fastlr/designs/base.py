@@ -17,7 +17,7 @@ LONG_OPERATIONS = 300_000_000
 class Design:
     """X with its targets and weights, and the passes over it.
 
-    A layout adds ``_run(operation, coef)``, which does one operation of `links` on all blocks, ``_gradient(total)``,
+    A layout adds ``_run(operation, coef)``, which does one of `kernels.operations` on all blocks, ``_gradient(total)``,
     which adds up what the blocks wrote, and the passes that are its own.
 
     Everything above asks a design for sums over all samples and never learns how X lies in memory. Coefficients are

@@ -72,7 +72,7 @@ class FeatureBlocks:
     w, intercept
         As given.
     coef : float64 array of shape (n_features,)
-        What `STEP` steps; `w` is kept equal to it.
+        What `STEP` steps, with `w`, `intercept` and the residuals as the last `LOSS` or `STEP` left them.
     step : float64 array of shape (1,)
         How far, in lengths of the gradient.
     gradient : float64 array of shape (n_features,)

@@ -49,7 +49,7 @@ def fused_pass(what, data, indices, indptr, y, sample_weight, w, b, start, stop,
     Parameters
     ----------
     what : int
-        The operation, see `links`.
+        The operation, see `operations`.
     data : array of shape (n_entries,)
     indices : unsigned array of shape (n_entries,)
         Columns.

@@ -11,7 +11,7 @@ from numba.extending import overload
 
 from .._blocks import guarded_empty
 from .._jit import INLINED, kernel
-from .._rounds import NO_BLOCK, operation, take, wait_for_blocks
+from .._rounds import NO_BLOCK, is_odd, operation, take, wait_for_blocks
 from . import columns, products, rows
 from .links import apply_link
 from .operations import Operation
@@ -108,7 +108,7 @@ def serve(
         seen, block = take(state, n_blocks, seen, task, block)
         if block < 0:
             return seen
-        place = _to_and_fro(block, sums.shape[0], seen)
+        place = _to_and_fro(block, sums.shape[0], is_odd(state))
         start = place * rows_per_block[0]
         stop = min(X.shape[0], start + rows_per_block[0])
         sums[place, 0], sums[place, 1] = _fused_pass(
@@ -118,9 +118,9 @@ def serve(
 
 
 @kernel()
-def _to_and_fro(block, n_blocks, seen):
+def _to_and_fro(block, n_blocks, odd):
     """The block counted from the other end in every other round, which begins where the last one left X in cache."""
-    return n_blocks - 1 - block if seen % 2 else block
+    return n_blocks - 1 - block if odd else block
 
 
 @kernel(cache=True)
@@ -169,12 +169,14 @@ def serve_features(
         if block < 0:
             return seen
         what = operation(state)
+        if what == Operation.NONE:  # the round was abandoned since the block was taken
+            continue
         has_gradient = what == Operation.LOSS_GRADIENT or what == Operation.HESSIAN_PRODUCT
         place = block - n_features_blocks if has_gradient else block  # from the first block of samples
         if place >= sums.shape[0]:
             place -= sums.shape[0]
             if what == Operation.STEP:
-                place = _to_and_fro(place, n_features_blocks, seen)
+                place = _to_and_fro(place, n_features_blocks, is_odd(state))
             first = place * features_per_block[0]
             stop = min(X.shape[1], first + features_per_block[0])
             if what == Operation.STEP:

@@ -1,7 +1,7 @@
 """What happens between the two products of a pass: from the raw predictions of a few rows to what multiplies X^T.
 
-`LOSS_GRADIENT` turns raw predictions into residuals (and adds up the loss), `HESSIAN_PRODUCT` turns X v into D X v.
-Dense and sparse passes of every layout share these lines.
+`HESSIAN_PRODUCT` turns X v into D X v, `RAW_PREDICTION` keeps raw predictions, and all other operations turn these into
+residuals (and add up the loss). Dense and sparse passes of every layout share these lines.
 """
 
 from .._jit import kernel
@@ -16,7 +16,7 @@ def apply_link(what, z, count, start, y, sample_weight, raw, curvature, residual
     Parameters
     ----------
     what : int
-        `RAW_PREDICTION`, which only keeps them, `LOSS_GRADIENT` or `HESSIAN_PRODUCT`.
+        The operation, see `operations`.
     z : float64 array of shape (>= count,)
         X w + b, or X v + v_b (`HESSIAN_PRODUCT`), of these rows.
     count, start : int
@@ -26,8 +26,8 @@ def apply_link(what, z, count, start, y, sample_weight, raw, curvature, residual
     sample_weight : float64 array of shape (n_samples,) or (0,)
         Weights; empty for all ones.
     raw, curvature : float64 arrays of shape (n_samples,)
-        `LOSS_GRADIENT` writes the raw prediction and the weighted second derivative of these rows, `HESSIAN_PRODUCT`
-        reads the latter.
+        `HESSIAN_PRODUCT` reads the weighted second derivatives of these rows; all others write the raw predictions, and
+        with the loss these derivatives.
     residual : array of shape (>= count,)
         Written: the coefficient of each row in the sum over rows that follows.
 

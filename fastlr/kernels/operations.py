@@ -6,6 +6,7 @@ from enum import IntEnum
 class Operation(IntEnum):
     """The operation of a round; each kernel knows some of them."""
 
+    NONE = 0  # of a round that sends threads home
     RAW_PREDICTION = 1  # X w + b
     LOSS_GRADIENT = 2  # summed loss and its gradient
     HESSIAN_PRODUCT = 3  # [X 1]^T D [X 1] v

@@ -20,7 +20,7 @@ _CHUNK_BYTES, _LONG_CHUNK_BYTES = 8_192, 262_144
 # float64 from stretch to stretch.
 _FLOAT_STRETCH, _DOUBLE_STRETCH = 1_024, 4_096
 
-_SUMMED_ROWS = 96  # rows added up in w's dtype before the sum goes on in float64
+_SUMMED_ROWS = 96  # rows, or little more, added up in w's dtype before the sum goes on in float64
 
 # Features of a row from which on long strips are the faster: in cache by 5 %, from memory as fast. Numbers of 8 bits
 # are not widened as fast by these.
@@ -49,7 +49,7 @@ def fused_pass(what, X, y, sample_weight, w, b, start, stop, ahead, raw, curvatu
     Parameters
     ----------
     what : int
-        The operation, see `links`.
+        The operation, see `operations`.
     X : array of shape (n_samples, n_features), C order
     y, sample_weight, raw, curvature
         See `links.apply_link`.

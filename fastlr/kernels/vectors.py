@@ -2,7 +2,7 @@
 
 What a vectorising compiler makes of such loops differs from processor to processor, and with it the length of sums,
 the order in which they are added and what is left to do one by one. Here the vectors are explicit: LLVM only cuts them
-to the registers there are. So a sum has the same order, and at most the same length, on every processor, no loop
+to the registers there are. So a sum has the same order and length on every processor but those with SSE2 alone, no loop
 spills, and there is little to compile.
 
 A strip is a few rows that are read together, so that what they share is loaded once: `WIDE_STRIP` rows by 64 bytes of
