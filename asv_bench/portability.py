@@ -97,7 +97,7 @@ def products(rounds):
     """Rows of the table of Hessian and Gram matrix, beside BLAS on one thread: X' X of an X scaled in NumPy, X X'."""
     for dtype in ("float64", "float32"):
         for n_columns in PRODUCT_COLUMNS:
-            n_rows = min(100_000, max(2_000, 60_000_000 // n_columns**2))
+            n_rows = min(100_000, max(2_000, 2 * n_columns, 60_000_000 // n_columns**2))
             X = np.random.default_rng(0).random((n_rows, n_columns)).astype(dtype)
             design = design_of(X, 1)
             design.loss_gradient(np.zeros(n_columns + 1))

@@ -258,7 +258,7 @@ def _hessian_block(X, curvature, start, stop, scale, panel, hessian):
 
 def gram_panel(n_samples):
     """Rows of a tile of the Gram matrix: few enough tiles that packing costs little, and some for each thread."""
-    n_panels = max(2, -(-n_samples // 384))
+    n_panels = 1 if n_samples <= 96 else max(2, -(-n_samples // 384))
     return -(-n_samples // (48 * n_panels)) * 48
 
 
