@@ -29,16 +29,28 @@ try:
 except ImportError:  # a private class: without it kernels are compiled once a process
     FunctionCache = None
 
+try:
+    from numba.core.cpu import CPUTargetOptions
+except ImportError:  # private as well
+    CPUTargetOptions = None
+
 FASTMATH = frozenset({"reassoc", "contract", "nsz"})
 CONTRACT = frozenset({"contract"})
 
-# Without "_nrt", references to arrays are not counted: whoever calls a kernel holds what it works on, and the counts
-# would be kept in the innermost loops.
-_FLAGS = {"nogil": True, "error_model": "numpy", "_nrt": False}
+_FLAGS = {"nogil": True, "error_model": "numpy"}
+
+
+def _counting(counting):
+    """Whether references to arrays are counted: an option of Numba's, which without it would count them everywhere.
+
+    Whoever calls a kernel holds what it works on, and the counts would be kept in the innermost loops.
+    """
+    return {"_nrt": counting} if hasattr(CPUTargetOptions, "_nrt") else {}
+
 
 # Of what `@overload` returns, to be part of the kernel that calls it as other helpers are.
-INLINED = {**_FLAGS, "fastmath": set(FASTMATH), "forceinline": True}
-INLINED_COUNTING = {**INLINED, "_nrt": True}  # of what returns an array, or calls BLAS
+INLINED = {**_FLAGS, **_counting(False), "fastmath": set(FASTMATH), "forceinline": True}
+INLINED_COUNTING = {**INLINED, **_counting(True)}  # of what returns an array, or calls BLAS
 
 _logger = logging.getLogger("fastlr")
 
@@ -155,7 +167,7 @@ def kernel(fastmath=FASTMATH, *, cache=False, counting=False):
     """
 
     def decorate(py_func):
-        options = {**_FLAGS, "fastmath": set(fastmath), "forceinline": not cache, "_nrt": counting}
+        options = {**_FLAGS, **_counting(counting), "fastmath": set(fastmath), "forceinline": not cache}
         dispatcher = numba.njit(**options)(py_func)
         if cache and not numba.config.DISABLE_JIT:
             _enable_cache(dispatcher)

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numba.core.caching
+import numpy as np
 import pytest
 from conftest import run_python
 
@@ -234,6 +235,27 @@ def test_a_missing_counter_of_threads_is_done_without(monkeypatch):
     assert 1 <= _team.effective_n_threads() <= available_cores()
     with threadpool_limits(1):
         assert _team.effective_n_threads() == 1
+
+
+WITHOUT_OPTION = """
+import numba.core.cpu
+del numba.core.cpu.CPUTargetOptions
+import numpy as np
+from fastlr import _jit
+from fastlr._validation import check_features
+from fastlr.designs.dense import DenseDesign
+assert "_nrt" not in _jit.INLINED
+X, y = np.arange(30.0).reshape(10, 3) / 30, np.arange(10) % 2 * 1.0
+loss, gradient = DenseDesign(check_features(X), y, np.empty(0)).loss_gradient(np.zeros(4))
+print(loss, *gradient)
+"""
+
+
+def test_a_numba_that_always_counts_references_is_done_with(tmp_path):
+    loss, *gradient = map(float, run_python(WITHOUT_OPTION, NUMBA_CACHE_DIR=str(tmp_path)).split())
+    X, y = np.arange(30.0).reshape(10, 3) / 30, np.arange(10) % 2
+    assert loss == pytest.approx(10 * np.log(2))
+    np.testing.assert_allclose(gradient, np.append(X.T @ (0.5 - y), 0.0), atol=1e-14)
 
 
 PASSES = """
