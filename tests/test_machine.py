@@ -1,5 +1,6 @@
 """What the package knows of the processor, and what must not depend on it."""
 
+import json
 import subprocess
 import sys
 
@@ -85,8 +86,6 @@ def test_registers_are_those_that_numba_compiles_for(name, features, expected):
         "import json; from fastlr import _machine; _machine.platform.machine = lambda: 'x86_64'\n"
         "print(json.dumps([_machine.instruction_set(), _machine.vector_registers()]))"
     )
-    import json
-
     assert json.loads(run_python(code, NUMBA_CPU_NAME=name, NUMBA_CPU_FEATURES=features)) == expected
 
 

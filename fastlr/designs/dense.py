@@ -18,7 +18,8 @@ _INLINE_ENTRIES = 250_000
 
 _MOMENT_ROWS = 1_024
 
-# How far ahead memory is asked for rows: bytes, and rows at least (those of a strip) and at most.
+# How far ahead memory is asked for rows: bytes, and rows at least (those of a strip) and at most. 300,000 rows of 50
+# float64 took 4.4 ms with 32 rows as with 64, and 7.2 with 16; longer rows hardly tell 16 from 32 (AMD Zen 4).
 _AHEAD_BYTES, _AHEAD_LEAST, _AHEAD_MOST = 65_536, 8, 32
 
 

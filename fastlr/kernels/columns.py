@@ -3,7 +3,7 @@
 Where a tile of some dozens of samples, all features, fits a second-level cache, it is read from memory for the raw
 predictions and again, from cache, for the gradient. Where there are too many features for that, the pieces of such
 a tile would be short and reading them would jump through memory: X is then read feature after feature, once for each
-product, by rounds of their own. Gradient descent needs one such round a step, `descend`.
+product. Gradient descent reads it once a step, by `descend`.
 """
 
 from .._jit import kernel
