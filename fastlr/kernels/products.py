@@ -5,8 +5,8 @@ as fill a cache line, so that what one multiply-add needs lies side by side. `ad
 some rows of the product, a sliver wide, in registers, and loads one line and a number for each row in a step. Sums are
 as long as a panel is deep and come in one order on every processor, since vectors only lie across columns.
 
-Beside OpenBLAS on one thread of an AMD Zen 4, which scales a copy first, float64 Hessians are 1.1 to 1.8 times as fast up
-to 400 columns and 0.9 times at 3,000; the tables of `asv_bench/README.md` have all sizes, and the Gram matrix.
+Beside OpenBLAS on one thread of an AMD Zen 4, which scales a copy first, float64 Hessians are 1.0 to 1.8 times as fast
+up to 1,000 columns and 0.9 times at 3,000; `asv_bench/README.md` has all sizes, and the Gram matrix.
 
 Products of 8-bit integers are exact even in float32: `DEPTH` of them stay below 2^24.
 """
