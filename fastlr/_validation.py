@@ -181,7 +181,7 @@ def check_targets(y, n_samples, name="y"):
         If y does not hold numbers in [0, 1], or not n_samples of them.
     """
     y = _check_vector(y, n_samples, name)
-    if not (y.min() >= 0.0 and y.max() <= 1.0):  # written so that NaN fails as well
+    if not (np.minimum.reduce(y) >= 0.0 and np.maximum.reduce(y) <= 1.0):  # written so that NaN fails as well
         raise ValueError(f"{name} must lie in [0, 1], got values from {y.min()} to {y.max()}")
     return y
 
@@ -212,7 +212,9 @@ def _check_vector(values, size, name):
     values = as_real(values, name)
     if values.shape != (size,):
         raise ValueError(f"{name} must have shape ({size},), one value per sample, got {values.shape}")
-    with np.errstate(over="ignore"):
+    if values.dtype == np.float64:
+        return np.ascontiguousarray(values, dtype=np.float64)
+    with np.errstate(over="ignore"):  # of long doubles
         return np.ascontiguousarray(values, dtype=np.float64)
 
 

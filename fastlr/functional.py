@@ -270,7 +270,9 @@ def _coef(w, b, n_features):
     w = as_real(w, "w")
     if w.shape not in ((n_features, 1), (n_features,)):
         raise ValueError(f"w must have shape ({n_features}, 1), one weight per feature, got {w.shape}")
-    coef = np.append(w.reshape(-1).astype(np.float64), check_number(b, "b"))
+    coef = np.empty(n_features + 1)
+    coef[:-1] = w.reshape(-1)
+    coef[-1] = check_number(b, "b")
     if not np.isfinite(coef).all():
         raise ValueError("w must be finite, but contains NaN or infinity")
     return coef

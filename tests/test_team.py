@@ -369,7 +369,7 @@ def test_there_are_no_more_helpers_than_blocks(problem, monkeypatch):
     monkeypatch.setattr(_team, "start", lambda *arguments, other_core: started.append(arguments) or threading.Lock())
     with problem.threaded(1_000_000) as design:
         design.loss_gradient(problem.coef)
-        assert 0 < len(started) < len(design.blocks.sums)
+        assert 0 < len(started) < design.blocks._n_blocks
 
 
 @pytest.mark.skipif(_threads._sched_getcpu is None or N_CORES < 2, reason="needs Linux and two cores")

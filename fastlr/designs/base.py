@@ -17,8 +17,8 @@ LONG_OPERATIONS = 300_000_000
 class Design:
     """X with its targets and weights, and the passes over it.
 
-    A layout adds ``_run(operation, coef)``, which does one of `kernels.operations` on all blocks, ``_gradient(total)``,
-    which adds up what the blocks wrote, and the passes that are its own.
+    A layout adds ``_run(operation, coef)``, which does one of `kernels.operations` on all blocks and leaves the sums in
+    ``_result`` (see `kernels.blocks`), and the passes that are its own.
 
     Everything above asks a design for sums over all samples and never learns how X lies in memory. Coefficients are
     ``coef = [w, b]``, intercept last; all results are float64 and weighted where there are weights.
@@ -80,10 +80,16 @@ class Design:
             If X holds NaN or infinity, which this pass finds.
         """
         self._run(Operation.LOSS_GRADIENT, coef)
-        loss, total = np.add.reduce(self._sums).tolist()
+        loss = self._result.item(-1)
         if not math.isfinite(loss):
             self.check_finite()
-        return loss, self._gradient(total)
+        return loss, self._gradient()
+
+    def _gradient(self):
+        gradient = self._result[:-1].copy()
+        if self.scale != 1.0:
+            gradient[:-1] *= self.scale
+        return gradient
 
     def raw_prediction(self, coef):
         """X w + b in `raw`, which is returned: one pass. Raises ValueError as `loss_gradient` does."""
@@ -100,7 +106,7 @@ class Design:
         float64 array of shape (n_features + 1,)
         """
         self._run(Operation.HESSIAN_PRODUCT, direction)
-        return self._gradient(np.add.reduce(self._sums)[1])
+        return self._gradient()
 
     def loss_residual(self, raw, residual):
         """Summed loss at given raw predictions, without reading X.

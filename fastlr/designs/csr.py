@@ -45,10 +45,9 @@ class CSRDesign(Design):
         self.alone = X.nnz <= _INLINE_ENTRIES
         self.long = X.nnz >= LONG_OPERATIONS
         self._starts = entry_blocks(self._arrays[2], n_features)
-        n_blocks = len(self._starts) - 1
         self._w = np.zeros(n_features)
-        self._sums = np.empty((n_blocks, 2))
-        self._gradients = np.empty((n_blocks, n_features))
+        self._n_blocks = len(self._starts) - 1
+        self._result = np.empty(n_features + 2)
         self._task = Task(
             csr.serve,
             (
@@ -60,8 +59,9 @@ class CSRDesign(Design):
                 self._starts,
                 self.raw,
                 self.curvature,
-                self._sums,
-                self._gradients,
+                np.empty((self._n_blocks, 2)),
+                np.empty((self._n_blocks, n_features)),
+                self._result,
             ),
             csr.work_space,
         )
@@ -75,11 +75,8 @@ class CSRDesign(Design):
     def _run(self, operation, coef):
         self._w[:] = coef[:-1]
         self._intercept[0] = coef[-1]
-        self.team.run(self._task, operation, len(self._sums), alone=self.alone, long=self.long)
+        self.team.run(self._task, operation, self._n_blocks, alone=self.alone, long=self.long)
         self.n_passes += 1
-
-    def _gradient(self, total):
-        return np.append(np.add.reduce(self._gradients), total)
 
     def column_moments(self):
         """First and second moments of the columns, weighted with `curvature`: two passes.
@@ -95,7 +92,7 @@ class CSRDesign(Design):
         unit[-1] = 1.0
         first = self.hessian_product(unit)
         self._run(Operation.COLUMN_SQUARES, unit)
-        return first[:-1], self._gradients.sum(axis=0), float(first[-1])
+        return first[:-1], self._result[:-2].copy(), float(first[-1])
 
     def hessian(self):
         """[X 1]^T D [X 1], D from the last `loss_gradient`: one pass.
@@ -108,7 +105,7 @@ class CSRDesign(Design):
         if self._hessian_task is None:
             m = self.shape[1] + 1
             # A matrix for each block: four at most.
-            starts = self._starts[:: -(-len(self._sums) // 4)]
+            starts = self._starts[:: -(-self._n_blocks // 4)]
             starts = starts if starts[-1] == self.shape[0] else np.append(starts, self.shape[0])
             self._hessians = np.empty((len(starts) - 1, m, m))
             self._hessian_task = Task(csr.serve_hessian, (*self._arrays, self.curvature, starts, self._hessians), tuple)

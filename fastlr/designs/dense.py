@@ -37,21 +37,18 @@ class _RowBlocks:
         n_samples, n_features = X.shape
         rows = block_rows(n_samples, n_features)
         n_blocks = count_blocks(n_samples, rows)
-        self.sums = np.empty((n_blocks, 2))
-        self._gradients = np.empty((n_blocks, n_features))
+        self._n_blocks = n_blocks
+        self.result = np.empty(n_features + 2)
+        sums = np.empty((n_blocks, 2)), np.empty((n_blocks, n_features)), self.result
         ahead = np.array([_rows_ahead(X)])
         arguments = (X, y, sample_weight, w, intercept, np.array([rows]), ahead, raw, curvature)
         # A work space by `partial`: a lambda here would hold this object, and X until cycles are collected.
-        space = partial(dense.work_space, n_features, w.dtype)
-        self.task = Task(dense.serve, (*arguments, self.sums, self._gradients), space)
+        space = partial(dense.work_space, X, w.dtype)
+        self.task = Task(dense.serve, (*arguments, *sums), space)
 
     def run(self, run, operation):
         """Do an operation by ``run(task, operation, n_blocks)``."""
-        run(self.task, operation, len(self.sums))
-
-    def write_gradient(self, out):
-        """Write the gradient of the last pass."""
-        np.add.reduce(self._gradients, axis=0, out=out)
+        run(self.task, operation, self._n_blocks)
 
 
 class FeatureBlocks:
@@ -68,16 +65,14 @@ class FeatureBlocks:
 
     Attributes
     ----------
-    sums : float64 array of shape (n_blocks, 2)
-        Loss and sum of the residuals of blocks of samples.
+    result : float64 array of shape (n_features + 2,)
+        What the last pass left: the gradient, the sum of the residuals, and the loss.
     w, intercept
         As given.
     coef : float64 array of shape (n_features,)
         What `STEP` steps, with `w`, `intercept` and the residuals as the last `LOSS` or `STEP` left them.
     step : float64 array of shape (1,)
         How far, in lengths of the gradient.
-    gradient : float64 array of shape (n_features,)
-        X^T residual.
     """
 
     def __init__(self, X, y, sample_weight, w, intercept, raw, curvature):
@@ -85,24 +80,20 @@ class FeatureBlocks:
         features = feature_blocks(n_samples, n_features)
         rows = block_rows(n_samples, 1)
         self._n_blocks = count_blocks(n_features, features)
-        self.sums = np.empty((count_blocks(n_samples, rows), 2))
-        self.coef, self.gradient = np.zeros(n_features), dense.padded_vector(n_features, np.float64)
+        self._n_row_blocks = count_blocks(n_samples, rows)
+        self.coef, self.result = np.zeros(n_features), dense.padded_vector(n_features + 2, np.float64)
         self.w, self.intercept, self.step = w, intercept, np.zeros(1)
-        residual = dense.padded_vector(n_samples, w.dtype)
+        residual = dense.padded_vector(n_samples, w.dtype, X)
         partial_products = guarded_empty((self._n_blocks, n_samples))
         sizes = np.array([features]), np.array([rows])
-        sums = raw, curvature, residual, partial_products, self.sums, self.gradient
+        sums = raw, curvature, residual, partial_products, np.empty((self._n_row_blocks, 2)), self.result
         arguments = (X, y, sample_weight, self.step, self.coef, w, intercept, *sizes, *sums)
-        self.task = Task(dense.serve_features, arguments, partial(dense.features_work_space, n_samples, w.dtype))
+        self.task = Task(dense.serve_features, arguments, partial(dense.features_work_space, X, w.dtype))
 
     def run(self, run, operation):
         """Do an operation by ``run(task, operation, n_blocks)``."""
         n_products = 2 if operation in (Operation.LOSS_GRADIENT, Operation.HESSIAN_PRODUCT) else 1
-        run(self.task, operation, n_products * self._n_blocks + len(self.sums))
-
-    def write_gradient(self, out):
-        """Write the gradient of the last pass."""
-        out[:] = self.gradient
+        run(self.task, operation, n_products * self._n_blocks + self._n_row_blocks)
 
 
 class Descent:
@@ -131,7 +122,7 @@ class Descent:
     def _run(self, operation):
         self._blocks.run(self._design.run_task, operation)
         self._design.n_passes += 1
-        self.loss, self._total = np.add.reduce(self._blocks.sums).tolist()
+        self._total, self.loss = self._blocks.result[-2:].tolist()
         if not math.isfinite(self.loss):
             self._design.check_finite()
 
@@ -148,7 +139,7 @@ class Descent:
 
     def gradient(self):
         """Gradient of the summed loss where the last step started."""
-        return np.append(self._blocks.gradient * self._design.scale, self._stepped_total)
+        return np.append(self._blocks.result[:-2] * self._design.scale, self._stepped_total)
 
 
 class DenseDesign(Design):
@@ -176,11 +167,11 @@ class DenseDesign(Design):
         self.dtype = np.dtype(dtype or (np.float64 if X.dtype == np.float64 else np.float32))
         self.alone = X.size <= _INLINE_ENTRIES
         self.long = X.size >= LONG_OPERATIONS
-        self._w = dense.padded_vector(n_features, self.dtype)
+        self._w = dense.padded_vector(n_features, self.dtype, X)
         self.goes_by_features = not X.flags.c_contiguous and columns.has_short_pieces(n_features)
         kind = FeatureBlocks if self.goes_by_features else _RowBlocks
         self.blocks = kind(X, self.y, self.sample_weight, self._w, self._intercept, self.raw, self.curvature)
-        self._sums = self.blocks.sums
+        self._result = self.blocks.result
         self._hessian_task = None
 
     def subsample(self, rows):
@@ -209,14 +200,6 @@ class DenseDesign(Design):
     def run_task(self, task, operation, n_blocks):
         """One round of a pass over X."""
         self.team.run(task, operation, n_blocks, alone=self.alone, long=self.long)
-
-    def _gradient(self, total):
-        gradient = np.empty(self.shape[1] + 1)
-        self.blocks.write_gradient(gradient[:-1])
-        if self.scale != 1.0:
-            gradient[:-1] *= self.scale
-        gradient[-1] = total
-        return gradient
 
     def column_moments(self):
         """First and second moments of the columns, weighted with `curvature`, estimated from a subsample.
@@ -279,7 +262,7 @@ class DenseDesign(Design):
         """
         n_samples = self.shape[0]
         padded = np.empty((products.padded_rows(n_samples), products.padded_columns(n_samples)))
-        rows = dense.gram_panel(n_samples)
+        rows = dense.gram_panel(n_samples, 1 if self.alone else self.team.n_threads)
         panels = count_blocks(n_samples, rows)
         task = Task(
             dense.serve_gram,

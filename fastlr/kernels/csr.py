@@ -15,6 +15,7 @@ from numba import uint64
 from .._blocks import guarded_empty
 from .._jit import CONTRACT, kernel
 from .._rounds import NO_BLOCK, operation, take
+from .blocks import add_blocks
 from .links import apply_link
 from .operations import Operation
 
@@ -113,7 +114,7 @@ def column_squares(data, indices, indptr, curvature, start, stop, squares):
 @kernel(CONTRACT, cache=True)
 def serve(
     state, n_blocks, seen, task, z, residual,
-    data, indices, indptr, y, sample_weight, w, intercept, starts, raw, curvature, sums, gradients,
+    data, indices, indptr, y, sample_weight, w, intercept, starts, raw, curvature, sums, gradients, result,
 ):  # fmt: skip
     """Passes over blocks of rows.
 
@@ -132,6 +133,8 @@ def serve(
         Written: loss and sum of the residuals of each block.
     gradients : float64 array of shape (n_blocks, n_features)
         Written: X^T residual of each block, or the sums of squares.
+    result : float64 array of shape (n_features + 2,)
+        Written but for raw predictions, see `add_blocks`.
 
     Returns
     -------
@@ -142,6 +145,8 @@ def serve(
     while True:
         seen, block = take(state, n_blocks, seen, task, block)
         if block < 0:
+            if n_blocks > 0 and operation(state) != Operation.RAW_PREDICTION:
+                add_blocks(sums, gradients, result)
             return seen
         what = operation(state)
         start, stop = starts[block], starts[block + 1]

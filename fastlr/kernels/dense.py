@@ -13,6 +13,7 @@ from .._blocks import guarded_empty
 from .._jit import INLINED, kernel
 from .._rounds import NO_BLOCK, is_odd, operation, take, wait_for_blocks
 from . import columns, products, rows
+from .blocks import add_blocks, add_sums
 from .links import apply_link
 from .operations import Operation
 from .vectors import LONG_STRIP, PADDING
@@ -32,19 +33,22 @@ def _overload_fused_pass(
     return (rows if X.layout == "C" else columns).fused_pass.py_func
 
 
-def padded_vector(n, dtype):
-    """Zeros of which kernels may read, and zeros behind them, see `vectors`; apart from other memory."""
-    vector = guarded_empty(n + PADDING, dtype)
+_GRAM_TILE = 1_056  # rows, at most
+
+
+def padded_vector(n, dtype, beside=None):
+    """Zeros of which kernels may read, and zeros behind them, see `vectors`; placed by `guarded_empty`."""
+    vector = guarded_empty(n + PADDING, dtype, beside)
     vector[:] = 0
     return vector[:n]
 
 
-def work_space(n_features, dtype):
+def work_space(X, dtype):
     """What one thread of `serve` works in: raw predictions and residuals of a chunk, and sums over its rows.
 
     Parameters
     ----------
-    n_features : int
+    X : array of shape (n_samples, n_features)
     dtype : numpy dtype
         What products are computed in, float32 or float64.
 
@@ -52,14 +56,15 @@ def work_space(n_features, dtype):
     -------
     tuple of ndarray
     """
+    n_features = X.shape[1]
     chunk = max(rows.MAX_CHUNK, columns.MAX_TILE)
     z = guarded_empty(chunk + n_features + LONG_STRIP)
-    return z, guarded_empty(chunk + PADDING, dtype), padded_vector(max(n_features, chunk), dtype)
+    return z, guarded_empty(chunk + PADDING, dtype, X), padded_vector(max(n_features, chunk), dtype, X)
 
 
-def features_work_space(n_samples, dtype):
+def features_work_space(X, dtype):
     """What one thread of `serve_features` works in: the products of some features."""
-    return (padded_vector(n_samples, dtype),)
+    return (padded_vector(len(X), dtype, X),)
 
 
 def packed_space(n_columns, n_panels, dtype):
@@ -73,7 +78,7 @@ def packed_space(n_columns, n_panels, dtype):
 @kernel(cache=True)
 def serve(
     state, n_blocks, seen, task, z, residual, part,
-    X, y, sample_weight, w, intercept, rows_per_block, ahead, raw, curvature, sums, gradients,
+    X, y, sample_weight, w, intercept, rows_per_block, ahead, raw, curvature, sums, gradients, result,
 ):  # fmt: skip
     """Passes over blocks of rows.
 
@@ -97,6 +102,8 @@ def serve(
         Written: loss and sum of the residuals of each block.
     gradients : float64 array of shape (n_blocks, n_features)
         Written: X^T residual of each block.
+    result : float64 array of shape (n_features + 2,)
+        Written but for raw predictions, see `add_blocks`.
 
     Returns
     -------
@@ -107,6 +114,8 @@ def serve(
     while True:
         seen, block = take(state, n_blocks, seen, task, block)
         if block < 0:
+            if n_blocks > 0 and operation(state) != Operation.RAW_PREDICTION:
+                add_blocks(sums, gradients, result)
             return seen
         place = _to_and_fro(block, sums.shape[0], is_odd(state))
         start = place * rows_per_block[0]
@@ -127,7 +136,7 @@ def _to_and_fro(block, n_blocks, odd):
 def serve_features(
     state, n_blocks, seen, task, part,
     X, y, sample_weight, step, coef, w, intercept, features_per_block, rows_per_block,
-    raw, curvature, residual, partial, sums, gradient,
+    raw, curvature, residual, partial, sums, result,
 ):  # fmt: skip
     """Passes over X in F order that go feature after feature; see `columns`.
 
@@ -154,8 +163,8 @@ def serve_features(
         X w of each block; the first is overwritten by their sum.
     sums : float64 array of shape (blocks of samples, 2)
         Written: loss and sum of the residuals of each block.
-    gradient : float64 `padded_vector` of n_features
-        Written: X^T residual.
+    result : float64 `padded_vector` of n_features + 2
+        Written as by `add_blocks`.
 
     Returns
     -------
@@ -163,10 +172,13 @@ def serve_features(
         The round this thread has seen last.
     """
     n_features_blocks = partial.shape[0]
+    gradient = result[: X.shape[1]]
     block = NO_BLOCK
     while True:
         seen, block = take(state, n_blocks, seen, task, block)
         if block < 0:
+            if n_blocks > 0:
+                add_sums(sums, result[X.shape[1] :])
             return seen
         what = operation(state)
         if what == Operation.NONE:  # the round was abandoned since the block was taken
@@ -256,9 +268,12 @@ def _hessian_block(X, curvature, start, stop, scale, panel, hessian):
         products.add_product(panel, n_features + 1, panel, n_features + 1, count, True, hessian)
 
 
-def gram_panel(n_samples):
-    """Rows of a tile of the Gram matrix: few enough tiles that packing costs little, and some for each thread."""
-    n_panels = 1 if n_samples <= 96 else max(2, -(-n_samples // 384))
+def gram_panel(n_samples, n_threads):
+    """Rows of a tile of the Gram matrix: few tiles, so that packing costs little, but work for every thread.
+
+    Sums do not depend on the tiles.
+    """
+    n_panels = max(-(-n_samples // _GRAM_TILE), min(n_threads, n_samples // 96), 1)
     return -(-n_samples // (48 * n_panels)) * 48
 
 

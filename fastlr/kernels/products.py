@@ -208,7 +208,8 @@ def make_add_block(n_rows):
 
 
 _BLOCK = rows_in_registers(vector_registers())
-_add_block = make_add_block(_BLOCK)
+_SHORT_BLOCK = min(4, _BLOCK)  # for the last rows, if they are few
+_add_block, _add_short_block = make_add_block(_BLOCK), make_add_block(_SHORT_BLOCK)
 
 
 @kernel()
@@ -235,7 +236,10 @@ def add_product(left, n_rows, right, n_columns, depth, lower, out):
         for column in range(0, right_end, width):
             start = max(top, column // _BLOCK * _BLOCK) if lower else top
             for row in range(start, bottom, _BLOCK):
-                _add_block(left, row, right, column // width, depth, out)
+                if bottom - row > _SHORT_BLOCK:
+                    _add_block(left, row, right, column // width, depth, out)
+                else:
+                    _add_short_block(left, row, right, column // width, depth, out)
 
 
 @kernel(cache=True)
