@@ -11,16 +11,19 @@ timed in turn: medians.
 """
 
 import argparse
+from functools import partial
 
 import numpy as np
-from benchmarks.common import PAUSE_OF_THREADS, PIXEL, labels, ratio, seconds_of
+from benchmarks.common import PAUSE_OF_THREADS, PIXEL, labels, matrix_and_loss, ratio, seconds_of
 from benchmarks.plain import numpy_products, plain_pass, reader
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from fastlr import _machine, functional, reference
-from fastlr._team import Team
+from fastlr import functional, reference
 from fastlr._validation import check_features
-from fastlr.designs.dense import DenseDesign
+from fastlr.losses.logistic import LogisticLoss
+from fastlr.matrices.dense import DenseMatrix
+from fastlr.runtime import machine
+from fastlr.runtime.team import Team
 from fastlr.solvers import gradient_descent
 
 SHAPES = ((348, 4096), (3480, 4096), (348, 4160))
@@ -29,18 +32,17 @@ DTYPES = ("float64", "float32", "uint8")
 PRODUCT_COLUMNS = (10, 30, 50, 104, 400, 1000, 3000)
 
 
-def matrix(shape, dtype, order):
+def features(shape, dtype, order):
     """Random features of a shape."""
     rng = np.random.default_rng(0)
     X = rng.integers(0, 256, shape, dtype=np.uint8)
     return np.array(X if dtype == "uint8" else X * PIXEL, dtype=dtype, order=order)
 
 
-def design_of(X, n_threads):
-    """X as fastlr reads it."""
+def read_by_fastlr(X, n_threads):
+    """X as a matrix, and a loss of random labels."""
     y = np.random.default_rng(1).integers(0, 2, len(X)).astype(np.float64)
-    scale = PIXEL if X.dtype == np.uint8 else 1.0
-    return DenseDesign(check_features(X), y, np.empty(0), scale=scale, team=Team(n_threads))
+    return matrix_and_loss(X, y, n_threads, PIXEL if X.dtype == np.uint8 else 1.0)
 
 
 def passes(rounds):
@@ -48,17 +50,16 @@ def passes(rounds):
     for shape in SHAPES:
         for contiguous, order in LAYOUTS.items():
             for dtype in DTYPES:
-                X = matrix(shape, dtype, order)
-                coef = np.append(np.full(shape[1], 1e-3), 0.0)
+                X = features(shape, dtype, order)
+                coefs = np.append(np.full(shape[1], 1e-3), 0.0)[None]
                 others = {"NumPy": numpy_products(X), "plain": plain_pass(X), "read": reader(X)}
                 cells = {}
                 for n_threads in (1, 2):
-                    with threadpool_limits(n_threads, user_api="blas"), Team(n_threads) as team:
-                        design = design_of(X, n_threads)
-                        design.team = team
+                    matrix, loss = read_by_fastlr(X, n_threads)
+                    with threadpool_limits(n_threads, user_api="blas"), matrix.team:
                         names = ("NumPy", "plain", "read") if n_threads == 1 else ("NumPy",)
                         functions = {name: others[name] for name in names}
-                        functions["fastlr"] = lambda design=design, coef=coef: design.loss_gradient(coef)
+                        functions["fastlr"] = partial(matrix.sweep, loss, coefs)
                         pause = PAUSE_OF_THREADS if n_threads > 1 else 0.005
                         seconds = seconds_of(functions, rounds, pause=pause)
                         for name in names:
@@ -73,7 +74,7 @@ def training(rounds):
     start = np.append(np.full(4096, 0.01), 0.0)
     y = labels()
     for method, dtype in (("fused", "float64"), ("fused", "float32"), ("fused", "uint8"), ("gram", "float64")):
-        X = matrix((348, 4096), dtype, "F")
+        X = features((348, 4096), dtype, "F")
         floats = X if X.dtype.kind == "f" else (X * np.float32(PIXEL)).astype(np.float32, order="F")
         cells = {}
         for n_threads in (1, 2):
@@ -82,8 +83,9 @@ def training(rounds):
                 def train(X=X, n_threads=n_threads, method=method):
                     with Team(n_threads) as team:
                         scale = PIXEL if X.dtype == np.uint8 else 1.0
-                        design = DenseDesign(check_features(X), y, np.empty(0), scale=scale, team=team)
-                        gradient_descent.solve(design, start, learning_rate=0.01, n_iterations=150, method=method)
+                        matrix = DenseMatrix(check_features(X), scale=scale, team=team)
+                        loss = LogisticLoss(y, np.empty(0))
+                        gradient_descent.solve(matrix, loss, start, learning_rate=0.01, n_iterations=150, method=method)
 
                 def train_numpy(X=floats):
                     reference.gradient_descent(X, y.astype(X.dtype), None, start, 0.01, 150)
@@ -99,11 +101,11 @@ def products(rounds):
         for n_columns in PRODUCT_COLUMNS:
             n_rows = min(100_000, max(2_000, 2 * n_columns, 60_000_000 // n_columns**2))
             X = np.random.default_rng(0).random((n_rows, n_columns)).astype(dtype)
-            design = design_of(X, 1)
-            design.loss_gradient(np.zeros(n_columns + 1))
-            scale = np.sqrt(design.curvature).astype(dtype)[:, None]
+            matrix, loss = read_by_fastlr(X, 1)
+            matrix.sweep(loss, np.zeros((1, n_columns + 1)))
+            scale = np.sqrt(loss.curvature).astype(dtype)[:, None]
             # The Gram matrix of as many samples as the Hessian has columns.
-            wide = design_of(np.ascontiguousarray(X.T), 1)
+            wide, _ = read_by_fastlr(np.ascontiguousarray(X.T), 1)
 
             def hessian_numpy(X=X, scale=scale):
                 scaled = X * scale
@@ -111,7 +113,7 @@ def products(rounds):
 
             with threadpool_limits(1, user_api="blas"):
                 cells = {
-                    "Hessian": ratio(hessian_numpy, design.hessian, max(3, rounds // 4), burst=3),
+                    "Hessian": ratio(hessian_numpy, partial(matrix.sandwich, loss), max(3, rounds // 4), burst=3),
                     "Gram": ratio(lambda wide=wide: wide.X @ wide.X.T, wide.gram, max(3, rounds // 4), burst=3),
                 }
             yield f"{n_columns} columns, {dtype}", cells
@@ -119,14 +121,14 @@ def products(rounds):
 
 def calls(rounds):
     """Microseconds that a function of the study costs beside its pass."""
-    X = matrix((348, 4096), "float64", "F")
+    X = features((348, 4096), "float64", "F")
     x, y, w = X.T, labels()[None, :], np.full((4096, 1), 1e-3)
-    design = design_of(X, 1)
-    coef = np.append(w[:, 0], 0.0)
+    matrix, loss = read_by_fastlr(X, 1)
+    coefs = np.append(w[:, 0], 0.0)[None]
     functions = {
-        "pass": lambda: design.loss_gradient(coef),
+        "pass": partial(matrix.sweep, loss, coefs),
         "call": lambda: functional.forward_backward_propagation(w, 0.0, x, y),
-        "raw": lambda: design.raw_prediction(coef),
+        "raw": partial(matrix.predict, loss, coefs),
         "predict": lambda: functional.predict(w, 0.0, x),
     }
     seconds = seconds_of(functions, 4 * rounds)
@@ -155,8 +157,8 @@ def main():
     parser.add_argument("--quick", action="store_true", help="few rounds: a first look")
     rounds = 3 if parser.parse_args().quick else 11
     blas = sorted({library["architecture"] for library in threadpool_info() if library["user_api"] == "blas"})
-    print(f"{_machine.processor()}, code for {_machine.instruction_set()}, BLAS for {', '.join(blas)}")
-    print("caches: " + ", ".join(f"L{k} {v >> 10} KB" for k, v in sorted(_machine.cache_sizes().items())))
+    print(f"{machine.processor()}, code for {machine.instruction_set()}, BLAS for {', '.join(blas)}")
+    print("caches: " + ", ".join(f"L{k} {v >> 10} KB" for k, v in sorted(machine.cache_sizes().items())))
     title = "Passes: times as fast as NumPy's two products, as plain loops, and share of reading X"
     below = print_table(title, passes(rounds))
     below += print_table("Training: times as fast as the NumPy reference", training(rounds))

@@ -11,9 +11,9 @@ __version__ = "0.1.0"
 
 _MODULES = ("datasets", "functional", "plotting", "reference")
 _NAMES = {
-    "LogisticRegression": "linear_model",
-    "LogisticRegressionCV": "cross_validation.estimator",
-    "fit_many": "many.interface",
+    "LogisticRegression": "estimators.logistic_regression",
+    "LogisticRegressionCV": "estimators.cross_validation",
+    "fit_many": "estimators.fit_many",
     "warmup": "_warmup",
 }
 

@@ -11,11 +11,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 from threadpoolctl import threadpool_limits
 
-from . import __version__, _machine, functional, reference
-from ._team import Team, effective_n_threads
+from . import __version__, functional, reference
 from ._validation import check_features
 from .datasets import load_sign_digits
-from .designs.dense import DenseDesign
+from .losses.logistic import LogisticLoss
+from .matrices.dense import DenseMatrix
+from .runtime import machine
+from .runtime.team import Team, effective_n_threads
 from .solvers import gradient_descent
 
 _TIMED_RUNS = 7
@@ -69,7 +71,8 @@ def train(x, y, options, *, method, n_threads, scale=1.0, report=None):
     X = check_features(x.T, "images")
     with Team(n_threads) as team:
         return gradient_descent.solve(
-            DenseDesign(X, y[0].astype(np.float64), np.empty(0), scale=scale, team=team),
+            DenseMatrix(X, scale=scale, team=team),
+            LogisticLoss(y[0].astype(np.float64), np.empty(0)),
             np.append(w[:, 0], b),
             learning_rate=options.learning_rate,
             n_iterations=options.iterations,
@@ -167,8 +170,8 @@ def run_study(options):
         "accuracy": scores,
         "difference_from_reference": difference,
         "sklearn_accuracy": sklearn_scores,
-        "processor": _machine.processor(),
-        "instruction_set": _machine.instruction_set(),
+        "processor": machine.processor(),
+        "instruction_set": machine.instruction_set(),
         "seconds": seconds,
     }, (data, result)
 
@@ -179,7 +182,7 @@ def print_times(seconds, options, n_threads):
     print(
         f"\nTimes of {options.iterations} iterations, {n_threads} threads on both sides, medians of {_TIMED_RUNS} runs"
     )
-    print(f"on {_machine.processor()}, kernels for {_machine.instruction_set()}")
+    print(f"on {machine.processor()}, kernels for {machine.instruction_set()}")
     for name, value in seconds.items():
         print(f"  {name:<26}{value * 1e3:9.1f} ms   {base / value:6.1f} x")
 

@@ -8,10 +8,9 @@ from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
 from ._validation import NATIVE_DTYPES, check_choice
-from .cross_validation.estimator import LogisticRegressionCV
-from .designs.small import MAX_ENTRIES
-from .designs.small_softmax import MAX_PRODUCTS
-from .linear_model import LogisticRegression
+from .estimators.cross_validation import LogisticRegressionCV
+from .estimators.logistic_regression import LogisticRegression
+from .matrices.small import MAX_ENTRIES, MAX_PRODUCTS
 
 _DTYPES = (*(dtype.name for dtype in NATIVE_DTYPES), "bool")
 _ORDERS = ("C", "F")

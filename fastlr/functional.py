@@ -10,10 +10,12 @@ digits, and without NaN where p rounds to 0 or 1.
 
 import numpy as np
 
-from ._team import Team, effective_n_threads
 from ._validation import as_real, check_features, check_number, check_targets
-from .designs.dense import DenseDesign
 from .kernels.pointwise import sigmoid_array
+from .losses.logistic import LogisticLoss
+from .losses.quadratic import Quadratic
+from .matrices.dense import DenseMatrix
+from .runtime.team import Team, effective_n_threads
 from .solvers import gradient_descent
 
 __all__ = [
@@ -109,9 +111,10 @@ def forward_backward_propagation(w, b, x_train, y_train):
     """
     X = _samples(x_train, "x_train")
     with _team_of_one_pass(X) as team:
-        design = _design(X, y_train, team)
-        loss, gradient = design.loss_gradient(_coef(w, b, design.shape[1]))
-        return loss / design.weight_sum, _gradients(gradient / design.weight_sum)
+        loss = _loss(X, y_train)
+        matrix = DenseMatrix(X, name="x_train", team=team)
+        value, gradient = matrix.sweep(loss, _coef(w, b, X.shape[1])[None])
+        return value / loss.weight_sum, _gradients(gradient[0] / loss.weight_sum)
 
 
 def update(
@@ -166,10 +169,11 @@ def update(
         return callback is not None and callback(iteration, cost)
 
     with Team(effective_n_threads()) as team:
-        design = _design(_samples(x_train, "x_train"), y_train, team)
+        X = _samples(x_train, "x_train")
         result = gradient_descent.solve(
-            design,
-            _coef(w, b, design.shape[1]),
+            DenseMatrix(X, name="x_train", team=team),
+            _loss(X, y_train),
+            _coef(w, b, X.shape[1]),
             learning_rate=learning_rate,
             n_iterations=check_number(iterations, "number_of_iterations", low=0, integer=True),
             method=method,
@@ -196,9 +200,9 @@ def predict(w, b, x_test):
     """
     X = _samples(x_test, "x_test")
     with _team_of_one_pass(X) as team:
-        design = DenseDesign(X, np.zeros(len(X)), np.empty(0), name="x_test", team=team)
-        raw = design.raw_prediction(_coef(w, b, X.shape[1]))
-        return (raw > 0.0).astype(np.float64)[None, :]
+        predictions = Quadratic(np.empty(len(X)))
+        DenseMatrix(X, name="x_test", team=team).predict(predictions, _coef(w, b, X.shape[1])[None])
+        return (predictions.predicted() > 0.0).astype(np.float64)[None, :]
 
 
 def logistic_regression(
@@ -261,9 +265,8 @@ def _labels(y, n_samples, name):
     return check_targets(y.reshape(-1), n_samples, name)
 
 
-def _design(X, y_train, team):
-    y = _labels(y_train, len(X), "y_train")
-    return DenseDesign(X, y, np.empty(0), name="x_train", team=team)
+def _loss(X, y_train):
+    return LogisticLoss(_labels(y_train, len(X), "y_train"), np.empty(0))
 
 
 def _coef(w, b, n_features):

@@ -17,12 +17,18 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import fastlr
-from fastlr import _team, _threads
-from fastlr._team import Team
 from fastlr._validation import check_features, check_sample_weight, check_targets
-from fastlr.designs.dense import DenseDesign
+from fastlr.losses.logistic import LogisticLoss
+from fastlr.losses.quadratic import Quadratic
+from fastlr.matrices.csr import CSRMatrix
+from fastlr.matrices.dense import DenseMatrix
+from fastlr.matrices.small import SmallMatrix
+from fastlr.objectives.logistic import LogisticObjective
+from fastlr.objectives.penalties import L2
+from fastlr.runtime import team, threads
+from fastlr.runtime.team import Rest, Team
 
-REAL_DATA = Path(__file__).parents[1].parent / "shared" / "data" / "sign_digits.npz"
+REAL_DATA = os.environ.get("FASTLR_SIGN_DIGITS", "")  # an .npz with X and Y
 
 DTYPES = ("float64", "float32", "uint8", "int8", "bool")
 ORDERS = ("C", "F")
@@ -36,10 +42,11 @@ settings.register_profile("nightly", max_examples=3_000, print_blob=True, **_rel
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def helpers_never_rest(monkeypatch):
-    """Whatever else runs on this machine: tests of threads have threads. Those of resting helpers take this back."""
-    monkeypatch.setattr(_team, "_EXCESS", np.inf)
+    """Whatever else runs on this machine: fits that are to have threads have them."""
+    monkeypatch.setattr(team._rest, "excess", np.inf)
+    monkeypatch.setattr(team._rest, "until", -np.inf)
 
 
 def threads_of_fits():
@@ -48,7 +55,7 @@ def threads_of_fits():
     for ident, frame in sys._current_frames().items():
         while frame.f_back:
             frame = frame.f_back
-        if frame.f_code.co_filename == _threads.__file__:
+        if frame.f_code.co_filename == threads.__file__:
             found.append(ident)
     return found
 
@@ -59,6 +66,113 @@ def wait_until(condition):
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.001)
+
+
+class Passes:
+    """A matrix with its loss, asked with coefficients as a vector or in rows, and answering in kind."""
+
+    def __init__(self, matrix, loss):
+        self.matrix, self.loss = matrix, loss
+
+    def __getattr__(self, name):
+        return getattr(self.loss if hasattr(self.loss, name) else self.matrix, name)
+
+    def loss_gradient(self, coef):
+        value, gradient = self.matrix.sweep(self.loss, np.atleast_2d(coef))
+        return value, gradient.reshape(np.shape(coef))
+
+    def raw_prediction(self, coef):
+        self.matrix.predict(self.loss, np.atleast_2d(coef))
+        return self.loss.raw
+
+    def hessian_product(self, direction):
+        return self.matrix.product(self.loss, np.atleast_2d(direction)).reshape(np.shape(direction))
+
+    def transposed_product(self, vector):
+        return self.matrix.intercept_column(Quadratic(vector))
+
+    def hessian(self):
+        return self.matrix.sandwich(self.loss)
+
+    def column_moments(self):
+        return self.matrix.moments(self.loss)
+
+    def intercept_hessian(self):
+        return self.matrix.curvature_sum(self.loss)
+
+    def separates(self, coef):
+        return self.loss.separates(self.matrix.predictions(coef))
+
+    def subsample(self, rows):
+        return Passes(self.matrix.take(rows), self.loss.take(rows))
+
+
+def dense_passes(X, y, weight, **parameters):
+    return Passes(DenseMatrix(X, **parameters), LogisticLoss(y, weight))
+
+
+def csr_passes(X, y, weight, **parameters):
+    return Passes(CSRMatrix(X, **parameters), LogisticLoss(y, weight))
+
+
+def small_passes(X, y, weight):
+    return Passes(SmallMatrix(X), LogisticLoss(y, weight, compiled=False))
+
+
+class Asked:
+    """An objective, asked with coefficients as a vector or in rows, and answering in kind."""
+
+    def __init__(self, objective):
+        self.inner = objective
+        self.design = Passes(objective.matrix, objective.loss)
+        self.l2 = objective.penalty.strength
+
+    def __getattr__(self, name):
+        return getattr(self.inner, name)
+
+    def rows(self, vector):
+        return np.reshape(vector, self.inner.shape)
+
+    def loss_gradient(self, coef):
+        value, gradient = self.inner.loss_gradient(self.rows(coef))
+        return value, gradient.reshape(np.shape(coef))
+
+    def hessian_product(self, direction):
+        return self.inner.hessian_product(self.rows(direction)).reshape(np.shape(direction))
+
+    def gap_bound(self, gradient, *column):
+        return self.inner.gap_bound(self.rows(gradient), *column)
+
+    def rough_gap(self, gradient):
+        return self.inner.rough_gap(self.rows(gradient))
+
+    def preconditioner(self):
+        apply = self.inner.preconditioner()
+        return lambda gradient: apply(self.rows(gradient)).reshape(np.shape(gradient))
+
+    def separates(self, coef):
+        return self.inner.separates(self.rows(coef))
+
+    def overshoot(self, direction):
+        return self.inner.overshoot(self.rows(direction))
+
+    def subsample(self, rows):
+        return Asked(self.inner.subsample(rows))
+
+    def solved(self, solve, start=None, **options):
+        """What a solver returns for it, its coefficients as a vector."""
+        result = solve(self.inner, None if start is None else self.rows(start), **options)
+        result.coef = result.coef.ravel()
+        return result
+
+
+def logistic_objective(passes, *, l2=0.0, fit_intercept=True):
+    return Asked(LogisticObjective(passes.matrix, passes.loss, L2(l2), fit_intercept))
+
+
+def strength(C, weight_sum):
+    """Of the penalty on the mean loss that stands for C."""
+    return L2.from_C(C, weight_sum).strength
 
 
 @dataclass
@@ -79,20 +193,20 @@ class Problem:
         """The same problem with something else in it."""
         return replace(self, **changes)
 
-    def design(self, n_threads=1):
-        """The passes over this problem; its helpers leave by themselves."""
-        return DenseDesign(
+    def design(self, n_threads=1, **options):
+        """The passes over this problem; its helpers never rest, and leave by themselves."""
+        return dense_passes(
             check_features(self.X),
             check_targets(self.y, len(self.X)),
             check_sample_weight(self.sample_weight, len(self.X)),
             scale=self.scale,
-            team=Team(n_threads),
+            team=Team(n_threads, **{"rest": Rest(np.inf), **options}),
         )
 
     @contextmanager
-    def threaded(self, n_threads):
+    def threaded(self, n_threads, **options):
         """The same, and the helpers are gone afterwards."""
-        design = self.design(n_threads)
+        design = self.design(n_threads, **options)
         with design.team:
             yield design
 
@@ -183,8 +297,8 @@ def assert_within(actual, expected, bound):
 @pytest.fixture(scope="session")
 def sign_digits():
     """The study's split of the real images: x_train, x_test of shape (4096, n) in [0, 1], y_train, y_test (1, n)."""
-    if not REAL_DATA.exists():
-        pytest.skip(f"needs the real images, {REAL_DATA.name}")
+    if not REAL_DATA:
+        pytest.skip("needs the real images: FASTLR_SIGN_DIGITS names no file")
     from sklearn.model_selection import train_test_split
 
     with np.load(REAL_DATA) as archive:

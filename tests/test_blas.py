@@ -5,7 +5,7 @@ import threading
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from fastlr._blas import single_threaded_blas
+from fastlr.linalg.blas import single_threaded_blas
 
 
 def blas_threads():

@@ -16,10 +16,10 @@ import pytest
 from conftest import run_python
 
 import fastlr
-from fastlr import _jit
+from fastlr.runtime import jit
 
 MODULE = """
-from fastlr._jit import kernel
+from fastlr.runtime.jit import kernel
 from helper import change
 
 @kernel(cache=True)
@@ -31,7 +31,7 @@ def total(x):
 """
 
 HELPER = """
-from fastlr._jit import kernel
+from fastlr.runtime.jit import kernel
 
 @kernel()
 def change(value):
@@ -175,7 +175,7 @@ def test_a_disk_that_is_full_costs_time_and_one_warning(project, size):
 
 @pytest.fixture
 def unwarned(monkeypatch):
-    monkeypatch.setattr(_jit, "_warned", False)
+    monkeypatch.setattr(jit, "_warned", False)
 
 
 def triple(x):
@@ -184,7 +184,7 @@ def triple(x):
 
 def assert_done_without_a_cache():
     with pytest.warns(RuntimeWarning, match="cannot cache compiled kernels") as caught:
-        compiled = [_jit.kernel(cache=True)(triple) for _ in range(2)]
+        compiled = [jit.kernel(cache=True)(triple) for _ in range(2)]
     assert len(caught) == 1
     assert [dispatcher(2) for dispatcher in compiled] == [6, 6]
     assert all(dispatcher.stats.cache_path is None for dispatcher in compiled)
@@ -221,33 +221,34 @@ def test_a_dispatcher_without_a_place_for_the_cache_is_done_without(unwarned):
         __slots__ = ()
 
     with pytest.warns(RuntimeWarning, match="have no _cache"):
-        _jit._enable_cache(Bare())
+        jit._enable_cache(Bare())
 
 
 def test_a_missing_counter_of_threads_is_done_without(monkeypatch):
     """scikit-learn's own is private; the cores and the limits of threadpoolctl tell as much."""
     from threadpoolctl import threadpool_limits
 
-    from fastlr import _team
-    from fastlr._threads import available_cores
+    from fastlr.runtime import team
+    from fastlr.runtime.threads import available_cores
 
-    monkeypatch.setattr(_team, "_openmp_effective_n_threads", None)
-    assert 1 <= _team.effective_n_threads() <= available_cores()
+    monkeypatch.setattr(team, "_openmp_effective_n_threads", None)
+    assert 1 <= team.effective_n_threads() <= available_cores()
     with threadpool_limits(1):
-        assert _team.effective_n_threads() == 1
+        assert team.effective_n_threads() == 1
 
 
 WITHOUT_OPTION = """
 import numba.core.cpu
 del numba.core.cpu.CPUTargetOptions
 import numpy as np
-from fastlr import _jit
+from fastlr.runtime import jit
 from fastlr._validation import check_features
-from fastlr.designs.dense import DenseDesign
-assert "_nrt" not in _jit.INLINED
+from fastlr.losses.logistic import LogisticLoss
+from fastlr.matrices.dense import DenseMatrix
+assert "_nrt" not in jit.INLINED
 X, y = np.arange(30.0).reshape(10, 3) / 30, np.arange(10) % 2 * 1.0
-loss, gradient = DenseDesign(check_features(X), y, np.empty(0)).loss_gradient(np.zeros(4))
-print(loss, *gradient)
+loss, gradient = DenseMatrix(check_features(X)).sweep(LogisticLoss(y, np.empty(0)), np.zeros((1, 4)))
+print(loss, *gradient[0])
 """
 
 
@@ -262,14 +263,14 @@ PASSES = """
 import hashlib
 import numpy as np
 from scipy import sparse
-from fastlr._team import Team
-from fastlr.designs.csr import CSRDesign
+from fastlr.losses.logistic import LogisticLoss
+from fastlr.matrices.csr import CSRMatrix
 
 rng = np.random.default_rng(0)
 X = sparse.csr_matrix(rng.random((3_000, 40)) * (rng.random((3_000, 40)) < 0.3))
-design = CSRDesign(X, (rng.random(3_000) < 0.5).astype(float), np.empty(0))
-loss, gradient = design.loss_gradient(rng.normal(size=41))
-results = [np.float64(loss), gradient, *(design.hessian_product(v) for v in rng.normal(size=(20, 41)))]
+matrix, targets = CSRMatrix(X), LogisticLoss((rng.random(3_000) < 0.5).astype(float), np.empty(0))
+loss, gradient = matrix.sweep(targets, rng.normal(size=(1, 41)))
+results = [np.float64(loss), gradient, *(matrix.product(targets, v[None]) for v in rng.normal(size=(20, 41)))]
 print(hashlib.sha256(b"".join(result.tobytes() for result in results)).hexdigest())
 """
 

@@ -4,16 +4,16 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from conftest import WEIGHTS, Problem, assert_within, random_targets, random_weights
+from conftest import WEIGHTS, Problem, assert_within, csr_passes, random_targets, random_weights
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
 from fastlr import reference
-from fastlr._blocks import entry_blocks
-from fastlr._team import Team
 from fastlr._validation import check_sample_weight, check_sparse_features
-from fastlr.designs.csr import CSRDesign, compressed_rows
+from fastlr.matrices.csr import compressed_rows
+from fastlr.runtime.blocks import entry_blocks
+from fastlr.runtime.team import Team
 
 # One row to several blocks; the last is large enough for threads.
 SHAPES = [(1, 1), (1, 9), (9, 1), (64, 64), (65, 3), (70, 200), (1301, 40)]
@@ -53,7 +53,7 @@ class SparseProblem(Problem):
 
     def design(self, n_threads=1):
         X = check_sparse_features(self.X)
-        return CSRDesign(X, self.y, check_sample_weight(self.sample_weight, len(self.y)), team=Team(n_threads))
+        return csr_passes(X, self.y, check_sample_weight(self.sample_weight, len(self.y)), team=Team(n_threads))
 
     @property
     def effective(self):
@@ -187,11 +187,11 @@ def test_loss_residual_equals_the_pass_it_spares():
     problem = make_sparse_problem((67, 13), weights="random")
     design = problem.design()
     loss, gradient = design.loss_gradient(problem.coef)
-    residual, n_passes = np.empty(67), design.n_passes
-    again, total = design.loss_residual(design.raw.copy(), residual)
+    n_passes = design.n_passes
+    again, residual, _ = design.loss.at(design.raw.copy())
     assert design.n_passes == n_passes
     assert again == pytest.approx(loss, rel=1e-14)
-    assert total == pytest.approx(gradient[-1], rel=1e-12, abs=1e-13)
+    assert residual.sum() == pytest.approx(gradient[-1], rel=1e-12, abs=1e-13)
     np.testing.assert_allclose(problem.effective.T @ residual, gradient[:-1], rtol=1e-11, atol=1e-12)
 
 
@@ -283,7 +283,7 @@ def test_any_number_of_threads_gives_the_same_bits(dtype):
     results = []
     for n_threads in (1, 2, 3, 7):
         with problem.threaded(n_threads) as design:
-            assert design._n_blocks > 1
+            assert len(entry_blocks(design.arrays[2], design.shape[1])) > 2
             passes = all_passes(design, problem.coef, problem.coef)
             assert bool(design.team._threads) == (n_threads > 1)
         results.append([np.asarray(value).tobytes() for value in passes.values()])

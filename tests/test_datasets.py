@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import REAL_DATA
 from sklearn.model_selection import train_test_split
 
 from fastlr import datasets
 from fastlr.datasets import fetch_sign_digits, load_sign_digits
 
-REAL_DATA = Path(__file__).parents[1].parent / "shared" / "data" / "sign_digits.npz"
 STARTS = np.array([0, 204, 409, 615, 822, 1028, 1236, 1443, 1649, 1855])  # of the well-known pair's ten blocks
 SHOWN = {0: 9, 1: 0, 2: 7, 3: 6, 4: 1, 5: 8, 6: 4, 7: 3, 8: 2, 9: 5}  # by the label of its Y.npy
 
@@ -168,7 +168,7 @@ def test_one_label_that_breaks_the_order_is_believed(tmp_path, row):
 
 
 def test_real_photographs():
-    if not REAL_DATA.exists():
+    if not REAL_DATA:
         pytest.skip("the photographs are not here")
     bunch = load_sign_digits(REAL_DATA)
     check_bunch(bunch, (0, 1), 205)

@@ -10,6 +10,7 @@ from conftest import (
     WEIGHTS,
     Problem,
     assert_within,
+    dense_passes,
     make_problem,
     random_features,
     random_targets,
@@ -19,9 +20,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastlr import reference
-from fastlr._blocks import block_rows, count_blocks, guarded_empty, hessian_block_rows
 from fastlr._validation import check_features
-from fastlr.designs.dense import DenseDesign
+from fastlr.runtime.blocks import block_rows, count_blocks, guarded_empty, hessian_block_rows
 
 # One to many rows and features; all remainders of the unrolled loops, chunks, tiles and panels; several blocks.
 SMALL = [(1, 1), (1, 5), (5, 1), (2, 3), (3, 2), (4, 4), (6, 18), (17, 16), (33, 31), (64, 64), (65, 67), (131, 3)]
@@ -121,14 +121,14 @@ def test_loss_residual_equals_the_pass_it_spares(dtype, order, weights):
     design = problem.design()
     loss, gradient = design.loss_gradient(problem.coef)
     raw, curvature, n_passes = design.raw.copy(), design.curvature.copy(), design.n_passes
-    residual = np.empty(67, design.dtype)
-    again, total = design.loss_residual(raw, residual)
+    again, residual, second = design.loss.at(raw)
     assert design.n_passes == n_passes
     np.testing.assert_allclose(again, loss, rtol=1e-14)
-    np.testing.assert_allclose(total, gradient[-1], rtol=1e-12, atol=1e-13)
+    np.testing.assert_allclose(residual.sum(), gradient[-1], rtol=1e-12, atol=1e-13)
+    np.testing.assert_array_equal(second, curvature)
     np.testing.assert_array_equal(design.curvature, curvature)
     expected = problem.weights * (reference.sigmoid(raw) - problem.y)
-    np.testing.assert_allclose(residual, expected, rtol=0, atol=problem.weights.max() * np.finfo(design.dtype).eps)
+    np.testing.assert_allclose(residual, expected, rtol=0, atol=problem.weights.max() * np.finfo(np.float64).eps)
 
 
 def test_every_pass_is_counted():
@@ -361,7 +361,7 @@ def test_parts_add_up_to_the_whole(dtype, order, weights, cut):
     parts = [part(slice(None, cut)), part(slice(cut, None))]
     # A part may weigh nothing, which callers cannot ask for, but sums can.
     designs = [
-        DenseDesign(check_features(p.X), p.y, np.empty(0) if p.sample_weight is None else p.sample_weight)
+        dense_passes(check_features(p.X), p.y, np.empty(0) if p.sample_weight is None else p.sample_weight)
         for p in parts
     ]
     losses, gradients = zip(*(design.loss_gradient(problem.coef) for design in designs), strict=True)
@@ -475,7 +475,7 @@ def test_a_value_that_is_not_finite_is_found_by_the_pass_that_meets_it(dtype, or
 def test_the_error_uses_the_name_that_the_caller_knows():
     X = np.ones((3, 2))
     X[1, 1] = np.nan
-    design = DenseDesign(check_features(X), np.zeros(3), np.empty(0), name="x_train")
+    design = dense_passes(check_features(X), np.zeros(3), np.empty(0), name="x_train")
     with pytest.raises(ValueError, match="x_train"):
         design.loss_gradient(np.zeros(3))
 

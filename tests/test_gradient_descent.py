@@ -26,9 +26,16 @@ def stable_rate(problem):
     return 4.0 / float(np.mean((problem.with_ones**2).sum(axis=1)))
 
 
+def both(problem):
+    design = problem.design()
+    return design.matrix, design.loss
+
+
 def run(problem, n_iterations=12, n_threads=1, method="fused", **options):
+    design = problem.design(n_threads)
     return solve(
-        problem.design(n_threads),
+        design.matrix,
+        design.loss,
         problem.coef,
         learning_rate=stable_rate(problem),
         n_iterations=n_iterations,
@@ -176,7 +183,7 @@ def test_inputs_are_never_written_to(order, method):
 
 def test_the_start_may_be_a_list_of_integers():
     problem = make_problem(20, 3)
-    result = solve(problem.design(), [0, 0, 0, 0], learning_rate=0.1, n_iterations=1)
+    result = solve(*both(problem), [0, 0, 0, 0], learning_rate=0.1, n_iterations=1)
     assert result.costs[0] == pytest.approx(np.log(2))
 
 
@@ -232,7 +239,7 @@ def test_a_bad_argument_raises_an_error_that_names_it(change, error):
     problem = make_problem(20, 3)
     arguments = {"learning_rate": 0.1, "n_iterations": 2, **change}
     with pytest.raises(error, match=next(iter(change))):
-        solve(problem.design(), problem.coef, **arguments)
+        solve(*both(problem), problem.coef, **arguments)
 
 
 @pytest.mark.parametrize("shape", [(67, 13), SWEPT])
@@ -244,7 +251,7 @@ def test_a_value_that_is_not_finite_is_found(shape, order, method, bad):
     rate = stable_rate(problem)
     problem.X[shape[0] // 2, shape[1] // 2] = bad
     with pytest.raises(ValueError, match="X must be finite"):
-        solve(problem.design(), problem.coef, learning_rate=rate, n_iterations=3, method=method)
+        solve(*both(problem), problem.coef, learning_rate=rate, n_iterations=3, method=method)
 
 
 def test_the_progress_bar_counts_steps(capsys):
@@ -292,7 +299,7 @@ def test_the_real_images_agree_in_fewer_bytes(sign_digits, method, order, dtype,
     )
     small = doubles.but(X=x_train.T if dtype == "uint8" else doubles.X.astype(dtype), scale=scale)
     options = {"learning_rate": 0.01, "n_iterations": 150, "method": method}
-    wanted = solve(doubles.design(), doubles.coef, **options)
-    result = solve(small.but(X=np.asarray(small.X, order=order)).design(), doubles.coef, **options)
+    wanted = solve(*both(doubles), doubles.coef, **options)
+    result = solve(*both(small.but(X=np.asarray(small.X, order=order))), doubles.coef, **options)
     np.testing.assert_allclose(result.costs, wanted.costs, rtol=1e-5)
     np.testing.assert_allclose(result.coef, wanted.coef, rtol=0, atol=1e-5)

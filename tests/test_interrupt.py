@@ -10,9 +10,9 @@ from conftest import threads_of_fits, wait_until
 from threadpoolctl import threadpool_info
 
 from fastlr import LogisticRegression, functional
-from fastlr._jit import CONTRACT, kernel
-from fastlr._rounds import NO_BLOCK, _sched_yield, atomic_load, take
-from fastlr._team import Task, Team
+from fastlr.runtime.jit import CONTRACT, kernel
+from fastlr.runtime.rounds import NO_BLOCK, _sched_yield, atomic_load, take
+from fastlr.runtime.team import Task, Team
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="this platform sends itself no signals")
 
@@ -55,7 +55,7 @@ def test_ctrl_c_ends_a_pass_that_does_not_end_by_itself(n_threads):
         thread.start()
     try:
         with pytest.raises(KeyboardInterrupt), Team(n_threads) as team:
-            team.run(task, 1, n_blocks, long=True)
+            team.run(task, 1, n_blocks, work=10**9)
         assert not opened_by_watchdog, "the pass was waited for"
     finally:
         threads[1].cancel()
@@ -65,7 +65,7 @@ def test_ctrl_c_ends_a_pass_that_does_not_end_by_itself(n_threads):
     wait_until(lambda: not threads_of_fits())
     assert begun.sum() == n_threads, "a block was started after the interrupt"
     with pytest.raises(RuntimeError, match="interrupted"):
-        team.run(task, 1, n_blocks)
+        team.run(task, 1, n_blocks, work=10**6)
 
 
 def labelled(n_samples, n_features, dtype="float64"):
@@ -96,7 +96,7 @@ LONG_FITS = [("gram_newton", (700, 4_000)), ("newton_cholesky", (6_000, 500)), (
 @pytest.mark.parametrize(("solver", "shape"), LONG_FITS)
 def test_an_interrupted_fit_leaves_the_estimator_as_it_was(solver, shape, n_jobs, monkeypatch):
     if solver == "newton_cg":
-        monkeypatch.setattr("fastlr.designs.dense.LONG_OPERATIONS", shape[0] * shape[1])
+        monkeypatch.setattr("fastlr.runtime.team._LONG_WORK", shape[0] * shape[1])
     X, y = labelled(*shape, dtype=np.uint8)
     small, small_y = labelled(60, 4)
     fitted, unfitted = LogisticRegression().fit(small, small_y), LogisticRegression()
@@ -119,14 +119,14 @@ def test_an_interrupted_fit_leaves_the_estimator_as_it_was(solver, shape, n_jobs
 def test_a_fit_led_from_another_thread_has_the_same_bits(monkeypatch):
     X, y = labelled(3_000, 40)
     expected = LogisticRegression(n_jobs=1).fit(X, y).coef_.tobytes()
-    monkeypatch.setattr("fastlr.designs.dense.LONG_OPERATIONS", 1)
+    monkeypatch.setattr("fastlr.runtime.team._LONG_WORK", 1)
     for n_jobs in (1, 2, 3):
         assert LogisticRegression(n_jobs=n_jobs).fit(X, y).coef_.tobytes() == expected
 
     def refuse(function, *arguments):
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr("fastlr._team.start", refuse)
+    monkeypatch.setattr("fastlr.runtime.team.start", refuse)
     assert LogisticRegression(n_jobs=2).fit(X, y).coef_.tobytes() == expected
 
 
@@ -135,7 +135,7 @@ def test_an_error_of_a_pass_led_from_another_thread_is_raised(monkeypatch):
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError), Team(1) as team:
-        team.run(Task(fail, (), tuple), 1, 1, long=True)
+        team.run(Task(fail, (), tuple), 1, 1, work=10**9)
 
 
 def test_ctrl_c_between_two_steps_of_the_study_ends_them():

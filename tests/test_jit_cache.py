@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import fastlr
-from fastlr._jit import CONTRACT, FASTMATH, kernel, package_stamp
+from fastlr.runtime.jit import CONTRACT, FASTMATH, kernel, package_stamp
 
 ROOT = Path(fastlr.__file__).parent
 
@@ -26,7 +26,7 @@ with warnings.catch_warnings(record=True) as caught:
         import numba, numba.core.caching
         kept = numba.core.caching.FunctionCache
         del numba.core.caching.FunctionCache
-        import fastlr._jit
+        import fastlr.runtime.jit
         numba.core.caching.FunctionCache = kept  # which Numba's own modules need
     import numpy as np
     from fastlr.kernels.links import apply_loss
@@ -41,13 +41,14 @@ with warnings.catch_warnings(record=True) as caught:
     sigmoid_array(z, probability)
     out["sigmoid"] = probability.tolist()
     if "with-design" in sys.argv:
-        from fastlr import _rounds
-        from fastlr.designs.dense import DenseDesign
+        from fastlr.runtime import rounds
         from fastlr.kernels import dense
+        from fastlr.losses.logistic import LogisticLoss
+        from fastlr.matrices.dense import DenseMatrix
         from fastlr._validation import check_features
-        design = DenseDesign(check_features(z[:, None]), y, none)
-        out["design"] = design.loss_gradient(np.array([1.0, 0.0]))[0]
-        dispatchers += [dense.serve, _rounds.open_round]
+        matrix = DenseMatrix(check_features(z[:, None]))
+        out["design"] = matrix.sweep(LogisticLoss(y, none), np.array([[1.0, 0.0]]))[0]
+        dispatchers += [dense.serve, rounds.open_round]
     out["compiled"] = [d.__name__ for d in dispatchers if sum(d.stats.cache_misses.values())]
     out["loaded"] = [d.__name__ for d in dispatchers if sum(d.stats.cache_hits.values())]
 out["warnings"] = [f"{w.category.__name__}: {w.message}" for w in caught]
@@ -114,7 +115,7 @@ def story(tmp_path_factory):
 
     for damage, pattern in (
         (empty, "links.apply_loss-*.nbi"),
-        (truncate, "_rounds.open_round-*.nbi"),
+        (truncate, "rounds.open_round-*.nbi"),
         (empty, "dense.serve-*.nbc"),
         (truncate, "pointwise.sigmoid_array-*.nbc"),
     ):
@@ -149,7 +150,7 @@ def test_data_files_of_an_edited_package_are_removed(story):
     def data_files(name, kernel_name):
         return {file for file in story.files[name] if file.startswith(kernel_name) and file.endswith(".nbc")}
 
-    for name in ("links.apply_loss", "dense.serve-", "_rounds.open_round"):
+    for name in ("links.apply_loss", "dense.serve-", "rounds.open_round"):
         before, after = data_files("fresh", name), data_files("edited", name)
         assert before
         assert len(after) == len(before)

@@ -1,6 +1,8 @@
 """The house stands: imports go down only, one decorator compiles, one file meets exponentials."""
 
 import ast
+import re
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -8,43 +10,34 @@ import pytest
 import fastlr
 
 ROOT = Path(fastlr.__file__).parent
+PICTURE = Path(__file__).parents[1] / "fastlr" / "README.md"  # its first table: the floors, from the top
 
-FLOORS = {
-    "_jit": 0,
-    "_blas": 0,
-    "_blocks": 0,
-    "_factor": 0,
-    "_lapack": 0,
-    "_threads": 0,
-    "_validation": 0,
-    "_labels": 1,
-    "_machine": 0,
-    "_rounds": 1,
-    "_team": 2,
-    "_parallel": 1,
-    "kernels": 2,
-    "reference": 2,
-    "designs": 3,
-    "objectives": 4,
-    "solvers": 5,
-    "_classifier": 2,
-    "fitting": 6,
-    "functional": 6,
-    "linear_model": 7,
-    "many": 7,
-    "cross_validation": 8,
-    "_warmup": 9,
-    "__main__": 9,
-}
-# Rooms whose files may use each other.
-FOLDERS = {"designs", "objectives", "solvers", "many", "cross_validation"}
+
+def floors():
+    """Floor of each room, rooms of a floor in one row."""
+    lines = PICTURE.read_text(encoding="utf-8").splitlines()
+    first = lines.index("| --- | --- |") + 1
+    rows = [re.findall(r"`(\w+)`", line.split("|")[1]) for line in takewhile(lambda line: "|" in line, lines[first:])]
+    return {room: len(rows) - k for k, row in enumerate(rows) for room in row}
+
+
+FLOORS = floors()
 ASIDE = {"datasets", "plotting"}
 MAY_IMPORT_ASIDE = {"__main__"}
+
+# Above these rooms a fit sees sums, and nothing of length n_samples. `.y` of an estimator's own samples is labels.
+OF_SAMPLES = {
+    "objectives": {"raw", "curvature", "y"},
+    "solvers": {"raw", "curvature", "y"},
+    "fits": {"raw", "curvature"},
+}
+OF_SAMPLES |= {"functional": {"raw", "curvature"}, "estimators": {"raw", "curvature"}}
 
 # Within the kernels, from the scalar formulas up.
 STOREYS = {
     "pointwise": 0,
     "operations": 0,
+    "blocks": 0,
     "vectors": 0,
     "links": 1,
     "rows": 2,
@@ -109,8 +102,15 @@ def test_imports_go_down_only(parts):
         elif target[0] == parts[0] == "kernels":
             assert target[1:] == () or STOREYS[target[1]] < STOREYS[parts[1]], f"{parts} imports {target}"
         else:
-            same_folder = target[0] == parts[0] and parts[0] in FOLDERS
-            assert same_folder or FLOORS[target[0]] < FLOORS[parts[0]], f"{parts} imports {target}"
+            assert target[0] == parts[0] or FLOORS[target[0]] < FLOORS[parts[0]], f"{parts} imports {target}"
+
+
+@modules
+def test_above_losses_and_matrices_nothing_is_said_of_samples(parts):
+    hidden = OF_SAMPLES.get(parts[0], set())
+    for node in ast.walk(parse(parts)):
+        if isinstance(node, ast.Attribute) and node.attr in hidden:
+            raise AssertionError(f"{'.'.join(parts)}, line {node.lineno}, reads .{node.attr}")
 
 
 def test_every_kernel_file_has_a_storey():
@@ -122,9 +122,9 @@ def test_the_reference_stands_on_numpy_alone():
 
 
 def test_the_reader_of_imports_sees_all_of_them():
-    assert ("_jit",) in imported(("kernels", "rows"))  # from .._jit import
+    assert ("runtime", "jit") in imported(("kernels", "rows"))  # from ..runtime.jit import
     assert ("kernels", "links") in imported(("kernels", "rows"))  # from .links import
-    assert ("kernels", "dense") in imported(("designs", "dense"))  # from .kernels import dense
+    assert ("kernels", "dense") in imported(("matrices", "dense"))  # from .kernels import dense
     assert ("solvers", "gradient_descent") in imported(("functional",))
 
 
@@ -151,7 +151,7 @@ def used_names(tree):
 @modules
 def test_one_decorator_compiles_everything(parts):
     names = set(used_names(parse(parts)))
-    if parts != ("_jit",):
+    if parts != ("runtime", "jit"):
         assert not names & {"njit", "jit", "vectorize", "guvectorize", "generated_jit", "cfunc", "jitclass", "stencil"}
     assert not names & {"prange", "objmode"}
 

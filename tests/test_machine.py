@@ -6,14 +6,13 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import DTYPES, ORDERS, run_python
+from conftest import DTYPES, ORDERS, dense_passes, run_python
 from numpy.testing import assert_array_equal
 
-from fastlr import _machine
-from fastlr._team import Team
 from fastlr._validation import check_features
-from fastlr.designs import dense
-from fastlr.designs.dense import DenseDesign
+from fastlr.matrices import dense
+from fastlr.runtime import machine
+from fastlr.runtime.team import Team
 
 
 def described(folder, **caches):
@@ -34,19 +33,19 @@ def test_caches_are_read_as_linux_describes_them(tmp_path):
         index2="Unified 2 1280K",
         index3="Unified 3 54M",
     )
-    assert _machine._sysfs_caches(folder) == {1: 48 << 10, 2: 1280 << 10, 3: 54 << 20}
+    assert machine._sysfs_caches(folder) == {1: 48 << 10, 2: 1280 << 10, 3: 54 << 20}
 
 
 def test_caches_that_are_not_described_are_left_out(tmp_path):
     folder = described(tmp_path, index0="Data 1", index1="Data one 32K", index2="Unified 2 big", index3="Unified 3 0K")
-    assert _machine._sysfs_caches(folder) == {}
-    assert _machine._sysfs_caches(tmp_path / "absent") == {}
+    assert machine._sysfs_caches(folder) == {}
+    assert machine._sysfs_caches(tmp_path / "absent") == {}
 
 
 def test_there_are_always_two_levels_of_caches():
-    sizes = _machine.cache_sizes()
+    sizes = machine.cache_sizes()
     assert {1, 2} <= set(sizes)
-    assert _machine.last_cache() == max(sizes.values())
+    assert machine.last_cache() == max(sizes.values())
 
 
 def test_an_unknown_setting_of_a_mac_counts_for_nothing(monkeypatch):
@@ -54,7 +53,7 @@ def test_an_unknown_setting_of_a_mac_counts_for_nothing(monkeypatch):
         raise FileNotFoundError
 
     monkeypatch.setattr(subprocess, "run", absent)
-    assert _machine._sysctl_caches() == {}
+    assert machine._sysctl_caches() == {}
 
 
 def test_a_mac_tells_the_smaller_of_its_cores_caches(monkeypatch):
@@ -68,7 +67,7 @@ def test_a_mac_tells_the_smaller_of_its_cores_caches(monkeypatch):
         return subprocess.CompletedProcess(command, 0, stdout=answers.get(command[-1], "") + "\n")
 
     monkeypatch.setattr(subprocess, "run", run)
-    assert _machine._sysctl_caches() == {1: 65_536, 2: 4_194_304}
+    assert machine._sysctl_caches() == {1: 65_536, 2: 4_194_304}
 
 
 @pytest.mark.parametrize(
@@ -83,16 +82,16 @@ def test_a_mac_tells_the_smaller_of_its_cores_caches(monkeypatch):
 @pytest.mark.skipif(sys.platform == "darwin", reason="names of x86-64")
 def test_registers_are_those_that_numba_compiles_for(name, features, expected):
     code = (
-        "import json; from fastlr import _machine; _machine.platform.machine = lambda: 'x86_64'\n"
-        "print(json.dumps([_machine.instruction_set(), _machine.vector_registers()]))"
+        "import json; from fastlr.runtime import machine; machine.platform.machine = lambda: 'x86_64'\n"
+        "print(json.dumps([machine.instruction_set(), machine.vector_registers()]))"
     )
     assert json.loads(run_python(code, NUMBA_CPU_NAME=name, NUMBA_CPU_FEATURES=features)) == expected
 
 
 def test_arm_has_registers_of_its_own(monkeypatch):
-    monkeypatch.setattr(_machine.platform, "machine", lambda: "arm64")
-    assert _machine.vector_registers() == (32, 16)
-    assert _machine.processor()
+    monkeypatch.setattr(machine.platform, "machine", lambda: "arm64")
+    assert machine.vector_registers() == (32, 16)
+    assert machine.processor()
 
 
 def bits(design, coef):
@@ -110,7 +109,7 @@ def test_asking_memory_ahead_does_not_show_in_a_result(shape, dtype, monkeypatch
     for cache in (1, 1 << 40):
         monkeypatch.setattr(dense, "last_cache", lambda cache=cache: cache)
         assert bool(dense._rows_ahead(X)) == (cache == 1)
-        results.append(bits(DenseDesign(X, y, np.empty(0)), coef))
+        results.append(bits(dense_passes(X, y, np.empty(0)), coef))
     assert results[0] == results[1]
 
 
@@ -121,7 +120,7 @@ def test_every_pass_gives_the_same_bits_whichever_end_it_begins_at(shape, order)
     X = check_features(np.asarray(rng.normal(size=shape), order=order))
     y, coef = rng.random(shape[0]), rng.normal(size=shape[1] + 1) / 100
     with Team(2) as team:
-        design = DenseDesign(X, y, np.empty(0), team=team)
+        design = dense_passes(X, y, np.empty(0), team=team)
         results = {bits(design, coef) for _ in range(7)}
     assert len(results) == 1
 
@@ -143,8 +142,8 @@ def test_what_lies_behind_the_features_is_never_part_of_a_result(shape, order, d
     X = inside.reshape(shape if order == "C" else shape[::-1])
     X = X if order == "C" else X.T
     y, coef = rng.random(n_samples), rng.normal(size=n_features + 1) / 10
-    surrounded = DenseDesign(check_features(X), y, np.empty(0))
-    alone = DenseDesign(check_features(values), y, np.empty(0))
+    surrounded = dense_passes(check_features(X), y, np.empty(0))
+    alone = dense_passes(check_features(values), y, np.empty(0))
     assert bits(surrounded, coef) == bits(alone, coef)
     assert_array_equal(surrounded.hessian(), alone.hessian())
     assert_array_equal(surrounded.gram(), alone.gram())
@@ -160,4 +159,4 @@ def test_the_gram_matrix_of_small_integers_is_exact(shape, order, dtype):
     X = np.asarray(rng.integers(low, high, shape).astype(dtype), order=order)
     X[0] = high - 1  # the largest sums there are
     whole = X.astype(np.int64)
-    assert_array_equal(DenseDesign(check_features(X), np.zeros(shape[0]), np.empty(0)).gram(), whole @ whole.T)
+    assert_array_equal(dense_passes(check_features(X), np.zeros(shape[0]), np.empty(0)).gram(), whole @ whole.T)

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from numba import njit, types
 
-from fastlr._jit import INLINED
-from fastlr._machine import _REGISTERS
 from fastlr.kernels import products, vectors
+from fastlr.runtime.jit import INLINED
+from fastlr.runtime.machine import _REGISTERS
 
 # Processor as LLVM calls it, its triple, its features beyond the name's, and the registers that are compiled for.
 X86, ARM, APPLE = "x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu", "arm64-apple-darwin"

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from conftest import threads_of_fits, wait_until
 
-from fastlr import _parallel
-from fastlr._lapack import cholesky_in_place
-from fastlr._parallel import run_all
+from fastlr.linalg.lapack import cholesky_in_place
+from fastlr.runtime import parallel
+from fastlr.runtime.parallel import run_all
 
 
 def in_caller():
@@ -95,7 +95,7 @@ def test_the_caller_works_alone_where_the_system_gives_no_threads(monkeypatch):
     def refuse(*arguments, **keywords):
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(_parallel, "start", refuse)
+    monkeypatch.setattr(parallel, "start", refuse)
     told = []
     run_all(lambda item, check: in_caller(), [1, 2, 3], 3, lambda *pair: told.append(pair))
     assert told == [(1, True), (2, True), (3, True)]

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit, log_expit
 
-from fastlr._jit import CONTRACT, kernel
 from fastlr.kernels import pointwise
+from fastlr.runtime.jit import CONTRACT, kernel
 
 _FEW_ULP = 4
 _TINY = 4e-308  # what stands for exp below -708

@@ -16,9 +16,10 @@ from conftest import run_python
 from sklearn.model_selection import GridSearchCV
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from fastlr import LogisticRegression, _team
-from fastlr._blas import single_threaded_blas
-from fastlr._team import effective_n_threads
+from fastlr import LogisticRegression
+from fastlr.linalg.blas import single_threaded_blas
+from fastlr.runtime import team
+from fastlr.runtime.team import effective_n_threads
 
 START_METHODS = multiprocessing.get_all_start_methods()
 needs_fork = pytest.mark.skipif("fork" not in START_METHODS, reason="this platform does not fork")
@@ -39,7 +40,7 @@ def labelled(seed, n_samples=2_600, n_features=100):
 
 def fits(seed, n_jobs=None):
     """Bits of a fit, and the number of helpers it started."""
-    helpers, start = set(), _team.start
+    helpers, start = set(), team.start
     mine = threading.get_ident()
 
     def count(function, *arguments, **options):
@@ -48,11 +49,11 @@ def fits(seed, n_jobs=None):
         return start(function, *arguments, **options)
 
     X, y = labelled(seed)
-    _team.start = count
+    team.start = count
     try:
         model = LogisticRegression(n_jobs=n_jobs).fit(X, y)
     finally:
-        _team.start = start
+        team.start = start
     return model.coef_.tobytes() + model.intercept_.tobytes(), len(helpers)
 
 
@@ -179,9 +180,9 @@ def test_a_fork_while_the_lock_of_blas_is_held_does_not_stop_the_child(alone):
     held, may_leave = threading.Event(), threading.Event()
 
     def other():
-        from fastlr import _blas
+        from fastlr.linalg import blas
 
-        with _blas._lock:
+        with blas._lock:
             held.set()
             may_leave.wait(TIMEOUT)
 

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from conftest import DTYPES, ORDERS, WEIGHTS, assert_within, make_problem
+from conftest import DTYPES, ORDERS, WEIGHTS, assert_within, make_problem, small_passes
 from scipy.special import expit
 
 from fastlr import LogisticRegression, reference
 from fastlr._validation import check_features, check_sample_weight
-from fastlr.designs import small as small_module
-from fastlr.designs.small import MAX_ENTRIES, MAX_SAMPLES, SmallDesign, is_small
+from fastlr.matrices import small as small_module
+from fastlr.matrices.small import MAX_ENTRIES, MAX_SAMPLES, is_small
 
 shapes = pytest.mark.parametrize("shape", [(1, 1), (17, 16), (131, 3), (9, 200)], ids=str)
 dtypes = pytest.mark.parametrize("dtype", DTYPES)
@@ -18,7 +18,7 @@ weighted = pytest.mark.parametrize("weights", WEIGHTS)
 
 def small(problem):
     weight = check_sample_weight(problem.sample_weight, len(problem.X))
-    return SmallDesign(check_features(problem.X), problem.y, weight)
+    return small_passes(check_features(problem.X), problem.y, weight)
 
 
 def in_float64(problem):
@@ -67,11 +67,12 @@ def test_loss_residual_is_the_pass_it_spares_and_keeps_what_it_was_given(weights
     design = small(problem)
     loss, gradient = design.loss_gradient(problem.coef)
     raw, curvature = design.raw.copy(), design.curvature.copy()
-    given, residual = raw.copy(), np.empty(67)
-    again, total = design.loss_residual(given, residual)
+    given = raw.copy()
+    again, residual, second = design.loss.at(given)
     given[:] = 0.0
     assert again == loss
-    np.testing.assert_allclose(total, gradient[-1], rtol=1e-14)
+    np.testing.assert_allclose(residual.sum(), gradient[-1], rtol=1e-14)
+    np.testing.assert_array_equal(second, curvature)
     np.testing.assert_array_equal(design.raw, raw)
     np.testing.assert_array_equal(design.curvature, curvature)
     np.testing.assert_allclose(residual, problem.weights * (expit(raw) - problem.y), atol=1e-13)

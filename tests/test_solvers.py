@@ -4,18 +4,15 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from conftest import csr_passes, dense_passes, logistic_objective, strength
 from scipy import sparse
 from scipy.special import expit
 from test_objective import exact_derivatives, exact_minimum, labelled, objective_of, rounding
 
-from fastlr._team import Team
 from fastlr._validation import check_features, check_sparse_features
-from fastlr.designs.csr import CSRDesign
-from fastlr.designs.dense import DenseDesign
-from fastlr.designs.scales import standardisation
-from fastlr.objectives import l2_from_C
-from fastlr.objectives.logistic import LogisticObjective
+from fastlr.matrices.scales import standardisation
 from fastlr.objectives.unpenalised import NewtonBound
+from fastlr.runtime.team import Team
 from fastlr.solvers import SOLVERS, choose
 
 STEPS = {"preconditioned_lbfgs": 10}  # that count as one of Newton's
@@ -27,7 +24,7 @@ SCALES = np.logspace(-8, 8, 17)
 
 
 def solve(name, objective, start=None, *, tol=1e-6, max_iter=100, callback=None):
-    return SOLVERS[name](objective, start, tol=tol, max_iter=max_iter, callback=callback)
+    return objective.solved(SOLVERS[name], start, tol=tol, max_iter=max_iter, callback=callback)
 
 
 def check_certificate(result, objective, X, y, weight, minimum):
@@ -76,7 +73,7 @@ def zipf_one_hot(n_samples, n_categories, n_numbers, seed=0):
 def test_all_solvers_reach_the_optimum_and_certify_it(name, shape, C, use_weight, fit_intercept):
     X, y, weight = labelled(*shape)
     weight = weight if use_weight else None
-    l2 = l2_from_C(C, len(y) if weight is None else weight.sum())
+    l2 = strength(C, len(y) if weight is None else weight.sum())
     optimum, minimum = exact_minimum(X, y, weight, l2, fit_intercept)
     objective = objective_of(X, y, weight, l2=l2, fit_intercept=fit_intercept)
     result = solve(name, objective, tol=1e-11)
@@ -115,7 +112,7 @@ def test_float32_features_reach_the_default_tolerance(name, shape, C, seed, fit_
         pytest.skip("a float32 Gram matrix of more samples than features is singular to rounding")
     X, y, _ = labelled(*shape, seed)
     X = X.astype(np.float32)
-    l2 = l2_from_C(C, len(y))
+    l2 = strength(C, len(y))
     _, minimum = exact_minimum(X, y, None, l2, fit_intercept)
     objective = objective_of(X, y, l2=l2, fit_intercept=fit_intercept)
     result = solve(name, objective)
@@ -173,7 +170,7 @@ def test_hard_problems_reach_a_certified_optimum(name, kind, C, dtype):
     # scikit-learn #15556, #23314
     X, y = hard_problem(kind)
     X = X.astype(dtype)
-    l2 = l2_from_C(C, len(y))
+    l2 = strength(C, len(y))
     _, minimum = exact_minimum(X, y, None, l2)
     objective = objective_of(X, y, l2=l2)
     result = solve(name, objective)
@@ -201,7 +198,7 @@ def test_hard_wide_problems_reach_a_certified_optimum_with_the_chosen_solver(kin
     else:
         X = np.eye(85)[rng.integers(85, size=30)]
     X = X.astype(dtype)
-    l2 = l2_from_C(C, len(y))
+    l2 = strength(C, len(y))
     _, minimum = exact_minimum(X, y, None, l2)
     objective = objective_of(X, y, l2=l2)
     result = solve(choose(30, 85, l2), objective)
@@ -214,7 +211,7 @@ def test_pixels_with_a_duplicate_of_the_other_class_reach_the_optimum():
     X = rng.integers(0, 256, (120, 700), dtype=np.uint8)
     X[3] = X[4]
     y = np.arange(120) % 2 + 0.0
-    objective = LogisticObjective(DenseDesign(check_features(X), y, np.empty(0), dtype=np.float64), l2=1 / 120)
+    objective = logistic_objective(dense_passes(check_features(X), y, np.empty(0), dtype=np.float64), l2=1 / 120)
     result = solve("gram_newton", objective)
     assert result.converged
     value, gradient, _ = exact_derivatives(X, y, None, 1 / 120, result.coef, dtype=np.float64)
@@ -251,7 +248,7 @@ def test_what_overflows_is_never_certified_wrongly(name, dtype, factor):
 @pytest.mark.parametrize("seed", range(2))
 def test_categories_that_the_subsample_lacks_do_not_stop_the_solver(C, dtype, seed):
     X, y = zipf_one_hot(15_000, 90, 10, seed)
-    l2 = l2_from_C(C, len(y))
+    l2 = strength(C, len(y))
     X = X.astype(dtype)
     _, minimum = exact_minimum(X, y, None, l2, dtype=np.float64)
     result = solve("newton_cholesky", objective_of(X, y, l2=l2))
@@ -287,7 +284,7 @@ def test_a_subsample_of_a_subsample_leads_to_the_optimum():
     X = rng.integers(0, 256, (600_000, 28), dtype=np.uint8)
     raw = (X @ rng.normal(size=28).astype(np.float32) - 100.0) / 200.0
     y = (rng.random(len(X)) < expit(raw)).astype(np.float64)
-    objective = LogisticObjective(DenseDesign(check_features(X), y, np.empty(0)), l2=1e-6)
+    objective = logistic_objective(dense_passes(check_features(X), y, np.empty(0)), l2=1e-6)
     result = solve("newton_cholesky", objective)
     assert result.converged
     chosen = rng.choice(len(X), 20_000, replace=False)  # enough to see a wrong answer
@@ -384,9 +381,9 @@ def test_any_number_of_threads_gives_the_same_bits(name, shape, dtype, order):
     results = []
     for n_threads in (1, 2, 3, 7):
         with Team(n_threads) as team:
-            design = DenseDesign(check_features(X), y, np.empty(0), team=team)
+            design = dense_passes(check_features(X), y, np.empty(0), team=team)
             scale = 1e-2 if dtype == "uint8" else 1.0
-            result = solve(name, LogisticObjective(design, l2=0.01 / scale), max_iter=6)
+            result = solve(name, logistic_objective(design, l2=0.01 / scale), max_iter=6)
         results.append((result.coef.tobytes(), result.value, result.gap, result.n_iter, str(result.history)))
     assert len(set(results)) == 1
 
@@ -431,7 +428,7 @@ def test_one_rule_chooses_the_solver_from_shape_and_penalty(n_samples, n_feature
 def test_a_start_from_which_no_step_leads_is_dropped():
     # Categories that the subsample lacks: without a penalty its optimum saturates the samples that have them.
     X, y = zipf_one_hot(30_000, 90, 14)
-    penalised = solve("newton_cholesky", objective_of(X, y, l2=l2_from_C(1e3, len(y))))
+    penalised = solve("newton_cholesky", objective_of(X, y, l2=strength(1e3, len(y))))
     assert solve("newton_cholesky", objective_of(X, y)).value <= penalised.value * (1 + 1e-9)
 
 
@@ -491,12 +488,13 @@ def test_the_bound_of_an_exact_newton_step_holds_along_the_whole_way(use_weight,
     weight = weight if use_weight else None
     _, minimum = exact_minimum(X, y, weight, 0.0, fit_intercept)
     objective = objective_of(X, y, weight, fit_intercept=fit_intercept)
-    bound = NewtonBound(objective)
+    bound = NewtonBound(objective.inner)
     coef = np.zeros(7)
     for _ in range(6):
         value, gradient = objective.loss_gradient(coef)
         _, _, hessian = exact_derivatives(X, y, weight, 0.0, coef, fit_intercept, dtype=np.float64)
-        step = -np.linalg.solve(hessian, gradient)
+        step = objective.rows(-np.linalg.solve(hessian, gradient))
+        gradient = objective.rows(gradient)
         gap = float(value - minimum)
         certified = bound(gradient, step)
         assert certified >= gap - 1e-15
@@ -504,7 +502,7 @@ def test_the_bound_of_an_exact_newton_step_holds_along_the_whole_way(use_weight,
         if 1e-10 < gap < 1e-3:
             assert certified <= 2.2 * gap
         assert bound(gradient, 0.9 * step) > 1e3 * gap
-        coef = coef + step
+        coef = coef + step[0]
 
 
 def test_the_bound_of_a_newton_step_says_nothing_where_squares_overflow_or_vanish():
@@ -515,7 +513,7 @@ def test_the_bound_of_a_newton_step_says_nothing_where_squares_overflow_or_vanis
         objective = objective_of(scaled, y)
         with np.errstate(all="ignore"):
             _, gradient = objective.loss_gradient(np.zeros(4))
-            certified = NewtonBound(objective)(gradient, np.zeros(4))
+            certified = NewtonBound(objective.inner)(objective.rows(gradient), np.zeros((1, 4)))
         assert not certified < np.inf
 
 
@@ -526,16 +524,17 @@ def test_columns_are_standardised_over_all_rows(form, use_weight):
     X = rng.normal(size=(70_000, 5)) * [1.0, 1e-6, 1e4, 0.0, 1.0] + [0.0, 0.0, 0.0, 3.1, 0.0]
     X[:, 4] = np.arange(70_000) == 69_999  # beyond what a subsample sees
     weight = rng.exponential(size=70_000) if use_weight else np.empty(0)
-    kind = CSRDesign if form is sparse.csr_array else DenseDesign
-    features = check_sparse_features(form(X)) if kind is CSRDesign else check_features(form(X))
-    design = kind(features, np.zeros(70_000), weight)
-    mean, variance = standardisation(design, centred=True)
+    if form is sparse.csr_array:
+        passes = csr_passes(check_sparse_features(form(X)), np.zeros(70_000), weight)
+    else:
+        passes = dense_passes(check_features(form(X)), np.zeros(70_000), weight)
+    mean, variance = standardisation(passes.matrix, passes.loss, centred=True)
     weights = weight if use_weight else None
     expected = np.average(X, axis=0, weights=weights)
     np.testing.assert_allclose(mean, expected, rtol=1e-9, atol=1e-9)
     spread = np.average((X - expected) ** 2, axis=0, weights=weights)
     spread[3] = 0.0
     np.testing.assert_allclose(variance, spread, rtol=1e-9, atol=0.0)
-    mean, square = standardisation(design, centred=False)
+    mean, square = standardisation(passes.matrix, passes.loss, centred=False)
     assert not mean.any()
     np.testing.assert_allclose(square, np.average(X * X, axis=0, weights=weights), rtol=1e-9)

@@ -34,9 +34,9 @@ import json, sys
 import numpy as np
 import fastlr
 fastlr.warmup(["float32"], kinds=["tall", "tall cross-validation"])
-from fastlr import _rounds
+from fastlr.runtime import rounds
 from fastlr.kernels import dense, links, many
-kernels = dense.serve, dense.serve_hessian, many.serve, _rounds.open_round, links.apply_link
+kernels = dense.serve, dense.serve_hessian, many.serve, rounds.open_round, links.apply_link
 def count():
     return [len(d.signatures) for d in kernels]
 before = count()

@@ -13,7 +13,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 from fastlr import LogisticRegression
-from fastlr.designs.dense import DenseDesign
+from fastlr.matrices.dense import DenseMatrix
 
 
 def labelled(n_samples=80, n_features=5):
@@ -52,7 +52,7 @@ def test_a_pickled_model_holds_no_compiled_code(fitted, protocol):
     restored = recorder.load()
     np.testing.assert_array_equal(restored.predict_proba(X), model.predict_proba(X))
     ours = {(module, name) for module, name in recorder.found if module.split(".")[0] == "fastlr"}
-    assert ours == {("fastlr.linear_model", "LogisticRegression")}
+    assert ours == {("fastlr.estimators.logistic_regression", "LogisticRegression")}
     others = {module.split(".")[0] for module, _ in recorder.found - ours}
     assert others <= {"numpy", "_codecs", "copy_reg", "copyreg", "__builtin__", "builtins"}
     assert b"numba" not in pickled
@@ -94,13 +94,13 @@ class Fault(Exception):
 
 
 PLACES = [
-    "fastlr._classifier.check_features",
-    "fastlr._classifier.encode_labels",
-    "fastlr.linear_model.combine_weights",
-    "fastlr.fitting.Team.__exit__",
-    "fastlr.fitting.choose",
-    "fastlr.designs.small.SmallDesign.__init__",
-    "fastlr.objectives.logistic.LogisticObjective.loss_gradient",
+    "fastlr.estimators.classifier.check_features",
+    "fastlr.estimators.classifier.encode_labels",
+    "fastlr.estimators.logistic_regression.combine_weights",
+    "fastlr.fits.one.Team.__exit__",
+    "fastlr.fits.one.choose",
+    "fastlr.matrices.small.SmallMatrix.__init__",
+    "fastlr.objectives.base.Objective.loss_gradient",
     "fastlr.objectives.logistic.LogisticObjective.hessian",
     "fastlr.objectives.logistic.LogisticObjective.gap_bound",
 ]
@@ -146,13 +146,13 @@ def test_memory_that_runs_out_in_a_pass_leaves_everything_as_it_was(monkeypatch)
     X, y = labelled(2_600, 100)
     model = LogisticRegression(n_jobs=2)
     before = dict(vars(model))
-    hessian = DenseDesign.hessian
+    sandwich = DenseMatrix.sandwich
 
-    def hungry(self):
-        hessian(self)
+    def hungry(self, loss):
+        sandwich(self, loss)
         raise MemoryError
 
-    monkeypatch.setattr(DenseDesign, "hessian", hungry)
+    monkeypatch.setattr(DenseMatrix, "sandwich", hungry)
     with pytest.raises(MemoryError):
         model.fit(X, y)
     assert vars(model) == before

@@ -17,10 +17,12 @@ from numba import njit
 from threadpoolctl import threadpool_limits
 
 import fastlr
-from fastlr import _team, _threads, functional
-from fastlr._rounds import is_odd, open_round, operation, take
-from fastlr._team import effective_n_threads
+from fastlr import functional
 from fastlr.kernels import dense
+from fastlr.runtime import team, threads
+from fastlr.runtime.blocks import block_rows, count_blocks
+from fastlr.runtime.rounds import is_odd, open_round, operation, take
+from fastlr.runtime.team import effective_n_threads
 from fastlr.solvers import gradient_descent
 
 N_CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -40,7 +42,8 @@ def bits_of_pass(problem, n_threads):
 
 def bits_of_fit(problem, n_threads):
     with problem.threaded(n_threads) as design:
-        result = gradient_descent.solve(design, problem.coef, learning_rate=0.05, n_iterations=30, method="fused")
+        options = {"learning_rate": 0.05, "n_iterations": 30, "method": "fused"}
+        result = gradient_descent.solve(design.matrix, design.loss, problem.coef, **options)
     return np.concatenate([result.coef, result.costs]).tobytes()
 
 
@@ -76,7 +79,7 @@ def test_a_threadpoolctl_limit_bounds_the_default():
 
 
 def test_omp_num_threads_bounds_the_default():
-    code = "from fastlr._team import effective_n_threads as n; print(n())"
+    code = "from fastlr.runtime.team import effective_n_threads as n; print(n())"
     environment = dict(os.environ, OMP_NUM_THREADS="1", PYTHONPATH=str(Path(fastlr.__file__).parents[1]))
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "1"
@@ -126,7 +129,9 @@ def test_close_sends_all_threads_home_and_may_come_twice(problem):
 
 def test_a_fit_leaves_no_thread_behind(problem):
     bits_of_fit(problem, 4)
-    gradient_descent.solve(problem.design(4), problem.coef, learning_rate=0.05, n_iterations=3, method="gram")
+    design = problem.design(4)
+    options = {"learning_rate": 0.05, "n_iterations": 3, "method": "gram"}
+    gradient_descent.solve(design.matrix, design.loss, problem.coef, **options)
     wait_until(lambda: not threads_of_fits())
 
 
@@ -142,7 +147,7 @@ def test_thousands_of_rounds_with_more_threads_than_cores_give_the_same_bits(pro
 
 def test_threads_that_cannot_be_started_are_done_without(problem, monkeypatch):
     expected = bits_of_pass(problem, 1)
-    start, started = _team.start, []
+    start, started = team.start, []
 
     def refuse(function, *arguments, other_core):
         if started:
@@ -150,7 +155,7 @@ def test_threads_that_cannot_be_started_are_done_without(problem, monkeypatch):
         started.append(arguments)
         return start(function, *arguments, other_core=other_core)
 
-    monkeypatch.setattr(_team, "start", refuse)
+    monkeypatch.setattr(team, "start", refuse)
     assert bits_of_pass(problem, 3) == expected  # one helper came
     assert len(started) == 1
     assert bits_of_pass(problem, 3) == expected  # none came
@@ -158,17 +163,17 @@ def test_threads_that_cannot_be_started_are_done_without(problem, monkeypatch):
 
 
 def test_an_interrupt_right_behind_the_start_of_a_thread_lets_it_end(monkeypatch):
-    start_new_thread = _threads._thread.start_new_thread
+    start_new_thread = threads._thread.start_new_thread
 
     def start_and_interrupt(*arguments):
         start_new_thread(*arguments)
         raise KeyboardInterrupt
 
     ran = threading.Event()
-    monkeypatch.setattr(_threads, "_thread", SimpleNamespace(**vars(_threads._thread)))
-    monkeypatch.setattr(_threads._thread, "start_new_thread", start_and_interrupt)
+    monkeypatch.setattr(threads, "_thread", SimpleNamespace(**vars(threads._thread)))
+    monkeypatch.setattr(threads._thread, "start_new_thread", start_and_interrupt)
     with pytest.raises(KeyboardInterrupt):
-        _threads.start(ran.set)
+        threads.start(ran.set)
     assert ran.wait(60)
     wait_until(lambda: not threads_of_fits())
 
@@ -259,38 +264,36 @@ def test_a_forked_child_gives_the_same_bits_after_a_threaded_fit(problem):
 
 
 class Clock:
-    """Stands in for the module `time`: tells what it is told to."""
+    """Tells the time it is told to."""
 
     now = 0.0
 
-    def perf_counter(self):
+    def __call__(self):
         return self.now
 
 
 def test_helpers_that_cost_more_than_they_bring_rest_and_come_back(problem, monkeypatch):
     expected = bits_of_pass(problem, 1)
     clock = Clock()
-    monkeypatch.setattr(_team, "time", clock)
-    monkeypatch.setattr(_team, "_rest", _team._Rest())
-    monkeypatch.setattr(_team, "_EXCESS", 1e-3)
+    policy = {"rest": team.Rest(), "clock": clock}
     serve = dense.serve
 
     def asks_for_helpers():
         """Whether a pass of a new fit does."""
-        with problem.threaded(2) as design:
+        with problem.threaded(2, **policy) as design:
             assert np.append(*reversed(design.loss_gradient(problem.coef))).tobytes() == expected
             return bool(design.team._threads)
 
     def meet_a_neighbour():
         """A fit whose third pass waits for a helper that another process stopped."""
-        with problem.threaded(2) as design:
+        with problem.threaded(2, **policy) as design:
             for seconds in (1e-4, 1e-4, 5e-3):
 
                 def slow(*arguments, seconds=seconds):
                     clock.now += seconds * (arguments[1] > 0)
                     return serve(*arguments)
 
-                design.blocks.task.serve = slow
+                design.matrix._passes_for(design.loss)._round.args[0].serve = slow
                 assert np.append(*reversed(design.loss_gradient(problem.coef))).tobytes() == expected
 
     rests = []
@@ -315,7 +318,7 @@ def test_helpers_that_cost_more_than_they_bring_rest_and_come_back(problem, monk
 def test_a_leader_waits_neither_for_helpers_to_start_nor_for_them_to_end(problem, monkeypatch):
     """Beside a process that holds their core, either may take milliseconds."""
     gate, started, ended = threading.Event(), [], []
-    start = _team.start
+    start = team.start
 
     def start_late(function, *arguments, other_core):
         def wait_and_help():
@@ -327,7 +330,7 @@ def test_a_leader_waits_neither_for_helpers_to_start_nor_for_them_to_end(problem
         return start(wait_and_help)
 
     expected = bits_of_pass(problem, 1)
-    monkeypatch.setattr(_team, "start", start_late)
+    monkeypatch.setattr(team, "start", start_late)
     watchdog = threading.Timer(30, gate.set)  # so that a leader who does wait fails the test and does not stop it
     watchdog.start()
     with problem.threaded(3) as design:
@@ -345,46 +348,43 @@ def test_a_leader_waits_neither_for_helpers_to_start_nor_for_them_to_end(problem
     assert design.team._threads == {}
 
 
-def test_a_core_that_is_hard_to_get_at_the_end_of_a_fit_is_a_reason_to_rest(problem, monkeypatch):
-    clock = Clock()
-    monkeypatch.setattr(_team, "time", clock)
-    monkeypatch.setattr(_team, "_rest", _team._Rest())
-    monkeypatch.setattr(_team, "_EXCESS", 1e-3)
+def test_a_core_that_is_hard_to_get_at_the_end_of_a_fit_is_a_reason_to_rest(problem):
+    clock, rest = Clock(), team.Rest()
 
     class Slow:
         def acquire(self, timeout):
             clock.now += 1.0
             return True
 
-    team = problem.design(2).team
+    tired = problem.design(2, rest=rest, clock=clock).team
     for moment in (False, True):
         if moment:
-            team._threads = {1: Slow()}
-        team.close()
-        assert (_team._rest.until > clock.now) == moment
+            tired._threads = {1: Slow()}
+        tired.close()
+        assert (rest.until > clock.now) == moment
 
 
 def test_there_are_no_more_helpers_than_blocks(problem, monkeypatch):
     started = []
-    monkeypatch.setattr(_team, "start", lambda *arguments, other_core: started.append(arguments) or threading.Lock())
+    monkeypatch.setattr(team, "start", lambda *arguments, other_core: started.append(arguments) or threading.Lock())
     with problem.threaded(1_000_000) as design:
         design.loss_gradient(problem.coef)
-        assert 0 < len(started) < design.blocks._n_blocks
+        assert 0 < len(started) < count_blocks(len(problem.X), block_rows(*problem.X.shape))
 
 
-@pytest.mark.skipif(_threads._sched_getcpu is None or N_CORES < 2, reason="needs Linux and two cores")
+@pytest.mark.skipif(threads._sched_getcpu is None or N_CORES < 2, reason="needs Linux and two cores")
 def test_a_helper_begins_on_another_core_and_may_go_anywhere():
     allowed, seen = os.sched_getaffinity(0), []
 
     def note():
-        seen.append((_threads._sched_getcpu(), threading.get_native_id()))
+        seen.append((threads._sched_getcpu(), threading.get_native_id()))
         wait_until(lambda: os.sched_getaffinity(0) == allowed)
 
     elsewhere = 0
     for k in range(20):
-        before = _threads._sched_getcpu()
-        running = _threads.start(note, other_core=1)
-        stayed = _threads._sched_getcpu() == before
+        before = threads._sched_getcpu()
+        running = threads.start(note, other_core=1)
+        stayed = threads._sched_getcpu() == before
         assert running.acquire(timeout=60)
         elsewhere += stayed and seen[k][0] != before
     assert elsewhere > 0  # the system may have moved it back, or this thread, before it looked
@@ -400,15 +400,15 @@ def test_a_thread_is_not_moved_after_its_end(monkeypatch):
         time.sleep(0.02)
         there.append(thread in sys._current_frames())
 
-    monkeypatch.setattr(_threads, "_pthread_setaffinity", True)
-    monkeypatch.setattr(_threads, "_move", move)
-    assert _threads.start(returned.set, other_core=1).acquire(timeout=60)
+    monkeypatch.setattr(threads, "_pthread_setaffinity", True)
+    monkeypatch.setattr(threads, "_move", move)
+    assert threads.start(returned.set, other_core=1).acquire(timeout=60)
     assert there == [True]
 
 
 def test_where_the_system_knows_no_cores_threads_stay_where_they_are(problem, monkeypatch):
-    monkeypatch.setattr(_threads, "_sched_getcpu", None)
-    monkeypatch.setattr(_threads, "_pthread_setaffinity", None)
+    monkeypatch.setattr(threads, "_sched_getcpu", None)
+    monkeypatch.setattr(threads, "_pthread_setaffinity", None)
     assert bits_of_pass(problem, 2) == bits_of_pass(problem, 1)
 
 

@@ -4,26 +4,39 @@ import time
 
 import numpy as np
 import pytest
-from conftest import assert_within, make_problem, random_weights
+from conftest import assert_within, make_problem, random_weights, strength
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression as SklearnLogisticRegression
 
 from fastlr import fit_many, reference
-from fastlr._rounds import _COUNT_BITS, _DONE, _TICKET, open_round
-from fastlr._team import Team
-from fastlr._threads import start, wait_for
 from fastlr._validation import check_features, read_only
-from fastlr.designs.many import WeightSetsDesign
-from fastlr.fitting import Problem
+from fastlr.fits import many as fits_many
+from fastlr.fits.problem import Problem
+from fastlr.fits.tall import Pack
 from fastlr.kernels import many
 from fastlr.kernels.many import MAX_FITS
 from fastlr.kernels.operations import Operation
-from fastlr.many import solve
-from fastlr.many.tall import Pack
-from fastlr.objectives import l2_from_C
+from fastlr.losses.weight_sets import WeightSets
+from fastlr.matrices.dense import DenseMatrix
+from fastlr.runtime.rounds import _COUNT_BITS, _DONE, _TICKET, open_round
+from fastlr.runtime.team import Team
+from fastlr.runtime.threads import start, wait_for
 
 # dtype and layout of X: read in place by rows and by columns, and converted.
 KINDS = [("float64", "C"), ("float64", "F"), ("float32", "C"), ("float32", "F"), ("uint8", "C"), ("uint8", "F")]
+
+
+class Shared:
+    """A matrix with sets of weights."""
+
+    def __init__(self, matrix, loss):
+        self.matrix, self.loss, self.team = matrix, loss, matrix.team
+
+    def loss_gradients(self, sets, coefs):
+        return self.matrix.sweep_sets(self.loss, coefs, sets)
+
+    def intercept_columns(self, sets, coefs):
+        return self.matrix.intercept_columns(self.loss, coefs, sets)
 
 
 def shared(shape, n_sets, dtype="float64", order="C", n_threads=1):
@@ -34,7 +47,7 @@ def shared(shape, n_sets, dtype="float64", order="C", n_threads=1):
     weights = np.stack([problem.sample_weight for problem in problems])
     products = np.float64 if dtype == "float64" else np.float32
     X = check_features(one.X)
-    return WeightSetsDesign(X, one.y, weights, dtype=products, team=Team(n_threads)), problems
+    return Shared(DenseMatrix(X, dtype=products, team=Team(n_threads)), WeightSets(one.y, weights)), problems
 
 
 @pytest.mark.parametrize("n_sets", [1, 2, 5, MAX_FITS])
@@ -53,7 +66,7 @@ def test_passes_are_those_of_numpy_for_each_set_of_weights(shape, n_sets, dtype,
         assert_within(gradients[k], gradient, problem.gradient_bound())
         column = reference.hessian_product(X, weight, coef, intercept)
         assert_within(columns[k], column, 2 * np.abs(problem.with_ones).T @ problem.curvature_bound())
-    assert design.n_passes == 2
+    assert design.matrix.n_passes == 2
 
 
 @pytest.mark.parametrize(("dtype", "order"), KINDS)
@@ -80,9 +93,9 @@ def test_number_of_threads_cannot_be_seen():
 
 def test_a_pass_reports_nan_in_features():
     design, problems = shared((50, 4), 2)
-    X = design.X.copy()
+    X = design.matrix.X.copy()
     X[31, 2] = np.nan
-    bad = WeightSetsDesign(X, problems[0].y, np.ones((2, 50)), dtype=np.float64, name="features")
+    bad = Shared(DenseMatrix(X, name="features"), WeightSets(problems[0].y, np.ones((2, 50))))
     with pytest.raises(ValueError, match="features"):
         bad.loss_gradients(range(2), np.ones((2, 5)))
 
@@ -154,7 +167,7 @@ def test_fits_unlike_the_mean_leave_the_pack_and_are_solved_alone():
                 fits.objectives[k, i] * weights[k].sum(), rel=1e-10
             )
             # The rest is the certificate's, whose formula other tests check: the gradient is as short as it says.
-            l2 = l2_from_C(C, weights[k].sum())
+            l2 = strength(C, weights[k].sum())
             bound = 2 * l2 * 1.1e-9 * fits.objectives[k, i]
             assert (gradient[:-1] @ gradient[:-1]) / weights[k].sum() ** 2 <= 4 * bound
 
@@ -198,7 +211,7 @@ def test_failures_are_in_the_order_of_the_fits_whichever_thread_ends_first(monke
         for item in reversed(items):
             done(item, work(item, lambda: None))
 
-    monkeypatch.setattr(solve, "run_all", run_backwards)
+    monkeypatch.setattr(fits_many, "run_all", run_backwards)
     X, y = labelled(200, 3, 1.0)
     with pytest.warns(ConvergenceWarning, match=r"fold 0, C=1: .* fold 0, C=10: .* fold 1, C=1: "):
         fits = fit_many(X, y, Cs=[1.0, 10.0], folds=k_folds(200, 3), max_iter=0)

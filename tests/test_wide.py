@@ -2,13 +2,17 @@
 
 import numpy as np
 import pytest
+from conftest import logistic_objective, small_passes
 
 from fastlr import LogisticRegression, fit_many
-from fastlr.designs.gram import GramDesign
-from fastlr.designs.small import SmallDesign
-from fastlr.many.wide import _Path, certify
-from fastlr.objectives import l2_from_C, relative_gap
+from fastlr.fits.problem import Problem
+from fastlr.fits.wide import _Path, certify
+from fastlr.losses.logistic import LogisticLoss
+from fastlr.matrices.gram import GramMatrix
+from fastlr.matrices.small import SmallMatrix
+from fastlr.objectives import relative_gap
 from fastlr.objectives.logistic import LogisticObjective
+from fastlr.objectives.penalties import L2
 from fastlr.solvers import gram_newton
 from fastlr.solvers.gram_newton import GramNewton, descend
 
@@ -23,12 +27,12 @@ def make(n_samples=40, n_features=60, seed=0):
 
 
 def newton_of(X, y, weight, fit_intercept=True):
-    design = GramDesign(X @ X.T, y, weight)
-    return GramNewton(LogisticObjective(design, l2=1.0, fit_intercept=fit_intercept), None)
+    loss = LogisticLoss(y, weight, compiled=False)
+    return GramNewton(LogisticObjective(GramMatrix(X @ X.T), loss, L2(1.0), fit_intercept), None)
 
 
 def optimum(newton, C):
-    newton.change_penalty(l2_from_C(C, newton.design.weight_sum))
+    newton.change_penalty(L2.from_C(C, newton.objective.loss.weight_sum))
     descend(newton, tol=1e-15, max_iter=100)
     return np.append(newton.point.a, newton.point.b)
 
@@ -50,7 +54,9 @@ def test_the_tangent_makes_up_for_a_factor_of_an_earlier_point():
     optimum(newton, 2.0)
     newton._steering = None
     expected = np.append(*newton.tangent())
-    newton._steering = gram_newton._Steering(newton.K, 1.0, newton.objective.l2, 1.1 * newton.point.curvature, True)
+    newton._steering = gram_newton._Steering(
+        newton.K, 1.0, newton.objective.penalty.strength, 1.1 * newton.point.D, True
+    )
     newton._steers_well = True
     assert np.linalg.norm(np.append(*newton.tangent()) - expected) < 0.02 * np.linalg.norm(expected)
 
@@ -89,7 +95,7 @@ def test_a_prediction_that_misleads_is_not_followed(other):
     optimum(newton, 1.0)
     a = newton.point.a
     with np.errstate(all="ignore"):
-        newton.change_penalty(newton.objective.l2 / 10.0, other)
+        newton.change_penalty(L2(newton.objective.penalty.strength / 10.0), other)
     assert newton.point.a is a
 
 
@@ -116,11 +122,12 @@ def test_what_certifies_many_fits_certifies_one(fit_intercept):
     ends = np.array([optimum(newton, C) for C in CS]) * (1.0 + 1e-3 * np.random.default_rng(1).normal(size=(7, 41)))
     a, b = ends[:, :-1], ends[:, -1] * fit_intercept
     b[3] += 100.0 * fit_intercept  # where no dual point is near
-    l2 = np.array([l2_from_C(C, weight.sum()) for C in CS])
-    coefs, values, gaps = certify(X, y, weight, l2, a, b, fit_intercept)
+    penalties = [L2.from_C(C, weight.sum()) for C in CS]
+    problem = Problem(X, y.astype(np.int64), 2, weight, np.inf, fit_intercept)
+    coefs, values, gaps = certify(SmallMatrix(X), problem, penalties, a, b)
     np.testing.assert_allclose(coefs[:, :-1], a @ X)
-    for coef, value, gap, strength in zip(coefs, values, gaps, l2, strict=True):
-        objective = LogisticObjective(SmallDesign(X, y, weight), l2=strength, fit_intercept=fit_intercept)
+    for coef, value, gap, penalty in zip(coefs, values, gaps, penalties, strict=True):
+        objective = logistic_objective(small_passes(X, y, weight), l2=penalty.strength, fit_intercept=fit_intercept)
         expected, gradient = objective.loss_gradient(coef)
         assert value == pytest.approx(expected, rel=1e-12)
         assert gap == pytest.approx(relative_gap(objective.gap_bound(gradient), expected), rel=1e-9)
@@ -140,7 +147,7 @@ def test_the_precision_of_the_factor_cannot_be_seen_in_the_optimum(shift, monkey
 
     monkeypatch.setattr(gram_newton, "_Steering", seen)
     newton = newton_of(X, y, weight)
-    newton.change_penalty(l2_from_C(1.0, newton.design.weight_sum))
+    newton.change_penalty(L2.from_C(1.0, newton.objective.loss.weight_sum))
     gap, n_iter, _ = descend(newton, tol=1e-8, max_iter=100)
     assert gap <= 1e-8
     assert n_iter <= 20
@@ -152,8 +159,8 @@ def test_the_scale_of_x_costs_no_steps_where_its_squares_are_beyond_float32(fact
     X, y, _ = make()
     with np.errstate(all="ignore"):
         plain, scaled = (
-            gram_newton.solve(
-                LogisticObjective(SmallDesign(scale * X, y, np.empty(0)), l2=0.01 * scale**2), tol=1e-8, max_iter=100
+            logistic_objective(small_passes(scale * X, y, np.empty(0)), l2=0.01 * scale**2).solved(
+                gram_newton.solve, tol=1e-8, max_iter=100
             )
             for scale in (1.0, factor)
         )

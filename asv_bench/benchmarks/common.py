@@ -12,9 +12,10 @@ from functools import cache
 
 import numpy as np
 
-from fastlr._team import Team
 from fastlr._validation import check_features
-from fastlr.designs.dense import DenseDesign
+from fastlr.losses.logistic import LogisticLoss
+from fastlr.matrices.dense import DenseMatrix
+from fastlr.runtime.team import Team
 
 LAYOUTS = ("rows", "columns")  # what is contiguous: the features of a sample, or the samples of a feature
 DTYPES = ("float64", "float32", "uint8")
@@ -55,15 +56,14 @@ def start():
     return np.append(np.full(N_FEATURES, 0.01), 0.0)
 
 
-def make_design(layout, dtype, threads):
-    """X as fastlr reads it."""
-    return DenseDesign(
-        check_features(features(layout, dtype)),
-        labels(),
-        np.empty(0),
-        scale=PIXEL if dtype == "uint8" else 1.0,
-        team=Team(threads),
-    )
+def matrix_and_loss(X, y, threads, scale=1.0):
+    """X and y as fastlr reads them."""
+    return DenseMatrix(check_features(X), scale=scale, team=Team(threads)), LogisticLoss(y, np.empty(0))
+
+
+def make_data(layout, dtype, threads):
+    """The same for data of the study's shape."""
+    return matrix_and_loss(features(layout, dtype), labels(), threads, PIXEL if dtype == "uint8" else 1.0)
 
 
 def numpy_data(layout, dtype):

@@ -6,17 +6,17 @@ from threadpoolctl import threadpool_limits
 
 from fastlr import reference
 
-from .common import DTYPES, LAYOUTS, PAUSE_OF_THREADS, THREADS, features, make_design, numpy_data, ratio, start
+from .common import DTYPES, LAYOUTS, PAUSE_OF_THREADS, THREADS, features, make_data, numpy_data, ratio, start
 from .plain import plain_pass, reader
 
 
 def fused_pass(layout, dtype, threads):
     """A function that does the pass; compiled, and its threads started."""
-    design = make_design(layout, dtype, threads)
-    coef = start()
+    matrix, loss = make_data(layout, dtype, threads)
+    coefs = start()[None]
 
     def run():
-        return design.loss_gradient(coef)
+        return matrix.sweep(loss, coefs)
 
     run()
     return run

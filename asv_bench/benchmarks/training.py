@@ -5,7 +5,7 @@ from threadpoolctl import threadpool_limits
 from fastlr import reference
 from fastlr.solvers import gradient_descent
 
-from .common import DTYPES, LAYOUTS, THREADS, make_design, numpy_data, ratio, start
+from .common import DTYPES, LAYOUTS, THREADS, make_data, numpy_data, ratio, start
 
 ITERATIONS = 150
 LEARNING_RATE = 0.01
@@ -18,7 +18,7 @@ def train(layout, dtype, threads, method):
         reference.gradient_descent(X, y, None, start(), LEARNING_RATE, ITERATIONS)
     else:
         gradient_descent.solve(
-            make_design(layout, dtype, threads),
+            *make_data(layout, dtype, threads),
             start(),
             learning_rate=LEARNING_RATE,
             n_iterations=ITERATIONS,

@@ -1,6 +1,6 @@
 """What a pass has to say at last: the sums of its blocks, added in the order of the blocks."""
 
-from .._jit import CONTRACT, kernel
+from ..runtime.jit import CONTRACT, kernel
 
 
 @kernel(CONTRACT)

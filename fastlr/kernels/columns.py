@@ -6,7 +6,7 @@ a tile would be short and reading them would jump through memory: X is then read
 product. Gradient descent reads it once a step, by `descend`.
 """
 
-from .._jit import kernel
+from ..runtime.jit import kernel
 from .links import apply_link
 from .operations import Operation
 from .vectors import LONG_STRIP, PADDING, WIDE_STRIP, long_adds, long_dots, wide_adds, wide_dots

@@ -12,9 +12,9 @@ Together a factor of four.
 import numpy as np
 from numba import uint64
 
-from .._blocks import guarded_empty
-from .._jit import CONTRACT, kernel
-from .._rounds import NO_BLOCK, operation, take
+from ..runtime.blocks import guarded_empty
+from ..runtime.jit import CONTRACT, kernel
+from ..runtime.rounds import NO_BLOCK, operation, take
 from .blocks import add_blocks
 from .links import apply_link
 from .operations import Operation
@@ -114,7 +114,7 @@ def column_squares(data, indices, indptr, curvature, start, stop, squares):
 @kernel(CONTRACT, cache=True)
 def serve(
     state, n_blocks, seen, task, z, residual,
-    data, indices, indptr, y, sample_weight, w, intercept, starts, raw, curvature, sums, gradients, result,
+    X, y, sample_weight, w, intercept, starts, raw, curvature, sums, gradients, result,
 ):  # fmt: skip
     """Passes over blocks of rows.
 
@@ -124,7 +124,8 @@ def serve(
         See `Task`.
     z, residual : float64 arrays of shape (MAX_CHUNK,)
         Work space of one thread.
-    data, indices, indptr, y, sample_weight, w, raw, curvature
+    X : tuple (data, indices, indptr)
+    y, sample_weight, w, raw, curvature
         See `fused_pass`.
     intercept : float64 array of shape (1,)
     starts : int64 array of shape (n_blocks + 1,)
@@ -141,6 +142,7 @@ def serve(
     int
         The round this thread has seen last.
     """
+    data, indices, indptr = X
     block = NO_BLOCK
     while True:
         seen, block = take(state, n_blocks, seen, task, block)
@@ -161,14 +163,15 @@ def serve(
 
 
 @kernel(CONTRACT, cache=True)
-def serve_hessian(state, n_blocks, seen, task, data, indices, indptr, curvature, starts, hessians):
+def serve_hessian(state, n_blocks, seen, task, X, curvature, starts, hessians):
     """The Hessian of the loss from the curvatures that the last pass left.
 
     Parameters
     ----------
     state, n_blocks, seen, task
         See `Task`.
-    data, indices, indptr, curvature
+    X : tuple (data, indices, indptr)
+    curvature
         See `fused_pass`.
     starts : int64 array of shape (n_blocks + 1,)
     hessians : float64 array of shape (n_blocks, n_features + 1, n_features + 1)
@@ -179,6 +182,7 @@ def serve_hessian(state, n_blocks, seen, task, data, indices, indptr, curvature,
     int
         The round this thread has seen last.
     """
+    data, indices, indptr = X
     block = NO_BLOCK
     while True:
         seen, block = take(state, n_blocks, seen, task, block)

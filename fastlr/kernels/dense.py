@@ -9,9 +9,9 @@ import math
 import numpy as np
 from numba.extending import overload
 
-from .._blocks import guarded_empty
-from .._jit import INLINED, kernel
-from .._rounds import NO_BLOCK, is_odd, operation, take, wait_for_blocks
+from ..runtime.blocks import guarded_empty
+from ..runtime.jit import INLINED, kernel
+from ..runtime.rounds import NO_BLOCK, is_odd, operation, take, wait_for_blocks
 from . import columns, products, rows
 from .blocks import add_blocks, add_sums
 from .links import apply_link

@@ -4,7 +4,7 @@
 residuals (and add up the loss). Dense and sparse passes of every layout share these lines.
 """
 
-from .._jit import kernel
+from ..runtime.jit import kernel
 from .operations import Operation
 from .pointwise import loss_residual_curvature
 

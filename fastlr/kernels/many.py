@@ -8,9 +8,9 @@ are, but for rounding: its place among them decides which instructions add its s
 
 import numpy as np
 
-from .._blocks import guarded_empty
-from .._jit import kernel
-from .._rounds import NO_BLOCK, operation, take
+from ..runtime.blocks import guarded_empty
+from ..runtime.jit import kernel
+from ..runtime.rounds import NO_BLOCK, operation, take
 from .operations import Operation
 from .pointwise import loss_residual_curvature
 from .tiles import FEW_COLUMNS, add_gradient, even, load, raw_predictions, tile_rows

@@ -16,7 +16,7 @@ import math
 from numba import types
 from numba.extending import intrinsic
 
-from .._jit import CONTRACT, kernel
+from ..runtime.jit import CONTRACT, kernel
 
 # Cody & Waite: ln 2 in two parts, the first with enough trailing zeros that k * _LN2_HIGH is exact.
 _LN2_HIGH = 6.93147180369123816490e-01

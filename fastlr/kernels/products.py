@@ -16,8 +16,8 @@ from numba import types, uint64
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
-from .._jit import INLINED, kernel
-from .._machine import vector_registers
+from ..runtime.jit import INLINED, kernel
+from ..runtime.machine import vector_registers
 from .vectors import multiply_add, prefetch, splat, vector_type
 
 DEPTH = 256  # entries of the summed axis in a panel: a sliver of them takes half of a first-level cache of 32 KB

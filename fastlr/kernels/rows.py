@@ -6,7 +6,7 @@ busy all the time: a pass over 60,000 x 400 float64 numbers then takes 7.8 ms, a
 AMD Zen 4; NumPy's two products 23). In cache, asking only costs.
 """
 
-from .._jit import kernel
+from ..runtime.jit import kernel
 from .links import apply_link
 from .operations import Operation
 from .vectors import LONG_STRIP, WIDE_STRIP, long_adds, long_dots, wide_adds, wide_dots

@@ -12,9 +12,9 @@ With m = max_k z_k, e_k = exp(z_k - m) and t the class of the sample,
 
 import numpy as np
 
-from .._blocks import guarded_empty
-from .._jit import kernel
-from .._rounds import NO_BLOCK, operation, take
+from ..runtime.blocks import guarded_empty
+from ..runtime.jit import kernel
+from ..runtime.rounds import NO_BLOCK, operation, take
 from .operations import Operation
 from .pointwise import exp_negative, log1p_positive
 from .tiles import add_gradient, even, load, raw_predictions, tile_rows

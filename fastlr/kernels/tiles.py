@@ -14,7 +14,7 @@ import numpy as np
 from numba import types, uint64
 from numba.extending import overload
 
-from .._jit import INLINED_COUNTING, kernel
+from ..runtime.jit import INLINED_COUNTING, kernel
 
 FEW_COLUMNS = 32  # up to here the products are not left to BLAS
 

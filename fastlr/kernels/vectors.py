@@ -22,7 +22,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from .._machine import vector_registers
+from ..runtime.machine import vector_registers
 
 WIDE_STRIP = 4
 LONG_STRIP = 8

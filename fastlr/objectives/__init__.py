@@ -1,11 +1,6 @@
-"""Loss plus penalty over a design, spelled once: a file for two classes, one for many."""
+"""Loss plus penalty over a matrix, spelled once: a file for two classes, one for many."""
 
 import numpy as np
-
-
-def l2_from_C(C, weight_sum):
-    """Penalty on the mean loss that has the same optimum as scikit-learn's C; 0 for C = inf, and never inf."""
-    return 1.0 / max(C * weight_sum, float(np.finfo(np.float64).tiny))
 
 
 def relative_gap(gap, value):

@@ -1,13 +1,13 @@
-"""Loss plus penalty over a design, spelled once.
+"""The logistic loss plus a penalty, spelled once.
 
 Conventions
 -----------
-With S the sum of the sample weights s_i, z_i = x_i . w + b, and ``coef = [w, b]`` of shape (n_features + 1,),
+With S the sum of the sample weights s_i, z_i = x_i . w + b, and coefficients [w, b] of shape (1, n_features + 1),
 
     f(coef) = 1/S sum_i s_i loss(z_i, y_i) + l2/2 |w|^2
 
 The intercept comes last and is never penalised; without one it stays 0 and its gradient is set to 0. scikit-learn's
-C, which weighs the summed loss against |w|^2/2, is l2 = 1 / (C S): `l2_from_C`.
+C, which weighs the summed loss against |w|^2/2, is l2 = 1 / (C S): `L2.from_C`.
 
 Certificate
 -----------
@@ -34,9 +34,7 @@ Dual coordinate descent methods for logistic regression, Machine Learning 85, 20
 
 import numpy as np
 
-from .. import reference
-from .._blocks import guarded_empty
-from ..designs.scales import standardisation
+from .base import Objective, penalised
 
 
 def dual_shift(g_b, s):
@@ -46,105 +44,89 @@ def dual_shift(g_b, s):
     return g_b / s if abs(g_b) <= s else np.nan
 
 
-def bound_of_shift(shift, g_b, square, l2):
+def bound_of_shift(shift, g_b, square, penalty):
     """The certificate's bound on f - f* with t = `shift` and |g_w - t u|^2 = `square`; inf where t is NaN."""
-    return np.inf if np.isnan(shift) else float(shift * g_b + square / (2.0 * l2))
+    return np.inf if np.isnan(shift) else float(shift * g_b + penalty.dual_bound(square))
 
 
-class LogisticObjective:
-    """Mean logistic loss with an L2 penalty.
+def gap_bound(penalty, gradient, intercept_column):
+    """Bound on f - f*; see the module's docstring.
 
     Parameters
     ----------
-    design : DenseDesign
-        X, targets, weights.
-    l2 : float
-        Strength of the penalty, >= 0.
-    fit_intercept : bool
-        Whether b is free.
+    penalty : L2
+    gradient : float64 array of shape (1, n_features + 1)
+    intercept_column : callable
+        Gives [u, s], the last column of the Hessian, of shape (n_features + 1,), where it is needed.
+
+    Returns
+    -------
+    float
+        inf without a penalty, or where no feasible dual point is near.
     """
+    if not gradient.any():  # f is convex
+        return 0.0
+    if not penalty:
+        return np.inf
+    g_w, g_b = gradient[0, :-1], gradient[0, -1]
+    if g_b == 0.0:
+        return bound_of_shift(0.0, g_b, g_w @ g_w, penalty)
+    column = intercept_column()
+    shift = dual_shift(g_b, column[-1])
+    rest = g_w - shift * column[:-1]
+    return bound_of_shift(shift, g_b, rest @ rest, penalty)
+
+
+class LogisticObjective(Objective):
+    """Mean logistic loss with a penalty; parameters and attributes as of `Objective`."""
 
     preconditioner_cost = 2.0  # in passes over X
-    value_at_zero = float(np.log(2.0))  # no sample is told from any other
 
-    def __init__(self, design, *, l2=0.0, fit_intercept=True):
-        self.design = design
-        self.l2 = l2
-        self.fit_intercept = fit_intercept
-        self.n_coef = design.shape[1] + 1
-        self._standardisation = None
+    def remember(self):
+        """Where `loss_gradient` was last evaluated a line begins; it ends at the next evaluation."""
+        self.loss.remember()
 
-    def subsample(self, rows):
-        """The same objective over some of the rows.
-
-        Parameters
-        ----------
-        rows : int array
-            Indices, ascending.
-        """
-        return LogisticObjective(self.design.subsample(rows), l2=self.l2, fit_intercept=self.fit_intercept)
-
-    def loss_gradient(self, coef):
-        """Value and gradient of f at coef: one pass over X.
+    def slopes(self, coefs, directions):
+        """Derivatives of f along the line from what was remembered, `coefs`, to the last evaluation, without reading X.
 
         Returns
         -------
-        value : float
-        gradient : float64 array of shape (n_features + 1,)
+        callable
+            Maps the share of `directions` to the derivative there.
         """
-        return self.penalised(coef, *self.design.loss_gradient(coef))
+        of_loss = self.loss.slopes()
+        w, d = coefs[:, :-1], directions[:, :-1]
 
-    def penalised(self, coef, loss, gradient):
-        """Value and gradient of f from the summed loss and its gradient, which is overwritten."""
-        gradient /= self.design.weight_sum
-        value = loss / self.design.weight_sum
-        if self.l2:
-            gradient[:-1] += self.l2 * coef[:-1]
-            value += 0.5 * self.l2 * float(coef[:-1] @ coef[:-1])
-        if not self.fit_intercept:
-            gradient[-1] = 0.0
-        return value, gradient
+        def slope(length):
+            of_penalty = float(np.vdot(self.penalty.gradient(w + length * d), d))
+            return of_loss(length) / self.loss.weight_sum + of_penalty
 
-    def slope(self, coef, direction, raw, raw_change, length):
-        """Derivative of f along a direction, at ``coef + length * direction``, without reading X.
+        return slope
+
+    def largest_change(self):
+        """The largest change of a raw prediction since `remember`."""
+        return self.loss.largest_change()
+
+    def hessian(self, loss=None):
+        """Hessian of f where `loss_gradient` was last evaluated: one pass.
 
         Parameters
         ----------
-        coef, direction : float64 arrays of shape (n_features + 1,)
-        raw, raw_change : float64 arrays of shape (n_samples,)
-            Raw predictions at `coef`, and how `direction` changes them.
-        length : float
-        """
-        residual = guarded_empty(raw.size)
-        self.design.loss_residual(raw + length * raw_change, residual)
-        w, d = coef[:-1], direction[:-1]
-        return float(residual @ raw_change) / self.design.weight_sum + self.l2 * float((w + length * d) @ d)
-
-    def hessian(self):
-        """Hessian of f where `loss_gradient` was last evaluated: one pass.
+        loss : Quadratic, optional
+            In place of the objective's own, for second derivatives that are known otherwise.
 
         Returns
         -------
         float64 array of shape (n_features + 1, n_features + 1)
             Without an intercept, its row and column are those of the identity.
         """
-        hessian = self.design.hessian()
-        hessian /= self.design.weight_sum
-        hessian.flat[: -1 : self.n_coef + 1] += self.l2  # all of the diagonal but its last entry
+        hessian = self.matrix.sandwich(loss or self.loss)
+        hessian /= self.loss.weight_sum
+        hessian.flat[: -1 : self.n_coef + 1] += self.penalty.diagonal  # all of the diagonal but its last entry
         if not self.fit_intercept:
             hessian[-1] = hessian[:, -1] = 0.0
             hessian[-1, -1] = 1.0
         return hessian
-
-    def hessian_product(self, direction):
-        """`hessian` times a direction, without forming it: one pass."""
-        inner = direction if self.fit_intercept else np.append(direction[:-1], 0.0)
-        product = self.design.hessian_product(inner)
-        product /= self.design.weight_sum
-        product[:-1] += self.l2 * direction[:-1]
-        if not self.fit_intercept:
-            product[-1] = direction[-1]
-        return product
 
     def preconditioner(self):
         """Rough inverse of the Hessian where `loss_gradient` was last evaluated.
@@ -155,87 +137,116 @@ class LogisticObjective:
         Returns
         -------
         callable
-            Maps a gradient to a direction, both float64 arrays of shape (n_features + 1,).
+            Maps a gradient to a direction, both float64 arrays of shape (1, n_features + 1).
         """
-        first, second, total = self.design.column_moments()
+        weight_sum = self.loss.weight_sum
+        first, second, total = self.matrix.moments(self.loss)
         if not self.fit_intercept or not total > 0.0:
-            first, total = np.zeros_like(first), self.design.weight_sum
+            first, total = np.zeros_like(first), weight_sum
         mean = first / total
         spread = np.maximum(second - first * mean, np.finfo(np.float64).eps * second)
-        diagonal = spread / self.design.weight_sum + self.l2
+        diagonal = spread / weight_sum + self.penalty.diagonal
         diagonal[diagonal == 0.0] = 1.0
-        if not self.l2:  # steps along a column that the intercept can replace would be of rounding alone
+        if not self.penalty:  # steps along a column that the intercept can replace would be of rounding alone
             diagonal[self.standardisation()[1] == 0.0] = np.inf
-        share = total / self.design.weight_sum
+        share = total / weight_sum
 
         def apply(gradient):
-            w = (gradient[:-1] - mean * gradient[-1]) / diagonal
-            return np.append(w, gradient[-1] / share - mean @ w)
+            g_w, g_b = gradient[0, :-1], gradient[0, -1]
+            w = (g_w - mean * g_b) / diagonal
+            return np.append(w, g_b / share - mean @ w)[None]
 
         return apply
 
-    def rough_gap(self, gradient):
-        """Bound on f - f* by strong convexity, were the intercept at its best: a first test, as it costs no pass.
-
-        Returns
-        -------
-        float
-            inf without a penalty.
-        """
-        return float(gradient[:-1] @ gradient[:-1]) / (2.0 * self.l2) if self.l2 else np.inf
-
     def gap_bound(self, gradient, intercept_column=None):
-        """Bound on f - f* where `loss_gradient` was last evaluated; see the module's docstring.
+        """Bound on f - f* where `loss_gradient` was last evaluated, see `gap_bound`.
 
         Parameters
         ----------
-        gradient : float64 array of shape (n_features + 1,)
+        gradient : float64 array of shape (1, n_features + 1)
         intercept_column : float64 array of shape (n_features + 1,), optional
-            Last column of the Hessian there, [u, s], if known; else it takes a pass.
-
-        Returns
-        -------
-        float
-            inf without a penalty, or where no feasible dual point is near.
+            Last column of the Hessian there, if known; else it takes a pass.
         """
-        if not gradient.any():  # f is convex
-            return 0.0
-        if not self.l2:
-            return np.inf
-        g_w, g_b = gradient[:-1], gradient[-1]
-        if g_b == 0.0:
-            return bound_of_shift(0.0, g_b, g_w @ g_w, self.l2)
-        if intercept_column is None:
-            ones = np.zeros(self.n_coef)
-            ones[-1] = 1.0
-            intercept_column = self.hessian_product(ones)
-        shift = dual_shift(g_b, intercept_column[-1])
-        rest = g_w - shift * intercept_column[:-1]
-        return bound_of_shift(shift, g_b, rest @ rest, self.l2)
 
-    def standardisation(self):
-        """Means and variances of the columns, see `designs.scales.standardisation`; the first time a pass."""
-        if self._standardisation is None:
-            self._standardisation = standardisation(self.design, centred=self.fit_intercept)
-        return self._standardisation
+        def column():
+            if intercept_column is not None:
+                return intercept_column
+            return self.matrix.intercept_column(self.loss) / self.loss.weight_sum
 
-    def overshoot(self, direction):
+        return gap_bound(self.penalty, gradient, column)
+
+    def overshoot(self, directions):
         """How far the dual point of a step of Newton's method goes, where 1 is as far as it may: one pass.
 
         With z_d the change of z that the step makes, the largest p z_d and -(1 - p) z_d: at most 1, they leave
         q = p + h z_d between 0 and 1.
         """
-        design = self.design
-        _, residual, _ = reference.loss_residual_curvature(design.raw.copy(), design.y)
-        p = residual + design.y
-        change = design.raw_prediction(direction)
-        reach = np.maximum(p * change, (p - 1.0) * change)
-        return float(reach[design.sample_weight > 0.0].max() if design.sample_weight.size else reach.max())
+        self.loss.remember()
+        self.matrix.predict(self.loss, directions)
+        return self.loss.overshoot()
 
-    def separates(self, coef):
+    def separates(self, coefs):
         """Whether all samples that weigh anything lie on the right side of the hyperplane: one pass."""
-        raw = self.design.raw_prediction(coef)
-        right = np.where(self.design.y > 0.5, raw, -raw) > 0.0
-        if self.design.sample_weight.size:
-            right |= self.design.sample_weight == 0.0
-        return bool(right.all())
+        self.matrix.predict(self.loss, coefs)
+        return self.loss.separates()
+
+
+class WeightSetsObjective:
+    """Mean logistic losses of several sets of weights over one X, each with a penalty of its own.
+
+    Parameters
+    ----------
+    matrix : DenseMatrix
+    loss : WeightSets
+    penalties : list of L2
+        By set.
+    fit_intercept : bool
+    """
+
+    def __init__(self, matrix, loss, penalties, fit_intercept):
+        self.matrix = matrix
+        self.loss = loss
+        self.fit_intercept = fit_intercept
+        self.of_sets = [
+            _SetObjective(penalty, fit_intercept, weight_sum, matrix.dtype)
+            for penalty, weight_sum in zip(penalties, loss.weight_sums.tolist(), strict=True)
+        ]
+
+    def loss_gradients(self, sets, coefs):
+        """Values and gradients of some sets: one pass.
+
+        Parameters
+        ----------
+        sets : list of int
+        coefs : list of float64 array of shape (1, n_features + 1)
+
+        Returns
+        -------
+        list of (value, gradient)
+        """
+        values, gradients = self.matrix.sweep_sets(self.loss, np.concatenate(coefs), sets)
+        parts = zip(sets, coefs, values.tolist(), gradients, strict=True)
+        return [self.of_sets[k].penalised(coef, value, gradient[None]) for k, coef, value, gradient in parts]
+
+    def gap_bounds(self, sets, coefs, gradients):
+        """Bounds on f - f* of some sets: one pass; `gradients` are those at `coefs`."""
+        columns = self.matrix.intercept_columns(self.loss, np.concatenate(coefs), sets)
+        parts = zip(sets, gradients, columns, strict=True)
+        return [self.of_sets[k].gap_bound(gradient, column) for k, gradient, column in parts]
+
+
+class _SetObjective:
+    """What can be said of one set without X."""
+
+    def __init__(self, penalty, fit_intercept, weight_sum, dtype):
+        self.penalty, self.fit_intercept, self.dtype = penalty, fit_intercept, dtype
+        self._weight_sum = weight_sum
+
+    def penalised(self, coefs, value, gradient):
+        return penalised(self, coefs, value, gradient, self._weight_sum)
+
+    def rough_gap(self, gradient):
+        return self.penalty.dual_bound(float(np.vdot(gradient[:, :-1], gradient[:, :-1])))
+
+    def gap_bound(self, gradient, column):
+        return gap_bound(self.penalty, gradient, lambda: column / self._weight_sum)

@@ -44,12 +44,11 @@ class NewtonBound:
         self._known = np.isfinite(variance).all()
 
     def standardised(self, gradient):
-        """A gradient, in coordinates of standardised columns, mapped to a direction: both of shape (n_coef,)."""
-        rows = gradient.reshape(-1, len(self._mean) + 1)
-        direction = np.empty_like(rows)
-        w = direction[:, :-1] = (rows[:, :-1] - rows[:, -1:] * self._mean) / self._variance
-        direction[:, -1] = rows[:, -1] - w @ self._mean
-        return direction.ravel()
+        """A gradient, in coordinates of standardised columns, mapped to a direction: both of shape (k, n + 1)."""
+        direction = np.empty_like(gradient)
+        w = direction[:, :-1] = (gradient[:, :-1] - gradient[:, -1:] * self._mean) / self._variance
+        direction[:, -1] = gradient[:, -1] - w @ self._mean
+        return direction
 
     def unresolved(self, length2):
         """Bound on r^T H^-1 r for a residual r of this squared length, r^T `standardised(r)`.
@@ -66,12 +65,12 @@ class NewtonBound:
 
         Parameters
         ----------
-        gradient, direction : float64 arrays of shape (n_coef,)
+        gradient, direction : float64 arrays of shape (k, n_features + 1)
             The direction solves H d = -g, more or less.
         """
         # A step that goes too far is shortened; if by more than a hair, that shows in its residual.
         direction = direction / max(1.0, self._objective.overshoot(direction))
         residual = gradient + self._objective.hessian_product(direction)
-        length2 = max(0.0, float(direction @ (residual - gradient)))
-        undone = self.unresolved(float(residual @ self.standardised(residual)))
+        length2 = max(0.0, float(np.vdot(direction, residual - gradient)))
+        undone = self.unresolved(float(np.vdot(residual, self.standardised(residual))))
         return (np.sqrt(length2) + np.sqrt(undone)) ** 2

@@ -19,14 +19,14 @@ _LARGEST_FACTOR = 3_000
 _LARGEST_SPARSE_FACTOR = 500
 
 
-def choose(n_samples, n_features, l2, *, n_classes=2, is_sparse=False):
+def choose(n_samples, n_features, has_penalty, *, n_classes=2, is_sparse=False):
     """Name of the solver that suits the problem: the rule of ``solver="auto"``.
 
     Parameters
     ----------
     n_samples, n_features : int
-    l2 : float
-        Strength of the penalty; the Gram matrix needs one.
+    has_penalty : bool
+        The Gram matrix needs one.
     n_classes : int
     is_sparse : bool
 
@@ -38,6 +38,6 @@ def choose(n_samples, n_features, l2, *, n_classes=2, is_sparse=False):
         return "preconditioned_lbfgs"
     if is_sparse:
         return "newton_cholesky" if n_features <= _LARGEST_SPARSE_FACTOR else "newton_cg"
-    if l2 > 0.0 and n_samples <= min(n_features, _LARGEST_FACTOR):
+    if has_penalty and n_samples <= min(n_features, _LARGEST_FACTOR):
         return "gram_newton"
     return "newton_cholesky" if n_features <= _LARGEST_FACTOR else "newton_cg"

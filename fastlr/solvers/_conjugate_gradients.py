@@ -15,13 +15,13 @@ def newton_direction(objective, gradient, precondition, is_enough, start=None):
     ----------
     objective : LogisticObjective or SoftmaxObjective
         Its Hessian is that where `loss_gradient` was last evaluated; a product with it takes a pass.
-    gradient : float64 array of shape (n_coef,)
+    gradient : float64 array of shape (k, n_features + 1)
     precondition : callable
-        Maps a gradient to a direction, both of shape (n_coef,).
+        Maps a gradient to a direction, both of that shape.
     is_enough : callable
         Given the squared length of the residual r = -g - H d, r^T M^-1 r with M^-1 the preconditioner, says whether
         to end.
-    start : float64 array of shape (n_coef,), optional
+    start : float64 array of that shape, optional
         Direction to improve, zeros by default.
     """
     if start is None:
@@ -31,12 +31,12 @@ def newton_direction(objective, gradient, precondition, is_enough, start=None):
     conjugate, before = 0.0, 1.0
     for _ in range(_MAX_PRODUCTS):
         z = precondition(residual)
-        squared = float(residual @ z)
+        squared = float(np.vdot(residual, z))
         if not squared > 0.0 or is_enough(squared):
             break
         conjugate = z + (squared / before) * conjugate
         product = objective.hessian_product(conjugate)
-        curvature = float(conjugate @ product)
+        curvature = float(np.vdot(conjugate, product))
         if not curvature > 0.0:
             break
         length = squared / curvature

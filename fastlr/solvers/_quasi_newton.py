@@ -19,7 +19,7 @@ class QuasiNewton:
     Parameters
     ----------
     base : callable
-        First guess: maps a gradient, a float64 array of shape (n,), to H0 times it. Symmetric and positive definite.
+        First guess: maps a gradient, a float64 array of any shape, to H0 times it. Symmetric and positive definite.
     memory : int
         Pairs of steps and changes of the gradient that are kept.
     rescaled : bool
@@ -53,13 +53,14 @@ class QuasiNewton:
         S, mapped, R = self._steps[pairs], self._mapped[pairs], self._steps_changes[pairs, pairs]
         changes_mapped = self._changes_mapped[pairs, pairs]
         factor = R[-1, -1] / changes_mapped[-1, -1] if self.rescaled else 1.0
-        a, _ = dtrtrs(R, S @ gradient)
-        u, _ = dtrtrs(R, R.diagonal() * a + factor * (changes_mapped @ a - mapped @ gradient), trans=1)
-        return factor * (direction - a @ mapped) + u @ S
+        flat = gradient.ravel()
+        a, _ = dtrtrs(R, S @ flat)
+        u, _ = dtrtrs(R, R.diagonal() * a + factor * (changes_mapped @ a - mapped @ flat), trans=1)
+        return (factor * (direction.ravel() - a @ mapped) + u @ S).reshape(gradient.shape)
 
     def learn(self, step, before, after):
         """Take note of the gradients before and after a step."""
-        change = after - before
+        step, change = step.ravel(), (after - before).ravel()
         curvature = float(step @ change)
         if not curvature > 1e-10 * np.sqrt((step @ step) * (change @ change)):
             return
@@ -67,7 +68,7 @@ class QuasiNewton:
         last = self._stop
         self._stop += 1
         pairs = slice(self._first, self._stop)
-        self._steps[last], self._mapped[last] = step, self.map(after) - self.map(before)
+        self._steps[last], self._mapped[last] = step, (self.map(after) - self.map(before)).ravel()
         self._steps_changes[pairs, last] = self._steps[pairs] @ change
         self._changes_mapped[pairs, last] = self._changes_mapped[last, pairs] = self._mapped[pairs] @ change
 

@@ -2,8 +2,25 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import Enum
 
 import numpy as np
+
+
+class Outcome(Enum):
+    """Why a fit ended."""
+
+    CONVERGED = "the gap is within the tolerance"
+    STEPS = "all steps are taken"
+    ROUNDING = "rounding, or numbers too large to be squared, allow no further progress"
+    SEPARATED = "the classes are perfectly separated and there is no penalty"
+
+
+def outcome_of(gap, n_iter, tol, max_iter):
+    """The outcome of a run that ended at a gap after so many steps."""
+    if gap <= tol:
+        return Outcome.CONVERGED
+    return Outcome.STEPS if n_iter >= max_iter else Outcome.ROUNDING
 
 
 @dataclass
@@ -12,16 +29,15 @@ class SolverResult:
 
     Attributes
     ----------
-    coef : float64 array of shape (n_features + 1,)
-        [w, b].
+    coef : float64 array of shape (k, n_features + 1)
+        Rows [w, b].
     value : float
         Objective there.
     gap : float
         Certified bound on (f - f*) / f*; inf if none is known.
     n_iter : int
         Steps taken.
-    converged : bool
-        Whether `gap` is at most the tolerance.
+    outcome : Outcome
     history : list of dict
         A record per evaluation: "iteration", "value", "gradient_norm", "gap", "n_passes".
     steering : callable or None
@@ -32,9 +48,20 @@ class SolverResult:
     value: float
     gap: float
     n_iter: int
-    converged: bool
+    outcome: Outcome
     history: list = field(default_factory=list)
     steering: Callable | None = None
+
+    @property
+    def converged(self):
+        """Whether `gap` is at most the tolerance."""
+        return self.outcome is Outcome.CONVERGED
+
+    def failure(self):
+        """In a few words, why there is no certificate of the tolerance."""
+        if self.outcome is Outcome.SEPARATED:
+            return self.outcome.value
+        return f"a certified gap of {self.gap:.1e} after {self.n_iter} steps"
 
 
 def add_record(history, callback, iteration, value, gradient_norm, gap, n_passes):

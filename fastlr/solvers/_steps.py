@@ -22,7 +22,7 @@ def certificate_for(objective, tol):
         Maps the value and the gradient where the objective was last evaluated, and a direction from there, to the
         certified bound on (f - f*) / f*, inf where none is known; whether to end; and a direction at least as good.
     """
-    return _Certificate(objective, tol) if objective.l2 else _UnpenalisedCertificate(objective, tol)
+    return _Certificate(objective, tol) if objective.penalty else _UnpenalisedCertificate(objective, tol)
 
 
 class _Certificate:
@@ -61,10 +61,10 @@ class _UnpenalisedCertificate:
     def __call__(self, value, gradient, direction):
         if not gradient.any():
             return 0.0, True, direction
-        rough = relative_gap(-float(gradient @ direction), value)
+        rough = relative_gap(-float(np.vdot(gradient, direction)), value)
         if not rough <= self._promising:
             return np.inf, False, direction
-        if self._objective.design.dtype != np.float64:
+        if self._objective.dtype != np.float64:
             return np.inf, True, direction
         self._bound = bound = self._bound or NewtonBound(self._objective)
 
@@ -80,7 +80,7 @@ class _UnpenalisedCertificate:
 
 def rounding(objective, value):
     """Rounding error of the objective's value."""
-    return 4.0 * np.finfo(objective.design.dtype).eps * abs(value)
+    return 4.0 * np.finfo(objective.dtype).eps * abs(value)
 
 
 def descends(objective, value, new_value, predicted, is_shorter):
@@ -124,7 +124,7 @@ def safeguarded_step(objective, coef, value, gradient, direction):
     -------
     (step, value, gradient), or None where no step does
     """
-    slope = float(gradient @ direction)
+    slope = float(np.vdot(gradient, direction))
     if not slope < 0.0:
         return None
     length = 1.0
@@ -133,7 +133,7 @@ def safeguarded_step(objective, coef, value, gradient, direction):
         new_value, new_gradient = objective.loss_gradient(coef + step)
 
         def is_shorter(after=new_gradient):
-            return after @ after < gradient @ gradient
+            return np.vdot(after, after) < np.vdot(gradient, gradient)
 
         if descends(objective, value, new_value, length * slope, is_shorter):
             return step, new_value, new_gradient
@@ -143,9 +143,9 @@ def safeguarded_step(objective, coef, value, gradient, direction):
 
 def first_evaluation(objective, start):
     """Coefficients to start from, with value and gradient there: zeros unless `start` is better."""
-    coef = np.zeros(objective.n_coef) if start is None else start
+    coef = np.zeros(objective.shape) if start is None else start
     value, gradient = objective.loss_gradient(coef)
     if start is not None and not value <= objective.value_at_zero:
-        coef = np.zeros(objective.n_coef)
+        coef = np.zeros(objective.shape)
         value, gradient = objective.loss_gradient(coef)
     return coef, value, gradient

@@ -3,8 +3,8 @@
 Two methods with the same iterates, up to rounding:
 
 ``"fused"``
-    One pass over X per step. A design that goes feature after feature takes the step and forms the next raw predictions
-    in the same sweep (`designs.dense.Descent`); all others evaluate loss and gradient, then step.
+    One pass over X per step. A matrix that goes feature after feature takes the step and forms the next raw predictions
+    in the same sweep (`matrices.dense.Descent`); all others evaluate loss and gradient, then step.
 ``"gram"``
     Every gradient is X^T r, so w stays in w_0 + span(X^T). With K = X X^T, formed once, the raw predictions of the
     next step are z - learning_rate K r / S: n_samples^2 per step instead of n_samples n_features. w is formed once,
@@ -19,9 +19,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._blocks import guarded_empty
 from .._validation import check_choice, check_number, read_only
-from ..designs.dense import DenseDesign, Descent
+from ..losses.quadratic import Quadratic
+from ..matrices.dense import DenseMatrix, Descent
 
 METHODS = ("auto", "fused", "gram")
 
@@ -54,12 +54,13 @@ def choose_method(n_samples, n_features, n_iterations):
     return "gram" if gram_is_cheaper else "fused"
 
 
-def solve(design, start, *, learning_rate, n_iterations, method="auto", callback=None, progress=False):
-    """Minimise the mean loss of a design by gradient descent.
+def solve(matrix, loss, start, *, learning_rate, n_iterations, method="auto", callback=None, progress=False):
+    """Minimise the mean loss by gradient descent.
 
     Parameters
     ----------
-    design : DenseDesign
+    matrix : DenseMatrix
+    loss : LogisticLoss
     start : array of shape (n_features + 1,)
         [w, b]; not changed.
     learning_rate : float
@@ -86,23 +87,23 @@ def solve(design, start, *, learning_rate, n_iterations, method="auto", callback
     n_iterations = check_number(n_iterations, "n_iterations", low=0, integer=True)
     check_choice(method, "method", METHODS)
     if method == "auto":
-        method = choose_method(*design.shape, n_iterations)
+        method = choose_method(*matrix.shape, n_iterations)
     if method == "gram":
         steps = _GramSteps
-    elif design.goes_by_features:
+    elif matrix.goes_by_features:
         steps = _SweepSteps
     else:
         steps = _PassSteps
     costs = []
-    descent = steps(design, np.array(start, dtype=np.float64), learning_rate / design.weight_sum)
+    descent = steps(matrix, loss, np.array(start, dtype=np.float64), learning_rate / loss.weight_sum)
     for iteration in _iterations(n_iterations, progress):
-        cost = descent.evaluate() / design.weight_sum
+        cost = descent.evaluate() / loss.weight_sum
         costs.append(cost)
         if callback is not None and callback(iteration, cost):
             break
         descent.step()
     coef, gradient = descent.finish()
-    return GradientDescentResult(coef, gradient / design.weight_sum, np.array(costs), method)
+    return GradientDescentResult(coef, gradient / loss.weight_sum, np.array(costs), method)
 
 
 def _iterations(n_iterations, progress):
@@ -118,16 +119,18 @@ def _iterations(n_iterations, progress):
 class _PassSteps:
     """A fused pass for each evaluation; `rate` is the learning rate over the sum of the weights."""
 
-    def __init__(self, design, coef, rate):
-        self.design = design
+    def __init__(self, matrix, loss, coef, rate):
+        self.matrix = matrix
+        self.loss = loss
         self.coef = coef
         self.rate = rate
         self.gradient = np.zeros_like(coef)  # where the last step started
 
     def evaluate(self):
         """Summed loss at the current coefficients."""
-        loss, self._evaluated = self.design.loss_gradient(self.coef)
-        return loss
+        value, gradient = self.matrix.sweep(self.loss, self.coef[None])
+        self._evaluated = gradient[0]
+        return value
 
     def step(self):
         """Go down the gradient of the last evaluation."""
@@ -142,13 +145,13 @@ class _PassSteps:
 class _SweepSteps:
     """A sweep over the features for each step, which also forms the raw predictions of the next evaluation."""
 
-    def __init__(self, design, coef, rate):
-        self.descent = Descent(design, coef)
+    def __init__(self, matrix, loss, coef, rate):
+        self.descent = Descent(matrix, loss, coef)
         self.rate = rate
         self.unmoved = coef, np.zeros_like(coef)
 
     def evaluate(self):
-        return self.descent.loss
+        return self.descent.value
 
     def step(self):
         self.descent.step(self.rate)
@@ -159,29 +162,30 @@ class _SweepSteps:
 
 
 class _GramSteps(_PassSteps):
-    """Steps on the n_samples raw predictions, with the Gram matrix as the design."""
+    """Steps on the n_samples raw predictions, with the Gram matrix in place of X."""
 
-    def __init__(self, design, coef, rate):
-        super().__init__(design, coef, rate)
-        n_samples = design.shape[0]
-        self._linear = design.raw_prediction(np.append(coef[:-1], 0.0)).copy()  # X w
-        gram = read_only(design.gram())
-        self._gram = DenseDesign(gram, design.y, design.sample_weight, team=design.team)
-        self._residual = guarded_empty(n_samples)
+    def __init__(self, matrix, loss, coef, rate):
+        super().__init__(matrix, loss, coef, rate)
+        n_samples = matrix.shape[0]
+        matrix.predict(loss, np.append(coef[:-1], 0.0)[None])
+        self._linear = loss.predicted().copy()  # X w
+        self._gram = DenseMatrix(read_only(matrix.gram()), team=matrix.team)
+        self._products = Quadratic(np.zeros(n_samples))
         self._stepped_residual = np.zeros(n_samples)  # where the last step started
         self._residual_sum = np.zeros(n_samples)  # of all steps: w = w_0 - rate X^T residual_sum
 
     def evaluate(self):
-        loss, self._total = self.design.loss_residual(self._linear + self.coef[-1], self._residual)
-        return loss
+        value, self._residual, _ = self.loss.at(self._linear + self.coef[-1])
+        return value
 
     def step(self):
-        self._linear -= self.rate * self._gram.raw_prediction(np.append(self._residual, 0.0))
+        self._gram.predict(self._products, np.append(self._residual, 0.0)[None])
+        self._linear -= self.rate * self._products.predicted()
         self._residual_sum += self._residual
-        self._stepped_residual[:] = self._residual
-        self.coef[-1] -= self.rate * self._total
+        self._stepped_residual = self._residual
+        self.coef[-1] -= self.rate * self._residual.sum()
 
     def finish(self):
-        self.gradient = self.design.transposed_product(self._stepped_residual)
-        self.coef[:-1] -= self.rate * self.design.transposed_product(self._residual_sum)[:-1]
+        self.gradient = self.matrix.intercept_column(Quadratic(self._stepped_residual))
+        self.coef[:-1] -= self.rate * self.matrix.intercept_column(Quadratic(self._residual_sum))[:-1]
         return self.coef, self.gradient

@@ -20,11 +20,11 @@ import numpy as np
 from scipy.linalg.blas import dtrsv, strsv
 from scipy.linalg.lapack import dposv
 
-from .._blocks import guarded_empty
-from .._lapack import cholesky_in_place
+from ..linalg.lapack import cholesky_in_place
+from ..losses.quadratic import Quadratic
 from ..objectives import relative_gap
 from ..objectives.logistic import bound_of_shift, dual_shift
-from ._result import SolverResult, add_record
+from ._result import SolverResult, add_record, outcome_of
 from ._steps import ARMIJO
 
 _MAX_HALVINGS = 60
@@ -42,7 +42,7 @@ class _Point:
     loss: float
     square: float  # |w|^2
     alpha: np.ndarray  # c r
-    curvature: np.ndarray  # the diagonal of D
+    D: np.ndarray  # its diagonal
 
 
 class _Steering:
@@ -86,23 +86,23 @@ class GramNewton:
 
     def __init__(self, objective, start):
         self.objective = objective
-        self.design = objective.design
-        n_samples = self.design.shape[0]
-        self.K = self.design.gram()
+        n_samples = objective.matrix.shape[0]
+        self.K = objective.matrix.gram()
         self._diagonal = self.K.diagonal()
         self._coarse = None  # K in float32, and its unit
         self._steering = None
         self._steers_well = True
-        self._residual = guarded_empty(n_samples)
         zero = np.zeros(n_samples)
         self._stand_at(self._point(zero, 0.0, zero))
         if start is not None:
-            raw = self.design.raw_prediction(np.append(start[:-1], 0.0))
-            self.change_penalty(objective.l2, (in_span(self.K, raw), float(start[-1])))
+            without = start.copy()
+            without[0, -1] = 0.0
+            objective.matrix.predict(objective.loss, without)
+            self.change_penalty(objective.penalty, (in_span(self.K, objective.loss.predicted()), float(start[0, -1])))
 
-    def change_penalty(self, l2, other=None):
+    def change_penalty(self, penalty, other=None):
         """Go on with another penalty: from here, or from `other` a and b if the objective is smaller there."""
-        self.objective.l2 = l2
+        self.objective = self.objective.with_penalty(penalty)
         self._steering = None
         point = self.point
         if other is not None:
@@ -111,9 +111,13 @@ class GramNewton:
         better = self.value_at(point) < self.value_at(self.point)  # no NaN is
         self._stand_at(point if better else self.point)
 
+    @property
+    def _l2(self):
+        return self.objective.penalty.strength
+
     def value_at(self, point):
         """The objective at a point."""
-        return point.loss + 0.5 * self.objective.l2 * point.square
+        return point.loss + 0.5 * self._l2 * point.square
 
     def tangent(self):
         """Derivatives of a and b along log(1 / l2), if this is the optimum; None where M has no factor.
@@ -122,24 +126,23 @@ class GramNewton:
         """
         if not self._can_steer():
             return None
-        point, l2 = self.point, self.objective.l2
+        point, l2 = self.point, self._l2
         side, K_side = -l2 * point.a, -l2 * point.linear
         a, b = self._steering(side, K_side, 0.0)
         # The factor is that of an earlier point, which one refinement makes up for.
-        rest = side + l2 * a + point.curvature * (self.K @ a + b)
+        rest = side + l2 * a + point.D * (self.K @ a + b)
         more_a, more_b = self._steering(rest, self.K @ rest, 0.0)
         return a + more_a, b + more_b
 
     def _point(self, a, b, linear):
-        loss, _ = self.design.loss_residual(linear + b, self._residual)
-        total = self.design.weight_sum
-        square = float(a @ linear)
-        return _Point(a, b, linear, loss / total, square, self._residual / total, self.design.curvature / total)
+        value, residual, curvature = self.objective.loss.at(linear + b)
+        total = self.objective.loss.weight_sum
+        return _Point(a, b, linear, value / total, float(a @ linear), residual / total, curvature / total)
 
     def _stand_at(self, point):
         self.point = point
         self.value = self.value_at(point)
-        self.v = point.alpha + self.objective.l2 * point.a
+        self.v = point.alpha + self._l2 * point.a
         self._K_v = self.K @ self.v
         self._square = float(self.v @ self._K_v)
         self._g_b = float(point.alpha.sum()) if self.objective.fit_intercept else 0.0
@@ -147,18 +150,18 @@ class GramNewton:
 
     def gap(self):
         """Certified bound on f - f*: that of `objective`, with |X^T x|^2 = x^T K x."""
-        shift = dual_shift(self._g_b, float(self.point.curvature.sum()))
+        shift = dual_shift(self._g_b, float(self.point.D.sum()))
         square = self._square
         if shift:
-            rest = self.v - shift * self.point.curvature
+            rest = self.v - shift * self.point.D
             square = float(rest @ (self.K @ rest))
-        return bound_of_shift(shift, self._g_b, square, self.objective.l2)
+        return bound_of_shift(shift, self._g_b, square, self.objective.penalty)
 
     def _can_steer(self):
         """Whether M has a factor: one that steers well, or else that of the current curvatures."""
         if self._steering is None or not self._steers_well:
-            arguments = self.objective.l2, self.point.curvature, self.objective.fit_intercept
-            coarse = self.point.curvature @ self._diagonal <= _LARGEST_TRACE * self.objective.l2
+            arguments = self._l2, self.point.D, self.objective.fit_intercept
+            coarse = self.point.D @ self._diagonal <= _LARGEST_TRACE * self._l2
             if coarse and self._coarse is None:
                 unit = float(self._diagonal.max()) or 1.0
                 self._coarse = (self.K / unit).astype(np.float32), unit
@@ -175,7 +178,7 @@ class GramNewton:
         point = self.point
         da, db = self._steering(self.v, self._K_v, float(point.a.sum()))
         change = self.K @ da
-        slope = float(point.alpha @ (change + db) + self.objective.l2 * (point.a @ change))
+        slope = float(point.alpha @ (change + db) + self._l2 * (point.a @ change))
         if not slope < 0.0:
             return False
         before = self.length
@@ -214,7 +217,7 @@ def descend(newton, *, tol, max_iter, callback=None):
     best = np.inf
     while True:
         gap = relative_gap(newton.gap(), newton.value)
-        add_record(history, callback, n_iter, newton.value, newton.length, gap, newton.design.n_passes)
+        add_record(history, callback, n_iter, newton.value, newton.length, gap, newton.objective.n_passes)
         # Rounding ends progress before an unreachable tolerance does.
         stalled = gap < 1e-10 and gap > 0.5 * best
         best = min(best, gap)
@@ -227,9 +230,9 @@ def solve(objective, start=None, *, tol, max_iter, callback=None):
     """Minimise an objective; parameters and result as of `newton_cholesky.solve`. The penalty must be positive."""
     newton = GramNewton(objective, start)
     _, n_iter, history = descend(newton, tol=tol, max_iter=max_iter, callback=callback)
-    coef = objective.design.transposed_product(newton.point.a)
-    coef[-1] = newton.point.b
+    coef = objective.matrix.intercept_column(Quadratic(newton.point.a))[None]
+    coef[0, -1] = newton.point.b
     # What is certified is the model that is returned, rounded as it is.
     value, gradient = objective.loss_gradient(coef)
     gap = relative_gap(objective.gap_bound(gradient), value)
-    return SolverResult(coef, value, gap, n_iter, gap <= tol, history)
+    return SolverResult(coef, value, gap, n_iter, outcome_of(gap, n_iter, tol, max_iter), history)

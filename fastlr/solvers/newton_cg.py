@@ -10,7 +10,7 @@ Source: Nocedal & Wright, Numerical Optimization, 2nd ed., 2006, 7.1 (Newton-CG 
 import numpy as np
 
 from ._conjugate_gradients import newton_direction
-from ._result import SolverResult, add_record
+from ._result import SolverResult, add_record, outcome_of
 from ._steps import Progress, certificate_for, first_evaluation, safeguarded_step
 
 _MAX_LOST = 3
@@ -25,7 +25,7 @@ class _Truncated:
 
     def __call__(self, gradient):
         precondition = self._objective.preconditioner()
-        start = float(gradient @ precondition(gradient))
+        start = float(np.vdot(gradient, precondition(gradient)))
         self._first = self._first or start or 1.0
         accuracy = min(0.25, (start / self._first) ** 0.25)
         return newton_direction(self._objective, gradient, precondition, lambda squared: squared <= accuracy**2 * start)
@@ -39,9 +39,9 @@ def solve(objective, start=None, *, tol, max_iter, callback=None):
     n_iter = 0
     while True:
         # Without a penalty the certificate needs the step that a penalty may spare.
-        direction = None if objective.l2 else truncated(gradient)
+        direction = None if objective.penalty else truncated(gradient)
         gap, reached, direction = certificate(value, gradient, direction)
-        add_record(history, callback, n_iter, value, np.linalg.norm(gradient), gap, objective.design.n_passes)
+        add_record(history, callback, n_iter, value, np.linalg.norm(gradient), gap, objective.n_passes)
         if reached or n_iter >= max_iter or progress.n_lost == _MAX_LOST:
             break
         if direction is None:
@@ -53,4 +53,4 @@ def solve(objective, start=None, *, tol, max_iter, callback=None):
         progress.note(value, new_value, new_gradient)
         coef, value, gradient = coef + step, new_value, new_gradient
         n_iter += 1
-    return SolverResult(coef, value, gap, n_iter, gap <= tol, history)
+    return SolverResult(coef, value, gap, n_iter, outcome_of(gap, n_iter, tol, max_iter), history)

@@ -11,12 +11,12 @@ Sub-sampled Newton methods, Mathematical Programming 174, 2019 (Hessians from a 
 
 import numpy as np
 
-from .._blocks import sample_rows
-from .._factor import ScaledCholesky
+from ..linalg.factor import ScaledCholesky
 from ..objectives import relative_gap
 from ..objectives.unpenalised import NewtonBound
+from ..runtime.blocks import sample_rows
 from ._quasi_newton import QuasiNewton
-from ._result import SolverResult, add_record
+from ._result import SolverResult, add_record, outcome_of
 from ._steps import descends, rounding
 
 _SAMPLED_ENTRIES = 1_000_000  # from this size of X on, a subsample is solved first
@@ -37,7 +37,7 @@ class Steering(QuasiNewton):
         factor = ScaledCholesky(hessian)
         self.smallest_pivot = factor.smallest_pivot
         self._hessian = hessian
-        super().__init__(factor.solve, _MEMORY)
+        super().__init__(lambda gradient: factor.solve(gradient[0])[None], _MEMORY)
 
     def with_penalty(self, change):
         """The same Hessian after the penalty has changed by so much, without pairs."""
@@ -47,7 +47,7 @@ class Steering(QuasiNewton):
 
     def norm2(self, gradient):
         """Squared length of a gradient, g^T H^-1 g, without the pairs."""
-        return float(gradient @ self.map(gradient))
+        return float(np.vdot(gradient, self.map(gradient)))
 
 
 class _Newton:
@@ -79,7 +79,7 @@ class _Newton:
         if self._n_lost >= _MAX_LOST:
             return False
         # Without a penalty only a step with the exact Hessian can be certified.
-        if self.steering is None or not self._steers_well or not self.objective.l2:
+        if self.steering is None or not self._steers_well or not self.objective.penalty:
             self.refresh()
         fresh = self.hessian is not None
         if self._attempt():
@@ -96,19 +96,19 @@ class _Newton:
 
         Lost are columns whose squares vanish, and in float32 what sets nearly collinear columns apart.
         """
-        if self.hessian is None or self.gradient[self.hessian.diagonal() == 0.0].any():
+        if self.hessian is None or self.gradient[0, self.hessian.diagonal() == 0.0].any():
             return False
-        return self.objective.design.dtype == np.float64 or self.steering.smallest_pivot > _FLOAT32_BLUR
+        return self.objective.dtype == np.float64 or self.steering.smallest_pivot > _FLOAT32_BLUR
 
     def _attempt(self):
         """One safeguarded step along the direction of `steering`; False when it makes the objective no smaller."""
         if self.steering is None:
             return False
         direction = -self.steering(self.gradient)
-        slope = float(self.gradient @ direction)
+        slope = float(np.vdot(self.gradient, direction))
         if not slope < 0.0:
             return False
-        raw = self.objective.design.raw.copy()
+        self.objective.remember()
         if self.length2 is None:
             self.length2 = self.steering.norm2(self.gradient)
         exact = self._is_exact()
@@ -116,10 +116,10 @@ class _Newton:
         if doubtful:
             self._certify(direction)
         length, value, gradient = self._try(direction, 1.0)
-        if exact and not doubtful and np.abs(self.objective.design.raw - raw).max() <= 1.0:
+        if exact and not doubtful and self.objective.largest_change() <= 1.0:
             self.step_gap = min(self.step_gap, -slope)
         if not self._accept(value, gradient, slope):
-            length, value, gradient = self._try(direction, self._search(raw, direction))
+            length, value, gradient = self._try(direction, self._search(direction))
             if not self._accept(value, gradient, length * slope):
                 return False
         self.step_gap = max(0.0, self.step_gap - (self.value - value)) + self._noise
@@ -138,7 +138,7 @@ class _Newton:
 
     def _certify(self, direction):
         """Bound f - f* from a step that may solve its equations or not, where there is no penalty to do it by."""
-        if not self.objective.l2:
+        if not self.objective.penalty:
             self._bound = self._bound or NewtonBound(self.objective)
             self.step_gap = min(self.step_gap, self._bound(self.gradient, direction))
 
@@ -155,17 +155,17 @@ class _Newton:
             self.objective, self.value, value, predicted, lambda: self.steering.norm2(gradient) < self.length2
         )
 
-    def _search(self, raw, direction):
+    def _search(self, direction):
         """Length of a step whose slope is at most half of that at its start, found without reading X.
 
-        The raw predictions are linear in the length, and `design.raw` holds those of the full step that failed.
+        The raw predictions are linear in the length, and the last evaluation was at the end of the step that failed.
         """
-        change = self.objective.design.raw - raw
+        slope_at = self.objective.slopes(self.coef, direction)
         low, high = 0.0, 1.0
-        first = self.objective.slope(self.coef, direction, raw, change, 0.0)
+        first = slope_at(0.0)
         for _ in range(_MAX_HALVINGS):
             length = 0.5 * (low + high)
-            slope = self.objective.slope(self.coef, direction, raw, change, length)
+            slope = slope_at(length)
             if abs(slope) <= 0.5 * abs(first):
                 break
             low, high = (length, high) if slope < 0.0 else (low, length)
@@ -176,23 +176,22 @@ class _Newton:
         if not self.gradient.any():
             return 0.0
         gap = self.step_gap
-        g_w = self.gradient[:-1]
-        l2 = self.objective.l2
-        if l2 and relative_gap(min(gap, float(g_w @ g_w) / (2.0 * l2)), self.value) <= tol:
+        objective = self.objective
+        if objective.penalty and relative_gap(min(gap, objective.rough_gap(self.gradient)), self.value) <= tol:
             if relative_gap(gap, self.value) > tol:
                 column = None if self.hessian is None else self.hessian[:, -1]
-                gap = min(gap, self.objective.gap_bound(self.gradient, column))
+                gap = min(gap, objective.gap_bound(self.gradient, column))
         return relative_gap(gap, self.value)
 
 
 def _start_from_subsample(objective):
     """Optimum of a subsample and the Hessian that led there, or None where X is too small for it to pay."""
-    n_samples, n_features = objective.design.shape
+    n_samples, n_features = objective.matrix.shape
     n_sampled = max(n_samples // _SAMPLE_SHARE, _SAMPLE_PER_FEATURE * n_features)
     if n_samples * n_features < _SAMPLED_ENTRIES or n_sampled > n_samples // 4:
         return None
     sample = objective.subsample(sample_rows(n_samples, n_sampled))
-    newton = _Newton(sample, *(_start_from_subsample(sample) or (np.zeros(objective.n_coef),)))
+    newton = _Newton(sample, *(_start_from_subsample(sample) or (np.zeros(objective.shape),)))
     # Nearer than the subsample's optimum is to that of all rows is not worth a step.
     enough = 0.1 * objective.n_coef / n_sampled
     for _ in range(20):
@@ -208,7 +207,7 @@ def solve(objective, start=None, *, tol, max_iter, callback=None, steering=None)
     Parameters
     ----------
     objective : LogisticObjective
-    start : float64 array of shape (n_features + 1,), optional
+    start : float64 array of shape (1, n_features + 1), optional
         [w, b]; by default the optimum of a subsample, or zeros on small data.
     tol : float
         Certified relative gap to reach.
@@ -224,21 +223,22 @@ def solve(objective, start=None, *, tol, max_iter, callback=None, steering=None)
     SolverResult
     """
     state = _start_from_subsample(objective) if start is None else (start, steering)
-    newton = _Newton(objective, *(state or (np.zeros(objective.n_coef),)))
+    newton = _Newton(objective, *(state or (np.zeros(objective.shape),)))
     if state and not newton.value <= objective.value_at_zero:  # a start that misleads
-        newton = _Newton(objective, np.zeros(objective.n_coef))
+        newton = _Newton(objective, np.zeros(objective.shape))
     history = []
     while True:
         gap = newton.gap(tol)
         length = np.linalg.norm(newton.gradient)
-        add_record(history, callback, newton.n_iter, newton.value, length, gap, objective.design.n_passes)
+        add_record(history, callback, newton.n_iter, newton.value, length, gap, objective.n_passes)
         if gap <= tol or newton.n_iter >= max_iter:
             break
         if not newton.step():
             if newton.n_iter == 0 and newton.coef.any():  # a start from which no step leads: zeros again
-                newton = _Newton(objective, np.zeros(objective.n_coef))
+                newton = _Newton(objective, np.zeros(objective.shape))
                 if newton.step():
                     continue
             gap = min(gap, relative_gap(newton.step_gap, newton.value))
             break
-    return SolverResult(newton.coef, newton.value, gap, newton.n_iter, gap <= tol, history, newton.steering)
+    outcome = outcome_of(gap, newton.n_iter, tol, max_iter)
+    return SolverResult(newton.coef, newton.value, gap, newton.n_iter, outcome, history, newton.steering)

@@ -10,7 +10,7 @@ Source: Nocedal & Wright, Numerical Optimization, 2nd ed., 2006, 7.2.
 import numpy as np
 
 from ._quasi_newton import QuasiNewton
-from ._result import SolverResult, add_record
+from ._result import SolverResult, add_record, outcome_of
 from ._steps import Progress, certificate_for, first_evaluation, safeguarded_step
 
 _MEMORY = 30
@@ -44,7 +44,7 @@ def solve(objective, start=None, *, tol, max_iter, callback=None):
     while True:
         direction = -model.inverse(gradient)
         gap, reached, direction = certificate(value, gradient, direction)
-        add_record(history, callback, n_steps, value, np.linalg.norm(gradient), gap, objective.design.n_passes)
+        add_record(history, callback, n_steps, value, np.linalg.norm(gradient), gap, objective.n_passes)
         if reached or n_steps >= _STEPS_PER_ITERATION * max_iter or progress.n_lost == _MAX_LOST:
             break
         end = safeguarded_step(objective, coef, value, gradient, direction)
@@ -64,4 +64,5 @@ def solve(objective, start=None, *, tol, max_iter, callback=None):
         else:
             model.inverse.learn(step, gradient, new_gradient)
         coef, value, gradient = coef + step, new_value, new_gradient
-    return SolverResult(coef, value, gap, -(-n_steps // _STEPS_PER_ITERATION), gap <= tol, history)
+    n_iter = -(-n_steps // _STEPS_PER_ITERATION)
+    return SolverResult(coef, value, gap, n_iter, outcome_of(gap, n_iter, tol, max_iter), history)

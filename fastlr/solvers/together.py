@@ -12,7 +12,7 @@ import numpy as np
 
 from ..objectives import relative_gap
 from ._quasi_newton import QuasiNewton
-from ._result import SolverResult
+from ._result import SolverResult, outcome_of
 from ._steps import descends
 
 _MEMORY = 8
@@ -24,8 +24,8 @@ class _Run:
     """One of the fits: where it is, what steers it, and whether it goes on."""
 
     def __init__(self, place, objective, start, steering, max_steps):
-        self.place = place  # of its weights among the sets of the design
-        self.objective = objective
+        self.place = place  # of its weights among the sets
+        self.objective = objective  # what can be said without X
         self.inverse = QuasiNewton(steering, _MEMORY)
         self.trial = start
         self.coef = None
@@ -36,9 +36,8 @@ class _Run:
         self._n_halvings = 0
         self._promising = np.inf  # a rough gap up to here may be certified
 
-    def arrive(self, loss, gradient):
-        """Take note of the summed loss at `trial` and its gradient: go there, or halve the step."""
-        value, gradient = self.objective.penalised(self.trial, loss, gradient)
+    def arrive(self, value, gradient):
+        """Take note of value and gradient at `trial`: go there, or halve the step."""
         if self.coef is None:
             self._go_to(value, gradient)
         elif self._accepts(value, gradient):
@@ -59,33 +58,32 @@ class _Run:
 
     def _accepts(self, value, gradient):
         def is_shorter():
-            before, after = (float(g @ self.inverse.map(g)) for g in (self.gradient, gradient))
+            before, after = (float(np.vdot(g, self.inverse.map(g))) for g in (self.gradient, gradient))
             return after < before
 
-        return descends(self.objective, self.value, value, float(self.gradient @ self._step), is_shorter)
+        return descends(self.objective, self.value, value, float(np.vdot(self.gradient, self._step)), is_shorter)
 
     def may_be_done(self, tol):
         """Whether a certificate within `tol` is likely enough to be worth its pass."""
         rough = relative_gap(self.objective.rough_gap(self.gradient), self.value)
         return rough <= min(tol, self._promising)
 
-    def certify(self, column, tol):
-        """Find out the gap; `column` is the last one of the Hessian of the summed loss."""
-        column /= self.objective.design.weight_sum
-        self.gap = relative_gap(self.objective.gap_bound(self.gradient, column), self.value)
+    def certify(self, bound, tol):
+        """Take note of a bound on f - f* at `coef`."""
+        self.gap = relative_gap(bound, self.value)
         if self.gap > tol:  # before another try the rough gap must fall to a tenth
             self._promising = 0.1 * relative_gap(self.objective.rough_gap(self.gradient), self.value)
 
 
-def solve_together(design, objectives, starts, steering, *, tol, max_iter):
+def solve_together(objective, starts, steering, *, tol, max_iter):
     """Minimise objectives that differ in their weights.
 
     Parameters
     ----------
-    design : WeightSetsDesign
-    objectives : list of LogisticObjective
-        One for each set of weights, with a penalty. Their own designs are asked for no pass.
-    starts : list of float64 array of shape (n_features + 1,)
+    objective : WeightSetsObjective
+        Its penalties are positive.
+    starts : list of float64 array of shape (1, n_features + 1)
+        By set.
     steering : callable
         Maps a gradient to an approximate inverse Hessian, of any of the objectives, times it.
     tol : float
@@ -99,17 +97,20 @@ def solve_together(design, objectives, starts, steering, *, tol, max_iter):
         Not all need have converged: fits that `steering` does not suit are given up early.
     """
     most = min(max_iter, _MAX_STEPS)
-    fits = enumerate(zip(objectives, starts, strict=True))
+    fits = enumerate(zip(objective.of_sets, starts, strict=True))
     runs = [_Run(place, *fit, steering, most) for place, fit in fits]
     going = runs
     while going:
-        results = design.loss_gradients([run.place for run in going], np.stack([run.trial for run in going]))
-        for run, loss, gradient in zip(going, *results, strict=True):
-            run.arrive(float(loss), gradient)
+        ends = objective.loss_gradients([run.place for run in going], [run.trial for run in going])
+        for run, end in zip(going, ends, strict=True):
+            run.arrive(*end)
         near = [run for run in going if run.may_be_done(tol)]
         if near:
-            columns = design.intercept_columns([run.place for run in near], np.stack([run.coef for run in near]))
-            for run, column in zip(near, columns, strict=True):
-                run.certify(column, tol)
+            lists = zip(*((run.place, run.coef, run.gradient) for run in near), strict=True)
+            for run, bound in zip(near, objective.gap_bounds(*map(list, lists)), strict=True):
+                run.certify(bound, tol)
         going = [run for run in going if not (run.gives_up or run.gap <= tol)]
-    return [SolverResult(run.coef, run.value, run.gap, run.n_iter, run.gap <= tol) for run in runs]
+    return [
+        SolverResult(run.coef, run.value, run.gap, run.n_iter, outcome_of(run.gap, run.n_iter, tol, most))
+        for run in runs
+    ]

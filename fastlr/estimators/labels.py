@@ -1,0 +1,65 @@
+"""Labels of any kind as class numbers, and the weights that go with them."""
+
+import numpy as np
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets
+
+from .._validation import check_sample_weight
+
+
+def encode_labels(y):
+    """Classes, sorted, and the number of each label's class, int64; y as `validate_data` returns it.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two classes, or labels that cannot be compared.
+    """
+    try:
+        classes, codes = _two_values(y) if y.dtype.kind in "biuf" else np.unique(y, return_inverse=True)
+    except TypeError as error:
+        raise ValueError("y must hold labels of one kind, with none missing") from error
+    if len(classes) != 2 or (classes.dtype.kind == "f" and (classes != np.rint(classes)).any()):
+        check_classification_targets(y)  # scikit-learn's words for continuous targets and the like
+    if len(classes) < 2:
+        raise ValueError(f"y must hold two classes, but the data contains only one class: {classes.tolist()[0]!r}")
+    return classes, codes.astype(np.int64)
+
+
+def _two_values(y):
+    """`np.unique` with the inverse, without its sort where y has at most two different values."""
+    low, high = y.min(), y.max()
+    is_high = y == high
+    if low < high and (is_high | (y == low)).all():
+        return np.array([low, high]), is_high
+    return np.unique(y, return_inverse=True)
+
+
+def combine_weights(sample_weight, class_weight, classes, codes):
+    """Sample weights times class weights; shape (0,) where all are one.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the weights are malformed, or leave a class without weight.
+    """
+    weight = check_sample_weight(sample_weight, len(codes))
+    # Empty weights stand for ones.
+    totals = np.bincount(codes, weight if weight.size else None, len(classes)).astype(np.float64)
+    for label, total in zip(classes.tolist(), totals, strict=True):
+        if not total > 0.0:
+            left = "only one class" if len(classes) == 2 else "a class without weight"
+            raise ValueError(f"sample_weight leaves {left}: those of class {label!r} are all zero")
+    if class_weight is None:
+        return weight
+    if isinstance(class_weight, str) and class_weight == "balanced":
+        factors = totals.sum() / (len(classes) * totals)
+    else:
+        try:
+            factors = compute_class_weight(class_weight, classes=classes, y=classes[codes])
+        except (OverflowError, TypeError, ValueError) as error:
+            raise ValueError(f"class_weight must be a dict by class or 'balanced': {error}") from error
+        if not (np.isfinite(factors).all() and (factors > 0.0).all()):
+            raise ValueError(f"class_weight must hold finite numbers > 0 for all classes, got {class_weight!r}")
+    factors = factors[codes]
+    return factors * weight if weight.size else factors

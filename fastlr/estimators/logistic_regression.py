@@ -1,0 +1,241 @@
+"""The scikit-learn estimator: validate, encode labels, let a solver run, store."""
+
+import logging
+import warnings
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from .._validation import check_choice, check_flag, check_number
+from ..fits.one import fit
+from ..fits.problem import Problem
+from ..runtime.team import effective_n_threads
+from ..solvers import SOLVERS
+from ..solvers._result import Outcome
+from .classifier import LogisticModel
+from .labels import combine_weights
+
+_SKLEARN_SOLVERS = ("lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga")
+
+_logger = logging.getLogger("fastlr")
+
+
+class LogisticRegression(LogisticModel):
+    """Logistic regression at its exact optimum, with a certificate.
+
+    Minimises scikit-learn's objective, C sum_i s_i loss(x_i . w + b, y_i) + |w|^2 / 2, with the intercept b never
+    penalised, and for more than two classes the softmax loss with coefficients for each class, until the objective is
+    certified to be within `tol` of the optimum. Dense X of float64, float32, uint8, int8 and bool, in C or Fortran
+    order, and CSR X of float64 and float32 are read as they stand: no converted copy is made, but of small X; of large
+    X an eighth of the rows is sampled. Other sparse formats are converted to CSR once.
+
+    Parameters
+    ----------
+    C : float, default=1.0
+        Inverse strength of the penalty, > 0; ``np.inf`` for no penalty.
+    l1_ratio : float, default=0.0
+        Must be 0: the penalty is L2.
+    tol : float, default=1e-6
+        Certified relative gap at which a fit ends: (f - f*) / f* <= tol, for every solver.
+    fit_intercept : bool, default=True
+        Whether the model has an intercept.
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes, multiplied into the sample weights. "balanced" gives all classes the same total weight.
+    solver : str, default="auto"
+        "auto" chooses by the shape of X and the number of classes; "gram_newton" and "newton_cholesky", for two
+        classes, "newton_cg" and "preconditioned_lbfgs" ask for an algorithm. All names of scikit-learn's solvers are
+        accepted and mean "auto": the optimum is the same. `solver_` tells which algorithm ran.
+    max_iter : int, default=100
+        Newton steps at most; ten steps of L-BFGS count as one.
+    warm_start : bool, default=False
+        Start from the coefficients of the last fit.
+    n_jobs : int or None, default=None
+        Threads of a fit; -1 for all cores. None takes what the process is allowed, but one thread inside joblib
+        workers and outside the main thread. The result is the same, bit for bit, for any number.
+    verbose : int, default=0
+        1 prints a line per iteration.
+    random_state : int, RandomState or None, default=None
+        Accepted and not needed: a fit draws no random numbers.
+    penalty : {"l2", None}, default="l2"
+        For code written before scikit-learn 1.8: None is ``C=np.inf``.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
+        Coefficients; float32 for float32 X, else float64. One row for two classes.
+    intercept_ : ndarray of shape (1,) or (n_classes,)
+    classes_ : ndarray of shape (n_classes,)
+        Labels, sorted; of two, the second is the positive one.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Only where X has feature names that are all strings.
+    n_iter_ : ndarray of shape (1,)
+        Steps taken, counted as for `max_iter`.
+    objective_ : float
+        f at the optimum: mean weighted loss + |w|^2 / (2 C S), S the sum of the weights. That is scikit-learn's
+        objective divided by C S.
+    gap_ : float
+        Certified bound on (f - f*) / f*, see `fastlr.objectives`; inf if none could be given: without a penalty,
+        "newton_cg" and "preconditioned_lbfgs" stop at an estimate of it and certify nothing. It holds up to the
+        rounding of raw predictions: for float32 X about 1e-7 of sum_j |x_ij w_j|, unless float32 could not reach `tol`
+        and the fit went on in float64.
+    n_passes_ : int
+        How often X was read.
+    history_ : list of dict
+        A record per iteration: "iteration", "value", "gradient_norm", "gap", "n_passes".
+    solver_ : str
+        The algorithm that ran.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from fastlr import LogisticRegression
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> model = LogisticRegression().fit(X, y)
+    >>> bool(model.gap_ <= 1e-6)
+    True
+    """
+
+    def __init__(
+        self,
+        *,
+        C=1.0,
+        l1_ratio=0.0,
+        tol=1e-6,
+        fit_intercept=True,
+        class_weight=None,
+        solver="auto",
+        max_iter=100,
+        warm_start=False,
+        n_jobs=None,
+        verbose=0,
+        random_state=None,
+        penalty="l2",
+    ):
+        self.C = C
+        self.l1_ratio = l1_ratio
+        self.tol = tol
+        self.fit_intercept = fit_intercept
+        self.class_weight = class_weight
+        self.solver = solver
+        self.max_iter = max_iter
+        self.warm_start = warm_start
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+        self.random_state = random_state
+        self.penalty = penalty
+
+    def fit(self, X, y, sample_weight=None):
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Real, finite.
+        y : array-like of shape (n_samples,)
+            Labels of two classes or more, of any kind.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative. Weight k is k copies, weight 0 is absence.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter or an argument is not as described; the message names it. The estimator is then as before.
+        """
+        with self._unchanged_on_failure():
+            return self._fit(X, y, sample_weight)
+
+    def _fit(self, X, y, sample_weight):
+        C, tol, max_iter, n_threads = self._check_parameters()
+        data = self._read(X, y)
+        dtype, classes = data.dtype, data.classes
+        weight = combine_weights(sample_weight, self.class_weight, classes, data.codes)
+        start = self._start(len(classes), data.X.shape[1])
+        problem = Problem(data.features, data.codes, len(classes), weight, C, bool(self.fit_intercept))
+        with self._finite(data.X):
+            end = fit(
+                problem,
+                solver=self.solver,
+                tol=tol,
+                max_iter=max_iter,
+                start=start,
+                dtype=dtype,
+                n_threads=n_threads,
+                report=_report if self.verbose else None,
+            )
+        result = end.result
+        if not result.converged:
+            _warn_not_converged(result, np.isinf(C), tol, max_iter)
+        with np.errstate(over="ignore"):
+            coef = result.coef.astype(dtype)
+        if not np.isfinite(coef).all():
+            raise ValueError(f"The coefficients overflow {coef.dtype}: scale X up, or pass it as float64")
+
+        self.classes_ = classes
+        self.coef_ = np.ascontiguousarray(coef[:, :-1])
+        self.intercept_ = coef[:, -1].copy()
+        self.n_iter_ = np.array([result.n_iter], dtype=np.int32)
+        self.objective_ = result.value
+        self.gap_ = result.gap
+        self.n_passes_ = end.n_passes
+        self.history_ = result.history
+        self.solver_ = end.solver
+        return self
+
+    def _start(self, n_classes, n_features):
+        """Coefficients of the last fit, where it is to be continued; else None."""
+        if not (self.warm_start and hasattr(self, "coef_")):
+            return None
+        shape = (1 if n_classes == 2 else n_classes, n_features)
+        if self.coef_.shape != shape:
+            raise ValueError(f"warm_start needs the shape of the last fit's coef_, {self.coef_.shape}, got {shape}")
+        intercept = self.intercept_ if self.fit_intercept else np.zeros(shape[0])
+        return np.column_stack([self.coef_, intercept]).astype(np.float64)
+
+    def _check_parameters(self):
+        C = check_number(self.C, "C", low=0.0, high=np.inf, inclusive=False)
+        if check_choice(self.penalty, "penalty", ("l2", None)) is None:
+            C = np.inf
+        if check_number(self.l1_ratio, "l1_ratio", low=0.0, high=1.0) != 0.0:
+            raise ValueError(f"l1_ratio must be 0: only the L2 penalty is available, got {self.l1_ratio!r}")
+        check_choice(self.solver, "solver", ("auto", *SOLVERS, *_SKLEARN_SOLVERS))
+        tol = check_number(self.tol, "tol", low=0.0, inclusive=False)
+        max_iter = check_number(self.max_iter, "max_iter", low=0, integer=True)
+        check_flag(self.fit_intercept, "fit_intercept")
+        check_flag(self.warm_start, "warm_start")
+        if not isinstance(self.verbose, (bool, np.bool_)):
+            check_number(self.verbose, "verbose", low=0, integer=True)
+        return C, tol, max_iter, effective_n_threads(self.n_jobs)
+
+
+def _report(solver, record):
+    print(
+        f"{solver} {record['iteration']:3d}: objective {record['value']:.12g}, "
+        f"gradient {record['gradient_norm']:.1e}, gap {record['gap']:.1e}, {record['n_passes']} passes"
+    )
+
+
+def _warn_not_converged(result, unpenalised, tol, max_iter):
+    """One warning in plain words: the classes are separable, or steps or digits ran out."""
+    hint = ", or pass a finite C: without a penalty the optimum may be infinitely far away." if unpenalised else "."
+    if result.outcome is Outcome.SEPARATED:
+        message = (
+            "The classes are perfectly separated by a hyperplane, so without a penalty there is no optimum: the "
+            "coefficients grow without end. Pass a finite C."
+        )
+    elif result.outcome is Outcome.STEPS:
+        message = (
+            f"The fit stopped after max_iter={max_iter} steps with a certified relative gap of {result.gap:.1e}, "
+            f"above tol={tol:g}. Increase max_iter" + hint
+        )
+    else:
+        message = (
+            f"The fit stopped at a certified relative gap of {result.gap:.1e}, above tol={tol:g}: rounding, or numbers "
+            "too large to be squared, allow no further progress. Scale the columns of X, or increase tol" + hint
+        )
+    _logger.info(message)
+    warnings.warn(message, ConvergenceWarning, stacklevel=3)

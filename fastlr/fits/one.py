@@ -1,0 +1,184 @@
+"""One fit, or a path of fits: the objective, the solver, and what it falls back on."""
+
+import logging
+import math
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+from scipy import sparse
+
+from ..linalg.blas import single_threaded_blas
+from ..objectives import relative_gap
+from ..runtime.team import Team
+from ..solvers import MULTICLASS, SOLVERS, choose
+from ..solvers._result import Outcome, SolverResult, outcome_of
+
+# Up to this many products of an entry of X and a class, a softmax problem is solved to the last digits: they cost next
+# to nothing there, and scikit-learn's solvers give them too.
+_SMALL_PRODUCTS = 20_000
+_SMALL_TOL = 1e-20
+
+_logger = logging.getLogger("fastlr")
+
+
+@dataclass
+class Fit:
+    """How a fit ended.
+
+    Attributes
+    ----------
+    result : SolverResult
+        Its outcome may be `SEPARATED`: there is no optimum, for want of a penalty.
+    solver : str
+        The algorithm that ran last.
+    n_passes : int
+        How often X was read.
+    """
+
+    result: SolverResult
+    solver: str
+    n_passes: int
+
+
+def fit(problem, *, solver, tol, max_iter, start, dtype, n_threads, report):
+    """Minimise the objective of a problem.
+
+    Parameters
+    ----------
+    problem : Problem
+    solver : str
+        A name of `SOLVERS`, or anything else for the one that `choose` names.
+    tol, max_iter
+        See `newton_cholesky.solve`.
+    start : float64 array of shape (n_rows, n_features + 1), or None
+    dtype : numpy dtype
+        What products are computed in at first.
+    n_threads : int
+    report : callable or None
+        Called with the name of the solver and each record of its history.
+
+    Returns
+    -------
+    Fit
+
+    Raises
+    ------
+    ValueError
+        If X holds NaN or infinity, or the solver cannot solve the problem.
+    """
+    with quiet_team(n_threads) as team:
+        objective = problem.objective(dtype, team)
+        return _run(problem, objective, team, solver=solver, tol=tol, max_iter=max_iter, start=start, report=report)
+
+
+def fit_path(problem, Cs, *, tol, max_iter, start, dtype, team, report=None):
+    """Fits of a problem for one C after the other, each from where the ones before lead.
+
+    Parameters
+    ----------
+    problem : Problem
+        Its C is not looked at.
+    Cs : iterable of float
+        Fits along a rising C need the fewest steps.
+    tol, max_iter, start, dtype, report
+        See `fit`.
+    team : Team
+
+    Yields
+    ------
+    Fit
+        In the order of `Cs`.
+    """
+    objective = problem.objective(dtype, team)
+    ends = []  # the last two, with their C
+    for C in Cs:
+        problem = replace(problem, C=C)
+        objective = objective.with_penalty(problem.penalty(objective.loss.weight_sum))
+        start = _extrapolated(ends, C) if ends else start
+        end = _run(problem, objective, team, solver="auto", tol=tol, max_iter=max_iter, start=start, report=report)
+        ends = [*ends[-1:], (C, end.result.coef)]
+        yield end
+
+
+def _extrapolated(ends, C):
+    """Where the coefficients of the last fits of a path lead: to first order in log C."""
+    last_C, last = ends[-1]
+    if len(ends) < 2:
+        return last
+    before_C, before = ends[0]
+    with np.errstate(all="ignore"):
+        share = np.log(C / last_C) / np.log(last_C / before_C)
+    # No further than the fits are apart; nowhere along a C that turns back, repeats or is infinite.
+    return last + min(share, 1.0) * (last - before) if share > 0.0 else last
+
+
+@contextmanager
+def quiet_team(n_threads):
+    """Context of fits: a team of threads, BLAS on one thread, and no warnings of NumPy.
+
+    Solvers look at what comes out: NumPy need not warn of an overflow on the way.
+    """
+    with Team(n_threads) as team, single_threaded_blas(), np.errstate(all="ignore"):
+        yield team
+
+
+def _run(problem, first, team, *, solver, tol, max_iter, start, report):
+    """One fit over an objective that is there already."""
+    aim = min(tol, _SMALL_TOL) if _is_cheap(problem, first) else tol
+    n_passes, n_iter, history = 0, 0, []
+    for objective, name in _attempts(problem, first, team, solver):
+        before = objective.n_passes
+        callback = None if report is None else partial(report, name)
+        result = SOLVERS[name](objective, start, tol=aim, max_iter=max_iter - n_iter, callback=callback)
+        _certify_end(objective, result)
+        n_passes += objective.n_passes - before
+        n_iter += result.n_iter
+        history += result.history
+        if result.gap <= tol or n_iter >= max_iter:
+            break
+        start = result.coef
+        _logger.info("%s in %s is not exact enough for tol=%g", name, objective.dtype, tol)
+    result.n_iter, result.history = n_iter, history
+    result.outcome = outcome_of(result.gap, n_iter, tol, max_iter)
+    if not objective.penalty and objective.separates(result.coef):
+        result.gap, result.outcome = np.inf, Outcome.SEPARATED
+    if problem.n_classes > 2:
+        # A shift common to all classes changes no probability: the middle is what a penalty prefers.
+        result.coef -= result.coef.mean(axis=0)
+    return Fit(result, name, n_passes)
+
+
+def _is_cheap(problem, objective):
+    """Whether the last digits cost next to nothing."""
+    n_products = math.prod(problem.X.shape) * problem.n_classes
+    return bool(objective.penalty) and problem.n_classes > 2 and n_products <= _SMALL_PRODUCTS
+
+
+def _attempts(problem, objective, team, solver):
+    """Objectives and names of solvers, each for where rounding stopped the last one."""
+    name = _choose(problem, bool(objective.penalty), solver)
+    yield objective, name
+    if objective.dtype == np.float32:  # of products
+        yield problem.objective(np.float64, team), name
+    if name == "gram_newton" and solver not in SOLVERS:  # of the Gram matrix of badly scaled columns
+        yield problem.objective(np.float64, team), _choose(problem, False, solver)
+
+
+def _choose(problem, has_penalty, solver):
+    if solver not in SOLVERS:
+        shape, is_sparse = problem.X.shape, sparse.issparse(problem.X)
+        return choose(*shape, has_penalty, n_classes=problem.n_classes, is_sparse=is_sparse)
+    if solver == "gram_newton" and not has_penalty:
+        raise ValueError('solver="gram_newton" needs a penalty: pass a finite C, or solver="auto"')
+    if problem.n_classes > 2 and solver not in MULTICLASS:
+        raise ValueError(f'solver="{solver}" is for two classes: pass one of {MULTICLASS}, or solver="auto"')
+    return solver
+
+
+def _certify_end(objective, result):
+    """Find out the gap where a solver gave up before it could be within its tolerance."""
+    if result.gap == np.inf and objective.penalty:
+        value, gradient = objective.loss_gradient(result.coef)
+        result.gap = relative_gap(objective.gap_bound(gradient), value)

@@ -1,0 +1,65 @@
+"""What is minimised, from checked arrays: the matrix for X, the loss, the penalty."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..losses.logistic import LogisticLoss
+from ..losses.softmax import SoftmaxLoss
+from ..matrices import is_small, matrix_for
+from ..objectives.logistic import LogisticObjective
+from ..objectives.penalties import L2
+from ..objectives.softmax import SoftmaxObjective
+
+
+@dataclass
+class Problem:
+    """What is minimised.
+
+    Attributes
+    ----------
+    X : array or SciPy CSR of shape (n_samples, n_features)
+        As returned by `check_features` or `check_sparse_features`.
+    codes : int64 array of shape (n_samples,)
+        Class of each sample, in [0, n_classes).
+    n_classes : int
+    sample_weight : float64 array of shape (n_samples,) or (0,)
+    C : float
+    fit_intercept : bool
+    """
+
+    X: np.ndarray
+    codes: np.ndarray
+    n_classes: int
+    sample_weight: np.ndarray
+    C: float
+    fit_intercept: bool
+
+    @property
+    def is_small(self):
+        """Whether passes are NumPy's."""
+        return is_small(self.X, self.n_classes)
+
+    def matrix(self, dtype, team):
+        """X, its products computed in `dtype`."""
+        return matrix_for(self.X, self.n_classes, dtype=dtype, team=team)
+
+    def targets(self):
+        """Targets of two classes, 0.0 and 1.0."""
+        return self.codes.astype(np.float64)
+
+    def loss(self):
+        """Targets and weights."""
+        if self.n_classes > 2:
+            return SoftmaxLoss(self.codes, self.n_classes, self.sample_weight)
+        return LogisticLoss(self.targets(), self.sample_weight, compiled=not self.is_small)
+
+    def penalty(self, weight_sum):
+        """The penalty on the mean loss of samples with this sum of weights."""
+        return L2.from_C(self.C, weight_sum)
+
+    def objective(self, dtype, team):
+        """All of it, products computed in `dtype`."""
+        loss = self.loss()
+        kind = SoftmaxObjective if self.n_classes > 2 else LogisticObjective
+        return kind(self.matrix(dtype, team), loss, self.penalty(loss.weight_sum), self.fit_intercept)

@@ -1,0 +1,122 @@
+"""The softmax loss: one class of many for each sample, and a raw prediction for each class."""
+
+import math
+
+import numpy as np
+from scipy import special
+
+from .. import reference
+from .._validation import read_only
+from .quadratic import Quadratic
+
+
+class SoftmaxLoss:
+    """Classes and weights of samples.
+
+    Passes keep nothing of shape (n_samples, n_classes): the compiled ones go twice through a tile of samples, those of
+    NumPy, which are for small X, keep the probabilities here.
+
+    Parameters
+    ----------
+    classes : int64 array of shape (n_samples,)
+        Class of each sample, in [0, n_classes).
+    n_classes : int
+    sample_weight : float64 array of shape (n_samples,) or (0,)
+        Empty for all ones.
+
+    Attributes
+    ----------
+    weight_sum : float
+    n_rows : int
+        Of coefficients: one for each class.
+    value_at_zero : float
+        Mean loss of coefficients that tell no sample from any other.
+    """
+
+    passes = "classes"  # kind of a matrix's passes
+
+    def __init__(self, classes, n_classes, sample_weight):
+        self.classes = read_only(classes)
+        self.n_rows = n_classes
+        self.sample_weight = read_only(sample_weight)
+        self.weight_sum = float(sample_weight.sum()) if sample_weight.size else float(len(classes))
+        self.value_at_zero = math.log(n_classes)
+        self._p = None
+
+    def take(self, rows):
+        """The loss of some of the samples; `rows` are indices."""
+        weight = self.sample_weight[rows] if self.sample_weight.size else self.sample_weight
+        return SoftmaxLoss(self.classes[rows], self.n_rows, weight)
+
+    def weights(self):
+        """Weights, float64 of shape (n_samples,), ones where there are none."""
+        return self.sample_weight if self.sample_weight.size else np.ones(len(self.classes))
+
+    def weighted(self):
+        """The quadratic with the weights for second derivatives."""
+        return Quadratic(self.weights())
+
+    def update(self, raw):
+        """Stand at raw predictions of shape (n_samples, n_classes), for matrices whose passes are NumPy's.
+
+        Returns
+        -------
+        value : float
+            Summed loss.
+        residual : float64 array of shape (n_samples, n_classes)
+            Weighted derivatives with respect to the raw predictions.
+        """
+        losses, self._p = reference.softmax_loss_probabilities(raw, self.classes)
+        residual = self._p.copy()
+        residual[np.arange(len(residual)), self.classes] -= 1.0
+        if self.sample_weight.size:
+            losses *= self.sample_weight
+            residual *= self.sample_weight[:, None]
+        return float(losses.sum()), residual
+
+    def curve(self, change):
+        """Second derivative of the loss times a change of the raw predictions, for the same."""
+        curved = change - (self._p * change).sum(axis=1, keepdims=True)
+        curved *= self._p
+        return curved * self.sample_weight[:, None] if self.sample_weight.size else curved
+
+    def sandwich(self, X1):
+        """The Hessian of the summed loss from the rows [x 1], for the same; of shape (n_coef, n_coef)."""
+        return reference.softmax_curvature(X1, self.sample_weight if self.sample_weight.size else None, self._p)
+
+    def curvature_sum(self):
+        """The sum of the second derivatives, of shape (n_classes, n_classes), for the same."""
+        weighted = self._p * self.sample_weight[:, None] if self.sample_weight.size else self._p
+        return np.diag(weighted.sum(axis=0)) - weighted.T @ self._p
+
+    def overshoot(self, predictions, changes):
+        """The largest p . z - z_k of a sample that weighs anything, z its raw predictions along a direction.
+
+        Parameters
+        ----------
+        predictions, changes : iterables of (rows, array of shape (n, n_classes))
+            Raw predictions by slices of rows, of the coefficients and of the direction.
+
+        Returns
+        -------
+        float
+            At most 1 where q = p + J z stays at 0 or above, J = diag(p) - p p^T.
+        """
+        largest = -math.inf
+        for (rows, raw), (_, change) in zip(predictions, changes, strict=True):
+            reach = (special.softmax(raw, axis=1) * change).sum(axis=1) - change.min(axis=1)
+            if self.sample_weight.size:
+                reach = reach[self.sample_weight[rows] > 0.0]
+            largest = max(largest, float(reach.max(initial=-np.inf)))
+        return largest
+
+    def separates(self, predictions):
+        """Whether all samples that weigh anything have their own class's raw prediction above all others."""
+        for rows, raw in predictions:
+            own = np.take_along_axis(raw, self.classes[rows, None], axis=1)
+            right = (raw < own).sum(axis=1) == self.n_rows - 1
+            if self.sample_weight.size:
+                right |= self.sample_weight[rows] == 0.0
+            if not right.all():
+                return False
+        return True

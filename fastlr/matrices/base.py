@@ -1,0 +1,177 @@
+"""The contract of a matrix: all that upper floors may ask of X.
+
+Conventions
+-----------
+Coefficients, directions and gradients are float64 of shape (k, n_features + 1), rows [w, b], intercept last: one row
+for two classes, one for each class of many, one for each of several fits. All that is returned is summed over samples
+and weighted as the loss says. In a fit nothing of length n_samples crosses this border: what a pass has to say of each
+sample it leaves with the loss, which lives beside X.
+"""
+
+import math
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from scipy import sparse
+
+from .._validation import check_finite
+from ..runtime.team import Team
+
+_BLOCK_ENTRIES = 1_000_000  # of rows that NumPy widens at a time
+
+
+class Matrix:
+    """X of shape (n_samples, n_features).
+
+    A way to read X adds `_bind`, which makes the passes for a loss, and what else it can do; what it cannot raises
+    AttributeError.
+
+    Parameters
+    ----------
+    X : array or SciPy CSR of shape (n_samples, n_features)
+        As returned by `check_features` or `check_sparse_features`.
+    dtype : numpy dtype
+        What products are computed in.
+    name : str
+        What errors call X.
+    team : Team, optional
+        Threads that work on a pass; by default the calling one alone. Results do not depend on it.
+
+    Attributes
+    ----------
+    shape : tuple of int
+    scale : float
+        Factor of all features: the matrix is ``scale * X``.
+    n_passes : int
+        How often X was read.
+    """
+
+    def __init__(self, X, dtype, name="X", team=None, scale=1.0):
+        self.X = X
+        self.shape = X.shape
+        self.dtype = np.dtype(dtype)
+        self.scale = scale
+        self.team = team or Team(1)
+        self.n_passes = 0
+        self.is_sparse = sparse.issparse(X)
+        self._name = name
+        self._bound = WeakKeyDictionary()  # passes by loss
+        self._loss = self._passes = None  # the last
+
+    def _bind(self, loss):
+        """Passes for a loss; see `_passes`."""
+        raise NotImplementedError
+
+    def _passes_for(self, loss):
+        if loss is not self._loss:
+            if loss not in self._bound:
+                self._bound[loss] = self._bind(loss)
+            self._loss, self._passes = loss, self._bound[loss]
+        return self._passes
+
+    def sweep(self, loss, coefs):
+        """Summed loss and its gradient: one pass, which leaves raw predictions and curvatures with the loss.
+
+        Parameters
+        ----------
+        loss : LogisticLoss or SoftmaxLoss
+        coefs : float64 array of shape (k, n_features + 1)
+
+        Returns
+        -------
+        value : float
+        gradient : float64 array of shape (k, n_features + 1)
+
+        Raises
+        ------
+        ValueError
+            If X holds NaN or infinity, which this pass finds.
+        """
+        passes = self._passes_for(loss)
+        passes.sweep(coefs)
+        self.n_passes += 1
+        value, gradient = passes.sums()
+        if not math.isfinite(value):
+            self.check_finite()
+        return value, gradient
+
+    def predict(self, loss, coefs):
+        """Leave raw predictions X w + b with a `LogisticLoss`: one pass. Raises ValueError as `sweep` does."""
+        self._passes_for(loss).predict(coefs)
+        self.n_passes += 1
+        if not np.isfinite(loss.raw).all():
+            self.check_finite()
+
+    def product(self, loss, directions):
+        """[X 1]^T D [X 1] directions, D from the last `sweep` of this loss: one pass.
+
+        Returns
+        -------
+        float64 array of shape (k, n_features + 1)
+        """
+        passes = self._passes_for(loss)
+        passes.product(directions)
+        self.n_passes += 1
+        return passes.sums()[1]
+
+    def curvature_sum(self, loss):
+        """1^T D 1 of a `SoftmaxLoss`, D from the last `sweep`: one pass.
+
+        Returns
+        -------
+        float64 array of shape (n_classes, n_classes)
+        """
+        self.n_passes += 1
+        return self._passes_for(loss).curvature_sum()
+
+    def intercept_column(self, loss):
+        """[X 1]^T D 1, the last column of the `sandwich`, D from the last `sweep`: one pass.
+
+        Parameters
+        ----------
+        loss : LogisticLoss or Quadratic
+
+        Returns
+        -------
+        float64 array of shape (n_features + 1,)
+        """
+        unit = np.zeros((1, self.shape[1] + 1))
+        unit[0, -1] = 1.0
+        return self.product(loss, unit)[0]
+
+    def blocks(self, width=1, most=None):
+        """The rows of the matrix, some at a time: for what is worth no kernel.
+
+        Parameters
+        ----------
+        width : int
+            Numbers that the caller makes of each row.
+        most : int, optional
+            Rows of a block, at most.
+
+        Yields
+        ------
+        rows : slice
+        block : float64 array, or SciPy CSR, of shape (n, n_features)
+        """
+        n_rows = max(1, min(_BLOCK_ENTRIES // max(width, self.shape[1]), most or self.shape[0]))
+        for first in range(0, self.shape[0], n_rows):
+            rows = slice(first, min(first + n_rows, self.shape[0]))
+            block = self.X[rows].astype(np.float64, copy=False)
+            yield rows, block if self.scale == 1.0 else self.scale * block
+
+    def predictions(self, coefs):
+        """Raw predictions X W^T + b, some rows at a time: one pass of NumPy.
+
+        Yields
+        ------
+        rows : slice
+        raw : float64 array of shape (n, k)
+        """
+        self.n_passes += 1
+        for rows, block in self.blocks(len(coefs)):
+            yield rows, block @ coefs[:, :-1].T + coefs[:, -1]
+
+    def check_finite(self):
+        """Raise ValueError if X holds NaN or infinity; called when a sum over X came out not finite."""
+        check_finite(self.X, self._name)

@@ -1,0 +1,126 @@
+"""A sparse X in compressed rows."""
+
+from functools import partial
+
+import numpy as np
+
+from .._validation import read_only
+from ..kernels import csr
+from ..kernels.operations import Operation
+from ..runtime.blocks import entry_blocks
+from ..runtime.team import Task
+from ._passes import Passes
+from .base import Matrix
+from .classes import SparseClassPasses
+
+_ENTRY_WORK = 2.5  # of an entry, in those of dense X
+_HESSIAN_PARTS = 4  # at most: a matrix of its own for each
+
+
+def compressed_rows(X):
+    """What kernels read of a CSR matrix: data, indices, unsigned to spare a test for negative ones, and indptr."""
+    indices = np.ascontiguousarray(X.indices)
+    return (
+        read_only(np.ascontiguousarray(X.data)),
+        read_only(indices.view(f"u{indices.itemsize}")),
+        read_only(X.indptr.astype(np.int64)),
+    )
+
+
+class _RowPasses(Passes):
+    """Passes over blocks of rows with about as many entries each."""
+
+    def __init__(self, matrix, loss):
+        n_features = matrix.shape[1]
+        super().__init__(np.zeros(n_features), np.empty(n_features + 2), matrix.scale)
+        starts = entry_blocks(matrix.arrays[2], n_features)
+        n_blocks = len(starts) - 1
+        sums = np.empty((n_blocks, 2)), np.empty((n_blocks, n_features)), self._result
+        samples = loss.y, loss.sample_weight, self._w, self._intercept, starts, loss.raw, loss.curvature
+        task = Task(csr.serve, (matrix.arrays, *samples, *sums), csr.work_space)
+        self._run = partial(matrix.team.run, task, n_blocks=n_blocks, work=_ENTRY_WORK * matrix.X.nnz)
+
+    def column_squares(self):
+        """(X * X)^T h."""
+        self._run(Operation.COLUMN_SQUARES)
+        return self._result[:-2].copy()
+
+
+class CSRMatrix(Matrix):
+    """A sparse X, and the passes over it.
+
+    The data, float32 or float64, are read as they stand; sums are float64.
+
+    Parameters
+    ----------
+    X : SciPy CSR matrix or array of shape (n_samples, n_features)
+        As returned by `check_sparse_features`.
+    name, team
+        See `Matrix`.
+    """
+
+    def __init__(self, X, *, name="X", team=None):
+        super().__init__(X, np.float64, name, team)
+        self.arrays = compressed_rows(X)
+        self._hessian = None
+
+    def _bind(self, loss):
+        return (SparseClassPasses if loss.passes == "classes" else _RowPasses)(self, loss)
+
+    def take(self, rows):
+        """A matrix of some of the rows, which are copied; `rows` are ascending indices."""
+        return CSRMatrix(self.X[rows], name=self._name, team=self.team)
+
+    def moments(self, loss):
+        """First and second moments of the columns, weighted with the curvatures: two passes.
+
+        Returns
+        -------
+        first, second : float64 arrays of shape (n_features,)
+            X^T h and (X * X)^T h.
+        total : float
+            Sum of h.
+        """
+        first = self.intercept_column(loss)
+        squares = self._passes_for(loss).column_squares()
+        self.n_passes += 1
+        return first[:-1], squares, float(first[-1])
+
+    def sandwich(self, loss):
+        """[X 1]^T D [X 1], D from the last `sweep`: one pass.
+
+        Returns
+        -------
+        float64 array of shape (n_features + 1, n_features + 1)
+            Symmetric.
+        """
+        n_samples, n_features = self.shape
+        if self._hessian is None or self._hessian[0] is not loss.curvature:
+            starts = entry_blocks(self.arrays[2], n_features)
+            starts = starts[:: -(-(len(starts) - 1) // _HESSIAN_PARTS)]
+            starts = starts if starts[-1] == n_samples else np.append(starts, n_samples)
+            parts = np.empty((len(starts) - 1, n_features + 1, n_features + 1))
+            task = Task(csr.serve_hessian, (self.arrays, loss.curvature, starts, parts), tuple)
+            self._hessian = loss.curvature, parts, task
+        _, parts, task = self._hessian
+        # A row costs as many multiply-adds as it has pairs of entries.
+        work = self.X.nnz * max(_ENTRY_WORK, self.X.nnz / n_samples)
+        self.team.run(task, Operation.HESSIAN, len(parts), work)
+        self.n_passes += 1
+        halves = parts.sum(axis=0)
+        return halves + halves.T
+
+    def gram(self):
+        """X X^T without the intercept, a dense float64 array of shape (n_samples, n_samples): one pass.
+
+        Raises
+        ------
+        ValueError
+            If X holds NaN or infinity.
+        """
+        self.n_passes += 1
+        X = self.X.astype(np.float64, copy=False)
+        gram = (X @ X.T).toarray()
+        if not np.isfinite(gram.diagonal()).all():
+            self.check_finite()
+        return gram

@@ -1,0 +1,317 @@
+"""A dense X in any of the dtypes and layouts that the kernels read."""
+
+import math
+from functools import partial
+
+import numpy as np
+
+from .._validation import read_only
+from ..kernels import columns, dense, products
+from ..kernels.operations import Operation
+from ..runtime.blocks import block_rows, count_blocks, feature_blocks, guarded_empty, hessian_block_rows, sample_rows
+from ..runtime.machine import last_cache
+from ..runtime.team import Task
+from ._passes import Passes
+from .base import Matrix
+from .classes import DenseClassPasses
+from .sets import SetPasses
+
+_MOMENT_ROWS = 1_024
+
+# How far ahead memory is asked for rows: bytes, and rows at least (those of a strip) and at most. 300,000 rows of 50
+# float64 took 4.4 ms with 32 rows as with 64, and 7.2 with 16; longer rows hardly tell 16 from 32 (AMD Zen 4).
+_AHEAD_BYTES, _AHEAD_LEAST, _AHEAD_MOST = 65_536, 8, 32
+
+_HESSIAN_SPEED = 16  # multiply-adds of a product of matrices in the time of one of a pass
+
+
+def _rows_ahead(X):
+    """How many rows ahead a pass over X in C order asks memory; 0 where X stays in cache from pass to pass."""
+    if 2 * X.nbytes <= last_cache():
+        return 0
+    return max(_AHEAD_LEAST, min(_AHEAD_MOST, _AHEAD_BYTES // (X.shape[1] * X.itemsize)))
+
+
+class _RowPasses(Passes):
+    """Passes over blocks of rows, X read once."""
+
+    def __init__(self, matrix, loss):
+        X, dtype = matrix.X, matrix.dtype
+        n_samples, n_features = X.shape
+        super().__init__(dense.padded_vector(n_features, dtype, X), np.empty(n_features + 2), matrix.scale)
+        rows = block_rows(n_samples, n_features)
+        n_blocks = count_blocks(n_samples, rows)
+        sizes = np.array([rows]), np.array([_rows_ahead(X)])
+        sums = np.empty((n_blocks, 2)), np.empty((n_blocks, n_features)), self._result
+        arguments = X, loss.y, loss.sample_weight, self._w, self._intercept, *sizes, loss.raw, loss.curvature, *sums
+        task = Task(dense.serve, arguments, partial(dense.work_space, X, dtype))
+        self._round = partial(matrix.team.run, task, n_blocks=n_blocks, work=X.size)
+
+    def _run(self, operation):
+        self._round(operation)
+
+
+class FeaturePasses(Passes):
+    """Passes over X in F order that go feature after feature, X read once for each of the two products.
+
+    Attributes
+    ----------
+    coef : float64 array of shape (n_features,)
+        What `STEP` steps, with `w`, `intercept` and the residuals as the last `LOSS` or `STEP` left them.
+    step_length : float64 array of shape (1,)
+        How far, in lengths of the gradient.
+    """
+
+    def __init__(self, matrix, loss):
+        X, dtype = matrix.X, matrix.dtype
+        n_samples, n_features = X.shape
+        result = dense.padded_vector(n_features + 2, np.float64)
+        super().__init__(dense.padded_vector(n_features, dtype, X), result, matrix.scale)
+        self.coef, self.step_length = np.zeros(n_features), np.zeros(1)
+        features, rows = feature_blocks(n_samples, n_features), block_rows(n_samples, 1)
+        self._n_blocks, self._n_row_blocks = count_blocks(n_features, features), count_blocks(n_samples, rows)
+        task = Task(
+            dense.serve_features,
+            (
+                X,
+                loss.y,
+                loss.sample_weight,
+                self.step_length,
+                self.coef,
+                self._w,
+                self._intercept,
+                np.array([features]),
+                np.array([rows]),
+                loss.raw,
+                loss.curvature,
+                dense.padded_vector(n_samples, dtype, X),
+                guarded_empty((self._n_blocks, n_samples)),
+                np.empty((self._n_row_blocks, 2)),
+                result,
+            ),
+            partial(dense.features_work_space, X, dtype),
+        )
+        self._round = partial(matrix.team.run, task, work=X.size)
+
+    def _run(self, operation):
+        n_products = 2 if operation in (Operation.LOSS_GRADIENT, Operation.HESSIAN_PRODUCT) else 1
+        self._round(operation, n_blocks=n_products * self._n_blocks + self._n_row_blocks)
+
+    def step(self, operation):
+        """`LOSS` or `STEP`: (summed loss, sum of the residuals, X^T residual) of the unscaled X, which is a view."""
+        self._run(operation)
+        total, loss = self._result[-2:].tolist()
+        return loss, total, self._result[:-2]
+
+    def set(self, coef):
+        """Coefficients [w, b] of the unscaled X to step from."""
+        self.coef[:] = self._w[:] = coef[:-1]
+        self._intercept[0] = coef[-1]
+
+    @property
+    def intercept(self):
+        """Float64 array of shape (1,), in place."""
+        return self._intercept
+
+
+class Descent:
+    """Gradient descent over a matrix that goes by features: a step and the next raw predictions from one read of X.
+
+    Parameters
+    ----------
+    matrix : DenseMatrix
+    loss : LogisticLoss
+    coef : float64 array of shape (n_features + 1,)
+        [w, b] to start from.
+
+    Attributes
+    ----------
+    value : float
+        Summed loss at the current coefficients.
+    """
+
+    def __init__(self, matrix, loss, coef):
+        self._matrix, self._passes = matrix, matrix.feature_passes(loss)
+        # Kernels see the unscaled X, whose coefficients are scale * w, and whose gradient is 1/scale of ours.
+        self._passes.set(np.append(coef[:-1] * matrix.scale, coef[-1]))
+        self._run(Operation.LOSS)
+
+    def _run(self, operation):
+        self.value, self._total, self._gradient = self._passes.step(operation)
+        self._matrix.n_passes += 1
+        if not math.isfinite(self.value):
+            self._matrix.check_finite()
+
+    def step(self, rate):
+        """Go down the gradient, `rate` times its length."""
+        self._passes.step_length[0] = rate * self._matrix.scale**2
+        self._passes.intercept[0] -= rate * self._total
+        self._stepped_total = self._total
+        self._run(Operation.STEP)
+
+    def coef(self):
+        """[w, b] after the last step."""
+        return np.append(self._passes.coef / self._matrix.scale, self._passes.intercept)
+
+    def gradient(self):
+        """Gradient of the summed loss where the last step started."""
+        return np.append(self._gradient * self._matrix.scale, self._stepped_total)
+
+
+class DenseMatrix(Matrix):
+    """A dense X, and the passes over it.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        As returned by `check_features`.
+    scale : float
+        Factor of all features, 1/255 for pixels say: X itself stays as it is.
+    dtype : numpy dtype, optional
+        What products are computed in, float32 or float64; by default float64 for float64 X and float32 for all other,
+        which is the faster and about as exact as float32 features are.
+    name, team
+        See `Matrix`.
+    """
+
+    def __init__(self, X, *, scale=1.0, dtype=None, name="X", team=None):
+        super().__init__(X, dtype or (np.float64 if X.dtype == np.float64 else np.float32), name, team, scale)
+        self.goes_by_features = not X.flags.c_contiguous and columns.has_short_pieces(X.shape[1])
+        self._hessian = None
+
+    def _bind(self, loss):
+        if loss.passes == "classes":
+            return DenseClassPasses(self, loss)
+        if loss.passes == "sets":
+            return SetPasses(self, loss)
+        return (FeaturePasses if self.goes_by_features else _RowPasses)(self, loss)
+
+    def feature_passes(self, loss):
+        """Passes that go feature after feature, where X is read so."""
+        return self._passes_for(loss)
+
+    def sweep_sets(self, loss, coefs, sets):
+        """Summed losses and their gradients, of fits to sets of weights: one pass.
+
+        Parameters
+        ----------
+        loss : WeightSets
+            At most `kernels.many.MAX_FITS` of them.
+        coefs : float64 array of shape (n_fits, n_features + 1)
+        sets : int array of shape (n_fits,)
+            The set of weights of each fit.
+
+        Returns
+        -------
+        values : float64 array of shape (n_fits,)
+        gradients : float64 array of shape (n_fits, n_features + 1)
+
+        Raises
+        ------
+        ValueError
+            If X holds NaN or infinity, which this pass finds.
+        """
+        values, gradients = self._passes_for(loss).sweep(coefs, sets)
+        self.n_passes += 1
+        if not np.isfinite(values).all():
+            self.check_finite()
+        return values, gradients
+
+    def intercept_columns(self, loss, coefs, sets):
+        """[X 1]^T D 1 at the coefficients of each fit: one pass; parameters as of `sweep_sets`.
+
+        Returns
+        -------
+        float64 array of shape (n_fits, n_features + 1)
+        """
+        self.n_passes += 1
+        return self._passes_for(loss).intercept_columns(coefs, sets)
+
+    def take(self, rows):
+        """A matrix of some of the rows, which are copied; `rows` are ascending indices."""
+        order = "C" if self.X.flags.c_contiguous else "F"
+        X = np.empty((len(rows), self.shape[1]), self.X.dtype, order=order)
+        # mode="clip": the default would copy by way of a buffer.
+        if order == "C":
+            np.take(self.X, rows, axis=0, out=X, mode="clip")
+        else:
+            np.take(self.X.T, rows, axis=1, out=X.T, mode="clip")
+        return DenseMatrix(read_only(X), scale=self.scale, dtype=self.dtype, name=self._name, team=self.team)
+
+    def moments(self, loss):
+        """First and second moments of the columns, weighted with the curvatures, estimated from a subsample.
+
+        Returns
+        -------
+        first, second : float64 arrays of shape (n_features,)
+            X^T h and (X * X)^T h.
+        total : float
+            Sum of h.
+        """
+        n_samples = self.shape[0]
+        rows = sample_rows(n_samples, min(n_samples, _MOMENT_ROWS))
+        X = self.scale * self.X[rows].astype(np.float64)
+        h = loss.curvature[rows]
+        sampled, total = h.sum(), loss.curvature.sum()
+        h = h * (total / sampled) if sampled > 0.0 else h
+        return X.T @ h, (X * X).T @ h, float(total)
+
+    def sandwich(self, loss):
+        """[X 1]^T D [X 1], D from the last `sweep`: one pass.
+
+        Returns
+        -------
+        float64 array of shape (n_features + 1, n_features + 1)
+            Symmetric. Products are computed in float32 unless the matrix is one of float64.
+        """
+        n_samples, n_features = self.shape
+        if self._hessian is None or self._hessian[0] is not loss.curvature:
+            rows = np.array([hessian_block_rows(n_samples, n_features)])
+            shape = products.padded_rows(n_features + 1), products.padded_columns(n_features + 1)
+            parts = np.empty((count_blocks(n_samples, int(rows[0])), *shape))
+            space = partial(dense.packed_space, n_features + 1, 1, self.dtype)
+            task = Task(dense.serve_hessian, (self.X, loss.curvature, rows, parts), space)
+            self._hessian = loss.curvature, parts, task
+        _, parts, task = self._hessian
+        work = self.X.size * max(1, n_features // _HESSIAN_SPEED)
+        self.team.run(task, Operation.HESSIAN, len(parts), work)
+        self.n_passes += 1
+        hessian = np.empty((n_features + 1, n_features + 1))
+        products.mirror(parts, hessian)
+        if self.scale != 1.0:
+            hessian[:-1] *= self.scale
+            hessian[:, :-1] *= self.scale
+        return hessian
+
+    def gram(self):
+        """X X^T without the intercept: one pass.
+
+        Returns
+        -------
+        float64 array of shape (n_samples, n_samples)
+            Symmetric. Products are computed in float32 unless the matrix is one of float64.
+
+        Raises
+        ------
+        ValueError
+            If X holds NaN or infinity.
+        """
+        n_samples = self.shape[0]
+        padded = np.empty((products.padded_rows(n_samples), products.padded_columns(n_samples)))
+        rows = dense.gram_panel(n_samples, self.team.n_threads)
+        panels = count_blocks(n_samples, rows)
+        task = Task(
+            dense.serve_gram,
+            (self.X, np.array([rows]), padded),
+            partial(dense.packed_space, min(rows, n_samples), 2, self.dtype),
+        )
+        work = self.X.size * max(1, n_samples // _HESSIAN_SPEED)
+        self.team.run(task, Operation.GRAM, panels * (panels + 1) // 2, work)
+        self.n_passes += 1
+        gram = np.empty((n_samples, n_samples))
+        products.mirror(padded[None], gram)
+        if not np.isfinite(gram.diagonal()).all():
+            self.check_finite()
+        if self.scale != 1.0:
+            gram *= self.scale**2
+        return gram

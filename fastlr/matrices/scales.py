@@ -1,0 +1,52 @@
+"""Means and variances of the columns of any X, over all rows: for what must not depend on a subsample."""
+
+import numpy as np
+from scipy import sparse
+
+_SUMMED_ROWS = 256  # in one sum: SciPy adds up one by one, and what is rounded would look like a variance
+_CONSTANT = 1e-14  # of the mean square: with less variance a column is a constant in half of its digits
+
+
+def standardisation(matrix, loss, *, centred):
+    """What it takes to standardise the columns: one pass.
+
+    Parameters
+    ----------
+    matrix : Matrix
+    loss : LogisticLoss or SoftmaxLoss
+        Its weights count.
+    centred : bool
+        If not, columns stay where they are: the means are 0, and the variances mean squares.
+
+    Returns
+    -------
+    mean, variance : float64 arrays of shape (n_features,)
+        Weighted. The variance of constant columns (not centred: of those of zeros) is 0; that of columns whose squares
+        are beyond what a float64 can hold is inf or NaN.
+    """
+    weight = loss.weights()
+    weight = weight / weight.max()  # their sum might overflow
+    weight /= weight.sum()
+    # Seen from one of the samples, columns of next to no variance keep their digits. Sparse ones are seen from 0.
+    seen_from = np.zeros(matrix.shape[1])
+    if centred and not matrix.is_sparse:
+        seen_from = matrix.scale * matrix.X[weight.argmax()].astype(np.float64)
+    mean, square = np.zeros((2, matrix.shape[1]))
+    for rows, block in matrix.blocks(most=_SUMMED_ROWS):
+        if sparse.issparse(block):
+            squares = block.multiply(block)
+        else:
+            block = block - seen_from
+            squares = block * block
+        mean += block.T @ weight[rows]
+        square += squares.T @ weight[rows]
+    matrix.n_passes += 1
+    vanished = (mean != 0.0) & (square == 0.0)
+    if centred:
+        variance = square - mean * mean
+        mean += seen_from
+        variance[variance <= _CONSTANT * (variance + mean * mean)] = 0.0
+    else:
+        variance, mean = square, np.zeros_like(mean)
+    variance[vanished] = np.nan
+    return mean, variance

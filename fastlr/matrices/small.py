@@ -1,0 +1,125 @@
+"""Passes over a small X in NumPy: nothing to compile, and Numba is not even loaded.
+
+Compiling the passes takes seconds, loading them from the cache half a second; a fit to a few hundred rows takes a
+millisecond. Up to `MAX_ENTRIES` of X NumPy is as fast, so these serve there, whether or not something is compiled
+already: the shape of X alone decides, and the same data give the same bits.
+"""
+
+import math
+
+import numpy as np
+from scipy import sparse
+
+from .._validation import read_only
+from .base import Matrix
+
+# Measured: fits up to here take as long either way, give or take 0.1 ms. Beyond, compiled passes get ahead, with many
+# samples for NumPy's logarithms, with many entries for its Hessian.
+MAX_SAMPLES = 1_000
+MAX_ENTRIES = 20_000
+
+MAX_PRODUCTS = 60_000  # of entries of X and classes, where these are many
+
+
+def is_small(X, n_classes=2):
+    """Whether a `SmallMatrix` should do the passes over X: a sparse one, made dense, for many classes if not wide."""
+    if n_classes > 2:
+        is_wide = X.shape[1] > X.shape[0]
+        return math.prod(X.shape) * n_classes <= MAX_PRODUCTS and not (is_wide and sparse.issparse(X))
+    return not sparse.issparse(X) and len(X) <= MAX_SAMPLES and X.size <= MAX_ENTRIES
+
+
+class SmallMatrix(Matrix):
+    """A small dense X, and the passes over it, all in float64.
+
+    Methods are those of `dense.DenseMatrix`, of which upper floors may use either.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        As returned by `check_features`; copied if it is not float64.
+    name
+        See `Matrix`.
+    """
+
+    def __init__(self, X, name="X"):
+        super().__init__(read_only(X.astype(np.float64, copy=False)), np.float64, name)
+
+    def take(self, rows):
+        """A matrix of some of the rows, which are copied; `rows` are ascending indices."""
+        return SmallMatrix(self.X[rows], self._name)
+
+    def _raw(self, loss, coefs):
+        """Raw predictions, of shape (n_samples,) or (n_samples, n_classes)."""
+        if loss.passes == "one":
+            return self.X @ coefs[0, :-1] + coefs[0, -1]
+        return self.X @ coefs[:, :-1].T + coefs[:, -1]
+
+    def _transposed(self, loss, coefficients):
+        """[X 1]^T coefficients, in rows."""
+        product = np.empty((1 if coefficients.ndim == 1 else coefficients.shape[1], self.shape[1] + 1))
+        if loss.passes == "one":
+            np.matmul(coefficients, self.X, out=product[0, :-1])
+        else:
+            product[:, :-1] = (self.X.T @ coefficients).T
+        product[:, -1] = coefficients.sum(axis=0)
+        return product
+
+    # Infinities and NaN are found in the results, and reported there.
+    @np.errstate(all="ignore")
+    def sweep(self, loss, coefs):
+        """Summed loss and its gradient."""
+        self.n_passes += 1
+        value, residual = loss.update(self._raw(loss, coefs))
+        if not math.isfinite(value):
+            self.check_finite()
+        return value, self._transposed(loss, residual)
+
+    @np.errstate(all="ignore")
+    def predict(self, loss, coefs):
+        """Leave raw predictions with a `LogisticLoss`."""
+        self.n_passes += 1
+        loss.raw = self._raw(loss, coefs)
+        if not np.isfinite(loss.raw).all():
+            self.check_finite()
+
+    @np.errstate(all="ignore")
+    def product(self, loss, directions):
+        """[X 1]^T D [X 1] directions, D from the last `sweep`."""
+        self.n_passes += 1
+        return self._transposed(loss, loss.curve(self._raw(loss, directions)))
+
+    @np.errstate(all="ignore")
+    def curvature_sum(self, loss):
+        """1^T D 1 of a `SoftmaxLoss`, D from the last `sweep`."""
+        self.n_passes += 1
+        return loss.curvature_sum()
+
+    @np.errstate(all="ignore")
+    def moments(self, loss):
+        """First and second moments of the columns, weighted with the curvatures, and the sum of these."""
+        self.n_passes += 1
+        h = loss.curvature
+        return h @ self.X, h @ (self.X * self.X), float(h.sum())
+
+    @np.errstate(all="ignore")
+    def sandwich(self, loss):
+        """[X 1]^T D [X 1], D from the last `sweep`; of many classes, of shape (n_coef, n_coef)."""
+        self.n_passes += 1
+        n_samples, n_features = self.shape
+        if loss.passes == "classes":
+            return loss.sandwich(np.column_stack([self.X, np.ones(n_samples)]))
+        root = np.sqrt(loss.curvature)
+        scaled = np.empty((n_samples, n_features + 1), order="C" if self.X.flags.c_contiguous else "F")
+        np.multiply(self.X, root[:, None], out=scaled[:, :-1])
+        scaled[:, -1] = root
+        return scaled.T @ scaled
+
+    @np.errstate(all="ignore")
+    def gram(self):
+        """X X^T without the intercept."""
+        self.n_passes += 1
+        gram = self.X @ self.X.T
+        if not np.isfinite(gram.diagonal()).all():
+            self.check_finite()
+        return gram

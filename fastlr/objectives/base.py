@@ -1,0 +1,122 @@
+"""What objectives share, whatever the loss: value, gradient, products with the Hessian."""
+
+import copy
+
+import numpy as np
+
+from ..matrices.scales import standardisation
+
+
+class Objective:
+    """Mean loss plus penalty.
+
+    Parameters
+    ----------
+    matrix : Matrix
+        X.
+    loss : LogisticLoss or SoftmaxLoss
+        Targets and weights.
+    penalty : L2
+        On all coefficients but the intercepts.
+    fit_intercept : bool
+        Whether the intercepts are free. If not, they stay 0 and their gradient is set to 0.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Of coefficients: (k, n_features + 1), rows [w, b].
+    n_coef : int
+    value_at_zero : float
+        Value of the mean loss of coefficients that tell no sample from any other.
+    """
+
+    def __init__(self, matrix, loss, penalty, fit_intercept=True):
+        self.matrix = matrix
+        self.loss = loss
+        self.penalty = penalty
+        self.fit_intercept = fit_intercept
+        self.shape = loss.n_rows, matrix.shape[1] + 1
+        self.n_coef = self.shape[0] * self.shape[1]
+        self.value_at_zero = loss.value_at_zero
+        self._known = {}  # of the columns of X, whatever the penalty
+
+    @property
+    def dtype(self):
+        """What products with X are computed in."""
+        return self.matrix.dtype
+
+    @property
+    def n_passes(self):
+        """How often X was read."""
+        return self.matrix.n_passes
+
+    def with_penalty(self, penalty):
+        """The same objective with another penalty; what is known of X and of the last evaluation is shared."""
+        other = copy.copy(self)
+        other.penalty = penalty
+        return other
+
+    def subsample(self, rows):
+        """The same objective over some of the rows, which are copied; `rows` are ascending indices."""
+        return type(self)(self.matrix.take(rows), self.loss.take(rows), self.penalty, self.fit_intercept)
+
+    def loss_gradient(self, coefs):
+        """Value and gradient of f at coefs: one pass over X.
+
+        Returns
+        -------
+        value : float
+        gradient : float64 array of shape (k, n_features + 1)
+        """
+        return penalised(self, coefs, *self.matrix.sweep(self.loss, coefs), self.loss.weight_sum)
+
+    def hessian_product(self, directions):
+        """Hessian of f, where `loss_gradient` was last evaluated, times directions, without forming it: one pass."""
+        inner = directions
+        if not self.fit_intercept:
+            inner = directions.copy()
+            inner[:, -1] = 0.0
+        product = self.matrix.product(self.loss, inner)
+        product /= self.loss.weight_sum
+        product[:, :-1] += self.penalty.diagonal * directions[:, :-1]
+        if not self.fit_intercept:
+            product[:, -1] = directions[:, -1]
+        return product
+
+    def rough_gap(self, gradient):
+        """Bound on f - f* by strong convexity, were the intercepts at their best: a first test, as it costs no pass.
+
+        Returns
+        -------
+        float
+            inf without a penalty.
+        """
+        return self.penalty.dual_bound(float(np.vdot(gradient[:, :-1], gradient[:, :-1])))
+
+    def standardisation(self):
+        """Means and variances of the columns, see `matrices.scales`; the first time a pass."""
+        if "standardisation" not in self._known:
+            self._known["standardisation"] = standardisation(self.matrix, self.loss, centred=self.fit_intercept)
+        return self._known["standardisation"]
+
+
+def penalised(objective, coefs, value, gradient, weight_sum):
+    """Value and gradient of f from the summed loss and its gradient, which is overwritten.
+
+    Parameters
+    ----------
+    objective : Objective
+        Only its penalty and whether there is an intercept count.
+    coefs, gradient : float64 arrays of shape (k, n_features + 1)
+    value : float
+    weight_sum : float
+    """
+    gradient /= weight_sum
+    value = value / weight_sum
+    if objective.penalty:
+        w = coefs[:, :-1]
+        gradient[:, :-1] += objective.penalty.gradient(w)
+        value += objective.penalty.value(w)
+    if not objective.fit_intercept:
+        gradient[:, -1] = 0.0
+    return value, gradient

@@ -1,0 +1,188 @@
+"""The one decorator every compiled function of the package is made with.
+
+Why not a bare ``@njit``:
+
+* Every flag is stated. A helper without ``fastmath=`` takes the flags of whichever caller happens to compile it
+  first, and the disk cache would keep that accident.
+* ``FASTMATH`` lets reductions vectorise but keeps NaN and inf alive (no ``nnan``, no ``ninf``), so a bad value in X
+  reaches the sums and is reported. Scalar formulas are compiled with ``CONTRACT`` only: fused multiply-adds, no
+  reordering.
+* Numba's cache knows only the source file of the cached function. A kernel calls helpers of other files, so its
+  entries are stamped with the sources of the whole package, and the flags that change code generation.
+* Functions that only kernels call are inlined, always. Left to the compiler, each kernel carries its own copy of a
+  helper, and which copy runs, in which order its sums are added, depends on what the process loaded first.
+* A cache that cannot be read or written costs time, never a result: the kernel is then compiled in memory.
+"""
+
+import glob
+import hashlib
+import logging
+import uuid
+import warnings
+from pathlib import Path
+
+import llvmlite
+import numba
+
+try:
+    from numba.core.caching import FunctionCache
+except ImportError:  # a private class: without it kernels are compiled once a process
+    FunctionCache = None
+
+try:
+    from numba.core.cpu import CPUTargetOptions
+except ImportError:  # private as well
+    CPUTargetOptions = None
+
+FASTMATH = frozenset({"reassoc", "contract", "nsz"})
+CONTRACT = frozenset({"contract"})
+
+_FLAGS = {"nogil": True, "error_model": "numpy"}
+
+
+def _counting(counting):
+    """Whether references to arrays are counted: an option of Numba's, which without it would count them everywhere.
+
+    Whoever calls a kernel holds what it works on, and the counts would be kept in the innermost loops.
+    """
+    return {"_nrt": counting} if hasattr(CPUTargetOptions, "_nrt") else {}
+
+
+# Of what `@overload` returns, to be part of the kernel that calls it as other helpers are.
+INLINED = {**_FLAGS, **_counting(False), "fastmath": set(FASTMATH), "forceinline": True}
+INLINED_COUNTING = {**INLINED, **_counting(True)}  # of what returns an array, or calls BLAS
+
+_logger = logging.getLogger("fastlr")
+
+
+def package_stamp(folder=None):
+    """Hash of all sources of the package and of what else decides the machine code.
+
+    Parameters
+    ----------
+    folder : path-like, optional
+        Root of the sources; the installed package by default.
+
+    Returns
+    -------
+    str
+        Hexadecimal SHA-256.
+    """
+    folder = Path(folder or Path(__file__).parents[1]).resolve()
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
+        digest.update(path.read_bytes())
+    flags = ("OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "BOUNDSCHECK", "DEBUGINFO_DEFAULT", "ENABLE_AVX")
+    digest.update(repr([(flag, str(getattr(numba.config, flag, None))) for flag in flags]).encode())
+    digest.update(f"{numba.__version__} {llvmlite.__version__}".encode())
+    return digest.hexdigest()
+
+
+_STAMP = package_stamp()
+_warned = False
+
+
+def _cache_unavailable(reason):
+    """Say once that kernels are compiled anew in every process."""
+    global _warned
+    if not _warned:
+        _warned = True
+        warnings.warn(
+            f"fastlr cannot cache compiled kernels on disk, so each process compiles them anew ({reason}). "
+            "Set NUMBA_CACHE_DIR to a writable folder to speed up the first call.",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+
+
+# What `_PackageCache` touches of Numba's private classes. One that goes by another name would be replaced in vain.
+_PRIVATE = ("_source_stamp", "_index_name", "_data_name", "_load_index")
+
+if FunctionCache is not None:
+
+    class _PackageCache(FunctionCache):
+        """Numba's cache of one function, stamped with the whole package and safe against damage.
+
+        Data files get unique names: two processes that compile different signatures at the same time may then lose
+        an entry, but can never load each other's code.
+        """
+
+        def __init__(self, py_func):
+            super().__init__(py_func)
+            index = self._cache_file
+            missing = [name for name in _PRIVATE if not hasattr(index, name)]
+            if missing:
+                raise AttributeError(f"this Numba's cache index has no {missing}")
+            index._source_stamp = _STAMP
+            stem = index._index_name.removesuffix(".nbi")
+            index._data_name = lambda number: f"{stem}.{uuid.uuid4().hex[:12]}.nbc"
+
+        def load_overload(self, sig, target_context):
+            try:
+                return super().load_overload(sig, target_context)
+            except Exception as error:  # whatever a truncated or foreign file raises: compile again
+                _logger.info("ignored a damaged cache entry of %s: %r", self._name, error)
+                return None
+
+        def save_overload(self, sig, data):
+            try:
+                self._prune()
+                super().save_overload(sig, data)
+            except Exception as error:  # full disk, quota, a folder that was removed
+                _cache_unavailable(repr(error))
+
+        def _prune(self):
+            """Remove what an older package left of this function: its index no longer counts, if it can be read."""
+            index = self._cache_file
+            try:
+                if index._load_index():
+                    return
+            except Exception as error:  # a damaged index: numba would neither read nor replace it
+                _logger.info("replaced a damaged cache index of %s: %r", self._name, error)
+            # Names are "module.function-line.python": the line changes when code above the function does.
+            function, _, line_and_python = index._index_name.removesuffix(".nbi").rpartition("-")
+            python = line_and_python.partition(".")[2]
+            for path in Path(self.cache_path).glob(f"{glob.escape(function)}-*.{python}*.nb[ci]"):
+                path.unlink(missing_ok=True)
+
+
+def kernel(fastmath=FASTMATH, *, cache=False, counting=False):
+    """Compile a function with the package's flags.
+
+    Parameters
+    ----------
+    fastmath : frozenset of str
+        LLVM's fast-math flags for this function: ``FASTMATH`` or ``CONTRACT``.
+    cache : bool
+        Keep the machine code on disk. Only for functions that Python calls; what they call is part of them.
+    counting : bool
+        Count references to arrays, as functions must that call BLAS, or one that returns an array.
+
+    Returns
+    -------
+    callable
+        Decorator that returns a Numba dispatcher.
+    """
+
+    def decorate(py_func):
+        options = {**_FLAGS, **_counting(counting), "fastmath": set(fastmath), "forceinline": not cache}
+        dispatcher = numba.njit(**options)(py_func)
+        if cache and not numba.config.DISABLE_JIT:
+            _enable_cache(dispatcher)
+        return dispatcher
+
+    return decorate
+
+
+def _enable_cache(dispatcher):
+    if FunctionCache is None:
+        _cache_unavailable("this Numba has no numba.core.caching.FunctionCache")
+        return
+    if not hasattr(dispatcher, "_cache"):
+        _cache_unavailable("this Numba's dispatchers have no _cache")
+        return
+    try:
+        dispatcher._cache = _PackageCache(dispatcher.py_func)
+    except (RuntimeError, OSError, AttributeError) as error:
+        _cache_unavailable(repr(error))
