@@ -30,13 +30,14 @@ with warnings.catch_warnings(record=True) as caught:
         numba.core.caching.FunctionCache = kept  # which Numba's own modules need
     import numpy as np
     from fastlr.kernels.links import apply_loss
+    from fastlr.losses.logistic import Logistic
     from fastlr.kernels.pointwise import sigmoid_array
     dispatchers = [apply_loss, sigmoid_array]
     if "lose-folder" in sys.argv:
         shutil.rmtree(os.environ["NUMBA_CACHE_DIR"], ignore_errors=True)
         open(os.environ["NUMBA_CACHE_DIR"], "w").close()
     z, y, none = np.linspace(-2, 3, 6), np.array([0.0, 1, 0, 1, 0, 1]), np.empty(0)
-    out = {"loss": apply_loss(z, y, none, z.copy(), z.copy(), z.copy())[0]}
+    out = {"loss": apply_loss(z, Logistic(), y, none, z.copy(), z.copy(), z.copy())[0]}
     probability = np.empty(6)
     sigmoid_array(z, probability)
     out["sigmoid"] = probability.tolist()

@@ -16,6 +16,7 @@ from fastlr.fits.tall import Pack
 from fastlr.kernels import many
 from fastlr.kernels.many import MAX_FITS
 from fastlr.kernels.operations import Operation
+from fastlr.losses.logistic import Logistic
 from fastlr.losses.weight_sets import WeightSets
 from fastlr.matrices.dense import DenseMatrix
 from fastlr.runtime.rounds import _COUNT_BITS, _DONE, _TICKET, open_round
@@ -187,7 +188,7 @@ def test_a_block_of_the_next_round_is_done_for_the_fits_of_that_round():
     fits, n_fits, starts = np.arange(2), np.zeros(1, np.int64), np.array([0, 4, len(X)])
     state, sums, gradients = np.zeros(32, np.int64), np.zeros((2, 2, 2)), np.zeros((2, 2, 1))
     space = many.work_space(1, 2, np.float64)
-    arguments = (X, ones[0], ones, fits, n_fits, np.zeros((2, 1)), np.zeros(2), starts, sums, gradients)
+    arguments = (X, Logistic(), ones[0], ones, fits, n_fits, np.zeros((2, 1)), np.zeros(2), starts, sums, gradients)
     many.serve(state, 0, 0, 0, *space, *arguments)  # compiled
     none_left = 1 << _COUNT_BITS
     for _ in range(1_000):

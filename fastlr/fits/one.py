@@ -12,7 +12,7 @@ from scipy import sparse
 from ..linalg.blas import single_threaded_blas
 from ..objectives import relative_gap
 from ..runtime.team import Team
-from ..solvers import MULTICLASS, SOLVERS, choose
+from ..solvers import MULTICLASS, NEEDS, SOLVERS, choose
 from ..solvers._result import Outcome, SolverResult, outcome_of
 
 # Up to this many products of an entry of X and a class, a softmax problem is solved to the last digits: they cost next
@@ -170,9 +170,9 @@ def _choose(problem, has_penalty, solver):
     if solver not in SOLVERS:
         shape, is_sparse = problem.X.shape, sparse.issparse(problem.X)
         return choose(*shape, has_penalty, n_classes=problem.n_classes, is_sparse=is_sparse)
-    if solver == "gram_newton" and not has_penalty:
-        raise ValueError('solver="gram_newton" needs a penalty: pass a finite C, or solver="auto"')
-    if problem.n_classes > 2 and solver not in MULTICLASS:
+    if "a penalty" in NEEDS[solver] and not has_penalty:
+        raise ValueError(f'solver="{solver}" needs a penalty: pass a finite C, or solver="auto"')
+    if "two classes" in NEEDS[solver] and problem.n_classes > 2:
         raise ValueError(f'solver="{solver}" is for two classes: pass one of {MULTICLASS}, or solver="auto"')
     return solver
 

@@ -80,7 +80,9 @@ def _move(part, z):
 
 
 @kernel()
-def fused_pass(what, X, y, sample_weight, w, b, start, stop, ahead, raw, curvature, gradient, z, residual, part):
+def fused_pass(
+    what, X, formula, y, sample_weight, w, b, start, stop, ahead, raw, curvature, gradient, z, residual, part
+):
     """Both products of a pass over the rows [start, stop); parameters as in `rows.fused_pass`, X in F order."""
     n_features = X.shape[1]
     tile = _tile_samples(X)
@@ -94,7 +96,7 @@ def fused_pass(what, X, y, sample_weight, w, b, start, stop, ahead, raw, curvatu
         A = X.T[:, first : first + count]
         z[:count] = b
         _add_product(A, w, 0, n_features, part, z[:count])
-        value, value_total = apply_link(what, z, count, first, y, sample_weight, raw, curvature, residual)
+        value, value_total = apply_link(what, z, count, first, formula, y, sample_weight, raw, curvature, residual)
         loss += value
         total += value_total
         if what == Operation.RAW_PREDICTION:

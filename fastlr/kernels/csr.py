@@ -44,7 +44,9 @@ def _add_row(data, indices, first, stop, r, gradient):
 
 
 @kernel(CONTRACT)
-def fused_pass(what, data, indices, indptr, y, sample_weight, w, b, start, stop, raw, curvature, gradient, z, residual):
+def fused_pass(
+    what, data, indices, indptr, formula, y, sample_weight, w, b, start, stop, raw, curvature, gradient, z, residual
+):
     """Both products of a pass over the rows [start, stop).
 
     Parameters
@@ -55,7 +57,7 @@ def fused_pass(what, data, indices, indptr, y, sample_weight, w, b, start, stop,
     indices : unsigned array of shape (n_entries,)
         Columns.
     indptr : int64 array of shape (n_samples + 1,)
-    y, sample_weight, raw, curvature
+    formula, y, sample_weight, raw, curvature
         See `links.apply_link`.
     w : float64 array of shape (n_features,)
         Coefficients, or a direction.
@@ -83,7 +85,7 @@ def fused_pass(what, data, indices, indptr, y, sample_weight, w, b, start, stop,
             # Rows without weight, those that a fold holds out, are read for NaN only.
             if what != Operation.HESSIAN_PRODUCT or curvature[first + i] != 0.0:
                 z[i] += _dot_row(data, indices, indptr[first + i], indptr[first + i + 1], w)
-        value, value_total = apply_link(what, z, count, first, y, sample_weight, raw, curvature, residual)
+        value, value_total = apply_link(what, z, count, first, formula, y, sample_weight, raw, curvature, residual)
         loss += value
         total += value_total
         if what == Operation.RAW_PREDICTION:
@@ -114,7 +116,7 @@ def column_squares(data, indices, indptr, curvature, start, stop, squares):
 @kernel(CONTRACT, cache=True)
 def serve(
     state, n_blocks, seen, task, z, residual,
-    X, y, sample_weight, w, intercept, starts, raw, curvature, sums, gradients, result,
+    X, formula, y, sample_weight, w, intercept, starts, raw, curvature, sums, gradients, result,
 ):  # fmt: skip
     """Passes over blocks of rows.
 
@@ -125,7 +127,7 @@ def serve(
     z, residual : float64 arrays of shape (MAX_CHUNK,)
         Work space of one thread.
     X : tuple (data, indices, indptr)
-    y, sample_weight, w, raw, curvature
+    formula, y, sample_weight, w, raw, curvature
         See `fused_pass`.
     intercept : float64 array of shape (1,)
     starts : int64 array of shape (n_blocks + 1,)
@@ -157,7 +159,7 @@ def serve(
             sums[block, 1] = column_squares(data, indices, indptr, curvature, start, stop, gradients[block])
         else:
             sums[block, 0], sums[block, 1] = fused_pass(
-                what, data, indices, indptr, y, sample_weight, w, intercept[0], start, stop,
+                what, data, indices, indptr, formula, y, sample_weight, w, intercept[0], start, stop,
                 raw, curvature, gradients[block], z, residual,
             )  # fmt: skip
 

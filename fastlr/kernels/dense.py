@@ -4,36 +4,32 @@ The `serve` kernels are what the threads of a `Team` run. A pass is one operatio
 block writes sums of its own. Numba picks the file for X's layout when it compiles.
 """
 
-import math
-
-import numpy as np
 from numba.extending import overload
 
 from ..runtime.blocks import guarded_empty
 from ..runtime.jit import INLINED, kernel
 from ..runtime.rounds import NO_BLOCK, is_odd, operation, take, wait_for_blocks
-from . import columns, products, rows
+from . import columns, rows
 from .blocks import add_blocks, add_sums
 from .links import apply_link
 from .operations import Operation
 from .vectors import LONG_STRIP, PADDING
 
 
-def _fused_pass(what, X, y, sample_weight, w, b, start, stop, ahead, raw, curvature, gradient, z, residual, part):
+def _fused_pass(
+    what, X, formula, y, sample_weight, w, b, start, stop, ahead, raw, curvature, gradient, z, residual, part
+):
     return (rows if X.flags.c_contiguous else columns).fused_pass(
-        what, X, y, sample_weight, w, b, start, stop, ahead, raw, curvature, gradient, z, residual, part
+        what, X, formula, y, sample_weight, w, b, start, stop, ahead, raw, curvature, gradient, z, residual, part
     )
 
 
 # The implementation itself, not a function that calls it: a layer less to compile.
 @overload(_fused_pass, jit_options=INLINED)
 def _overload_fused_pass(
-    what, X, y, sample_weight, w, b, start, stop, ahead, raw, curvature, gradient, z, residual, part
+    what, X, formula, y, sample_weight, w, b, start, stop, ahead, raw, curvature, gradient, z, residual, part
 ):
     return (rows if X.layout == "C" else columns).fused_pass.py_func
-
-
-_GRAM_TILE = 1_056  # rows, at most
 
 
 def padded_vector(n, dtype, beside=None):
@@ -67,18 +63,10 @@ def features_work_space(X, dtype):
     return (padded_vector(len(X), dtype, X),)
 
 
-def packed_space(n_columns, n_panels, dtype):
-    """What one thread packs pieces of X into: scales of their columns, and panels of `n_columns` each."""
-    shape = products.panel_shape(n_columns, np.dtype(dtype))
-    panels = guarded_empty((n_panels, *shape), dtype)
-    panels[:] = 0  # or what stands beyond the last column might be slow to compute with
-    return np.ones(products.DEPTH, dtype), panels
-
-
 @kernel(cache=True)
 def serve(
     state, n_blocks, seen, task, z, residual, part,
-    X, y, sample_weight, w, intercept, rows_per_block, ahead, raw, curvature, sums, gradients, result,
+    X, formula, y, sample_weight, w, intercept, rows_per_block, ahead, raw, curvature, sums, gradients, result,
 ):  # fmt: skip
     """Passes over blocks of rows.
 
@@ -89,7 +77,7 @@ def serve(
     z, residual, part
         One thread's `work_space`.
     X : array of shape (n_samples, n_features)
-    y, sample_weight : float64 arrays
+    formula, y, sample_weight
         See `links.apply_link`.
     w : array of shape (n_features,)
         Coefficients, or a direction, in the dtype the products are computed in: a `padded_vector`.
@@ -121,7 +109,7 @@ def serve(
         start = place * rows_per_block[0]
         stop = min(X.shape[0], start + rows_per_block[0])
         sums[place, 0], sums[place, 1] = _fused_pass(
-            operation(state), X, y, sample_weight, w, intercept[0], start, stop, ahead[0],
+            operation(state), X, formula, y, sample_weight, w, intercept[0], start, stop, ahead[0],
             raw, curvature, gradients[place], z, residual, part,
         )  # fmt: skip
 
@@ -135,7 +123,7 @@ def _to_and_fro(block, n_blocks, odd):
 @kernel(cache=True)
 def serve_features(
     state, n_blocks, seen, task, part,
-    X, y, sample_weight, step, coef, w, intercept, features_per_block, rows_per_block,
+    X, formula, y, sample_weight, step, coef, w, intercept, features_per_block, rows_per_block,
     raw, curvature, residual, partial, sums, result,
 ):  # fmt: skip
     """Passes over X in F order that go feature after feature; see `columns`.
@@ -150,7 +138,7 @@ def serve_features(
         See `Task`.
     part : `padded_vector` of n_samples in w's dtype
         One thread's work space.
-    X, y, sample_weight, w, intercept, rows_per_block, raw, curvature
+    X, formula, y, sample_weight, w, intercept, rows_per_block, raw, curvature
         See `serve`.
     step : float64 array of shape (1,)
     coef : float64 array of shape (n_features,)
@@ -200,7 +188,7 @@ def serve_features(
             first = place * rows_per_block[0]
             stop = min(X.shape[0], first + rows_per_block[0])
             sums[place, 0], sums[place, 1] = _link_block(
-                what, y, sample_weight, intercept[0], first, stop, raw, curvature, residual, partial
+                what, formula, y, sample_weight, intercept[0], first, stop, raw, curvature, residual, partial
             )
         else:
             wait_for_blocks(state, n_features_blocks + sums.shape[0])
@@ -210,7 +198,7 @@ def serve_features(
 
 
 @kernel()
-def _link_block(what, y, sample_weight, b, first, stop, raw, curvature, residual, partial):
+def _link_block(what, formula, y, sample_weight, b, first, stop, raw, curvature, residual, partial):
     """Add up the raw predictions of the samples [first, stop) and apply the link."""
     z = partial[0, first:stop]
     for k in range(1, partial.shape[0]):
@@ -218,109 +206,4 @@ def _link_block(what, y, sample_weight, b, first, stop, raw, curvature, residual
             z[i] += partial[k, first + i]
     for i in range(z.size):
         z[i] += b
-    return apply_link(what, z, z.size, first, y, sample_weight, raw, curvature, residual[first:stop])
-
-
-@kernel(cache=True)
-def serve_hessian(state, n_blocks, seen, task, scale, panels, X, curvature, rows_per_block, hessians):
-    """The Hessian of the loss from the curvatures that the last pass left.
-
-    Parameters
-    ----------
-    state, n_blocks, seen, task
-        See `Task`.
-    scale, panels
-        One thread's `packed_space` for a panel of n_features + 1 columns.
-    X : array of shape (n_samples, n_features)
-    curvature : float64 array of shape (n_samples,)
-    rows_per_block : int64 array of shape (1,)
-    hessians : float64 array of shape (n_blocks, padded_rows(n_features + 1), padded_columns(n_features + 1))
-        Written: lower triangle of [X 1]^T D [X 1] of each block.
-
-    Returns
-    -------
-    int
-        The round this thread has seen last.
-    """
-    block = NO_BLOCK
-    while True:
-        seen, block = take(state, n_blocks, seen, task, block)
-        if block < 0:
-            return seen
-        start = block * rows_per_block[0]
-        stop = min(X.shape[0], start + rows_per_block[0])
-        _hessian_block(X, curvature, start, stop, scale, panels[0], hessians[block])
-
-
-@kernel()
-def _hessian_block(X, curvature, start, stop, scale, panel, hessian):
-    n_features = X.shape[1]
-    width = panel.shape[2]
-    hessian[:] = 0.0
-    for first in range(start, stop, products.DEPTH):
-        count = min(stop - first, products.DEPTH)
-        for i in range(count):
-            scale[i] = math.sqrt(curvature[first + i])
-        products.pack(X, scale, first, count, 0, n_features, panel)
-        # In a loop: assigning one slice to another doubles the time to compile, for the error it might raise.
-        for i in range(count):
-            panel[n_features // width, i, n_features % width] = scale[i]  # the intercept's column of ones
-        products.add_product(panel, n_features + 1, panel, n_features + 1, count, True, hessian)
-
-
-def gram_panel(n_samples, n_threads):
-    """Rows of a tile of the Gram matrix: few tiles, so that packing costs little, but work for every thread.
-
-    Sums do not depend on the tiles.
-    """
-    n_panels = max(-(-n_samples // _GRAM_TILE), min(n_threads, n_samples // 96), 1)
-    return -(-n_samples // (48 * n_panels)) * 48
-
-
-@kernel(cache=True)
-def serve_gram(state, n_blocks, seen, task, ones, panels, X, rows_per_tile, gram):
-    """X X^T, a tile of the lower triangle for each block.
-
-    Parameters
-    ----------
-    state, n_blocks, seen, task
-        See `Task`.
-    ones, panels
-        One thread's `packed_space` for two panels of `gram_panel` columns.
-    X : array of shape (n_samples, n_features)
-    rows_per_tile : int64 array of shape (1,)
-        `gram_panel`, a multiple of what products are padded to.
-    gram : float64 array of shape (padded_rows(n_samples), padded_columns(n_samples))
-        Written.
-
-    Returns
-    -------
-    int
-        The round this thread has seen last.
-    """
-    block = NO_BLOCK
-    while True:
-        seen, block = take(state, n_blocks, seen, task, block)
-        if block < 0:
-            return seen
-        # Tiles are numbered row by row through the lower triangle.
-        i = int((math.sqrt(8.0 * block + 1.0) - 1.0) / 2.0)
-        j = block - i * (i + 1) // 2
-        _gram_tile(X.T, ones, i * rows_per_tile[0], j * rows_per_tile[0], rows_per_tile[0], panels, gram)
-
-
-@kernel()
-def _gram_tile(A, ones, i, j, size, panels, gram):
-    """Rows from i and columns from j of A^T A."""
-    n_features, n_samples = A.shape
-    n_rows = min(size, n_samples - i)
-    n_columns = min(size, n_samples - j)
-    tile = gram[i : i + products.padded_rows(n_rows), j : j + products.padded_columns(n_columns)]
-    tile[:] = 0.0
-    left, right = panels[0], panels[1] if i != j else panels[0]
-    for first in range(0, n_features, products.DEPTH):
-        count = min(n_features - first, products.DEPTH)
-        products.pack(A, ones, first, count, i, n_rows, left)
-        if i != j:
-            products.pack(A, ones, first, count, j, n_columns, right)
-        products.add_product(left, n_rows, right, n_columns, count, i == j, tile)
+    return apply_link(what, z, z.size, first, formula, y, sample_weight, raw, curvature, residual[first:stop])

@@ -6,11 +6,11 @@ residuals (and add up the loss). Dense and sparse passes of every layout share t
 
 from ..runtime.jit import kernel
 from .operations import Operation
-from .pointwise import loss_residual_curvature
+from .pointwise import formula_of
 
 
 @kernel()
-def apply_link(what, z, count, start, y, sample_weight, raw, curvature, residual):
+def apply_link(what, z, count, start, formula, y, sample_weight, raw, curvature, residual):
     """Apply the link of an operation to the raw predictions ``z[:count]`` of the rows from `start`.
 
     Parameters
@@ -21,8 +21,10 @@ def apply_link(what, z, count, start, y, sample_weight, raw, curvature, residual
         X w + b, or X v + v_b (`HESSIAN_PRODUCT`), of these rows.
     count, start : int
         Number of rows and index of the first.
+    formula : named tuple
+        The loss, see `pointwise.formula_of`.
     y : float64 array of shape (n_samples,)
-        Targets in [0, 1].
+        Targets.
     sample_weight : float64 array of shape (n_samples,) or (0,)
         Weights; empty for all ones.
     raw, curvature : float64 arrays of shape (n_samples,)
@@ -57,7 +59,7 @@ def apply_link(what, z, count, start, y, sample_weight, raw, curvature, residual
         weights = sample_weight[start:stop]
         for i in range(count):
             kept[i] = z[i]
-            value, r, second = loss_residual_curvature(z[i], targets[i])
+            value, r, second = formula_of(formula, z[i], targets[i])
             weight = weights[i]
             loss += weight * value
             total += weight * r
@@ -66,7 +68,7 @@ def apply_link(what, z, count, start, y, sample_weight, raw, curvature, residual
     else:
         for i in range(count):
             kept[i] = z[i]
-            value, r, second = loss_residual_curvature(z[i], targets[i])
+            value, r, second = formula_of(formula, z[i], targets[i])
             loss += value
             total += r
             residual[i] = r
@@ -75,6 +77,6 @@ def apply_link(what, z, count, start, y, sample_weight, raw, curvature, residual
 
 
 @kernel(cache=True)
-def apply_loss(z, y, sample_weight, raw, curvature, residual):
+def apply_loss(z, formula, y, sample_weight, raw, curvature, residual):
     """`apply_link` of `LOSS_GRADIENT` to all rows, for Python to call."""
-    return apply_link(Operation.LOSS_GRADIENT, z, z.size, 0, y, sample_weight, raw, curvature, residual)
+    return apply_link(Operation.LOSS_GRADIENT, z, z.size, 0, formula, y, sample_weight, raw, curvature, residual)

@@ -12,7 +12,7 @@ from ..runtime.blocks import guarded_empty
 from ..runtime.jit import kernel
 from ..runtime.rounds import NO_BLOCK, operation, take
 from .operations import Operation
-from .pointwise import loss_residual_curvature
+from .pointwise import formula_of
 from .tiles import FEW_COLUMNS, add_gradient, even, load, raw_predictions, tile_rows
 
 MAX_FITS = FEW_COLUMNS  # beyond, products would be left to BLAS
@@ -37,12 +37,12 @@ def work_space(n_features, n_fits, dtype):
 
 
 @kernel()
-def _weighted_residuals(z, y, weight, sums):
+def _weighted_residuals(formula, z, y, weight, sums):
     """Turn raw predictions into weighted derivatives of the loss; adds the loss and their sum to `sums`."""
     loss = 0.0
     total = 0.0
     for i in range(z.size):
-        value, r, _ = loss_residual_curvature(np.float64(z[i]), y[i])
+        value, r, _ = formula_of(formula, np.float64(z[i]), y[i])
         loss += weight[i] * value
         total += weight[i] * r
         z[i] = weight[i] * r
@@ -51,11 +51,11 @@ def _weighted_residuals(z, y, weight, sums):
 
 
 @kernel()
-def _weighted_curvatures(z, y, weight, sums):
+def _weighted_curvatures(formula, z, y, weight, sums):
     """Turn raw predictions into weighted second derivatives of the loss; adds their sum to `sums`."""
     total = 0.0
     for i in range(z.size):
-        _, _, h = loss_residual_curvature(np.float64(z[i]), y[i])
+        _, _, h = formula_of(formula, np.float64(z[i]), y[i])
         total += weight[i] * h
         z[i] = weight[i] * h
     sums[1] += total
@@ -64,7 +64,7 @@ def _weighted_curvatures(z, y, weight, sums):
 @kernel(cache=True, counting=True)
 def serve(
     state, n_blocks, seen, task, tile, part, flat_raw,
-    X, y, weights, sets, n_fits, coef, intercepts, starts, sums, gradients,
+    X, formula, y, weights, sets, n_fits, coef, intercepts, starts, sums, gradients,
 ):  # fmt: skip
     """Passes over blocks of rows.
 
@@ -75,8 +75,10 @@ def serve(
     tile, part, flat_raw
         One thread's work space.
     X : array of shape (n_samples, n_features)
+    formula : named tuple
+        The loss, see `pointwise.formula_of`.
     y : float64 array of shape (n_samples,)
-        Targets in [0, 1].
+        Targets.
     weights : float64 array of shape (n_sets, n_samples)
         Sets of sample weights.
     sets : int64 array of shape (n_sets,)
@@ -116,7 +118,7 @@ def serve(
             for k in range(m):
                 weight = weights[sets[k], first:stop]
                 if what == Operation.LOSS_GRADIENT:
-                    _weighted_residuals(Z[k], y[first:stop], weight, sums[block, k])
+                    _weighted_residuals(formula, Z[k], y[first:stop], weight, sums[block, k])
                 else:
-                    _weighted_curvatures(Z[k], y[first:stop], weight, sums[block, k])
+                    _weighted_curvatures(formula, Z[k], y[first:stop], weight, sums[block, k])
             add_gradient(X, first, rows, Z, part[: W.shape[0]], gradients[block, :m])

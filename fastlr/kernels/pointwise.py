@@ -1,6 +1,6 @@
-"""The logistic loss of one sample and its derivatives: the only place where a margin meets an exponential.
+"""The loss of one sample and its derivatives: the only place where a margin meets an exponential.
 
-With the raw prediction z, the target y in [0, 1] and e = exp(-|z|), which never overflows,
+For the logistic loss, with the raw prediction z, the target y in [0, 1] and e = exp(-|z|), which never overflows,
 
     loss(z, y)  = log(1 + e) + max(z, 0) - y z
     sigmoid(z)  = 1 / (1 + e) for z >= 0, e / (1 + e) for z < 0
@@ -14,9 +14,9 @@ C library do not, and take five times as long. Both are accurate to a few units 
 import math
 
 from numba import types
-from numba.extending import intrinsic
+from numba.extending import intrinsic, overload
 
-from ..runtime.jit import CONTRACT, kernel
+from ..runtime.jit import CONTRACT, INLINED, kernel
 
 # Cody & Waite: ln 2 in two parts, the first with enough trailing zeros that k * _LN2_HIGH is exact.
 _LN2_HIGH = 6.93147180369123816490e-01
@@ -111,6 +111,24 @@ def loss_residual_curvature(z, y):
     loss = log1p_unit(e) + (positive - y * z)  # in this order, or a loss of 1e-9 is lost in z
     p = (1.0 if z >= 0.0 else e) * inverse
     return loss, p - y, e * inverse * inverse
+
+
+def formula_of(formula, z, y):
+    """Loss of one sample, its first and its second derivative with respect to the raw prediction z.
+
+    Parameters
+    ----------
+    formula : named tuple
+        Its class says which loss: ``formula.compiled()`` is a function of (formula, z, y) that Numba can compile. A
+        named tuple, because kernels that are called with one are cached, and no two classes share a kernel.
+    z, y : float
+    """
+    raise TypeError("only kernels can call this: the formula is chosen where they are compiled")
+
+
+@overload(formula_of, jit_options={**INLINED, "fastmath": set(CONTRACT)})
+def _overload_formula_of(formula, z, y):
+    return formula.instance_class.compiled()
 
 
 @kernel(cache=True)

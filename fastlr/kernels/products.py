@@ -18,7 +18,7 @@ from numba.extending import intrinsic, overload
 
 from ..runtime.jit import INLINED, kernel
 from ..runtime.machine import vector_registers
-from .vectors import multiply_add, prefetch, splat, vector_type
+from .llvm import intp, multiply_add, prefetch, splat, vector_type
 
 DEPTH = 256  # entries of the summed axis in a panel: a sliver of them takes half of a first-level cache of 32 KB
 _PITCH = DEPTH + 4  # slivers a power of two apart would share lines of that cache
@@ -30,8 +30,6 @@ _MULTIPLE = 24  # of all numbers of `rows_in_registers`
 _ROWS_IN_CACHE = 48  # rows of the left factor that stay in a second-level cache while slivers of the right pass by
 
 _MIRRORED = 64  # rows and columns of the tiles in which a matrix is made symmetric
-
-_intp = ir.IntType(types.intp.bitwidth)
 
 
 def rows_in_registers(registers):
@@ -158,34 +156,34 @@ def make_add_block(n_rows):
                     context, builder, signature.args[position], array, list(indices), wraparound=False
                 )
 
-            zero = _intp(0)
+            zero = intp(0)
             rows = []
             for m in range(0, n_rows, 2):  # rows are even, so two of them lie in one sliver
-                column = builder.add(args[1], _intp(m))
-                place = builder.and_(column, _intp(width - 1))
-                pair = pointer(0, builder.lshr(column, _intp(width.bit_length() - 1)), zero, place)
-                rows += [pair, builder.gep(pair, [_intp(1)])]
+                column = builder.add(args[1], intp(m))
+                place = builder.and_(column, intp(width - 1))
+                pair = pointer(0, builder.lshr(column, intp(width.bit_length() - 1)), zero, place)
+                rows += [pair, builder.gep(pair, [intp(1)])]
             lines = builder.bitcast(pointer(2, args[3], zero, zero), line.as_pointer())
-            first_column = builder.mul(args[3], _intp(width))
-            targets = [pointer(5, builder.add(args[1], _intp(m)), first_column) for m in range(n_rows)]
+            first_column = builder.mul(args[3], intp(width))
+            targets = [pointer(5, builder.add(args[1], intp(m)), first_column) for m in range(n_rows)]
             for target in targets:
                 for k in range(0, width, 8):
-                    prefetch(builder, builder.gep(target, [_intp(k)]), level=3)
+                    prefetch(builder, builder.gep(target, [intp(k)]), level=3)
 
             before = builder.block
             inside, after = builder.append_basic_block("inside"), builder.append_basic_block("after")
             builder.branch(inside)
             builder.position_at_end(inside)
-            k = builder.phi(_intp)
+            k = builder.phi(intp)
             sums = [builder.phi(line) for _ in rows]
             b = builder.load(builder.gep(lines, [k]))
             b.align = _SLIVER_BYTES
-            entry = builder.mul(k, _intp(width))
+            entry = builder.mul(k, intp(width))
             following = [
                 multiply_add(builder, splat(builder, line, builder.load(builder.gep(a, [entry]))), b, total)
                 for a, total in zip(rows, sums, strict=True)
             ]
-            next_k = builder.add(k, _intp(1))
+            next_k = builder.add(k, intp(1))
             k.add_incoming(zero, before)
             k.add_incoming(next_k, inside)
             for total, value in zip(sums, following, strict=True):
@@ -201,8 +199,8 @@ def make_add_block(n_rows):
                 builder.store(builder.fadd(known, total), place).align = 8
             return context.get_dummy_value()
 
-        intp = types.intp
-        return types.void(left, intp, right, intp, intp, out), codegen
+        size = types.intp
+        return types.void(left, size, right, size, size, out), codegen
 
     return add_block
 

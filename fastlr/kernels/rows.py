@@ -43,7 +43,9 @@ def _chunk_rows(X):
 
 
 @kernel()
-def fused_pass(what, X, y, sample_weight, w, b, start, stop, ahead, raw, curvature, gradient, z, residual, part):
+def fused_pass(
+    what, X, formula, y, sample_weight, w, b, start, stop, ahead, raw, curvature, gradient, z, residual, part
+):
     """Both products of a pass over the rows [start, stop).
 
     Parameters
@@ -51,7 +53,7 @@ def fused_pass(what, X, y, sample_weight, w, b, start, stop, ahead, raw, curvatu
     what : int
         The operation, see `operations`.
     X : array of shape (n_samples, n_features), C order
-    y, sample_weight, raw, curvature
+    formula, y, sample_weight, raw, curvature
         See `links.apply_link`.
     w : array of shape (n_features,)
         Coefficients, in the dtype the products are computed in; zeros follow it, see `vectors`.
@@ -85,7 +87,7 @@ def fused_pass(what, X, y, sample_weight, w, b, start, stop, ahead, raw, curvatu
         for k in range(_whole_strips(count)):
             z[k] = b
         _add_dots(X, first, count, w, ahead, z)
-        value, value_total = apply_link(what, z, count, first, y, sample_weight, raw, curvature, residual)
+        value, value_total = apply_link(what, z, count, first, formula, y, sample_weight, raw, curvature, residual)
         loss += value
         total += value_total
         if what == Operation.RAW_PREDICTION:

@@ -23,6 +23,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from ..runtime.machine import vector_registers
+from .llvm import choose, int32, intp, loop, multiply_add, prefetch, splat, vector_type
 
 WIDE_STRIP = 4
 LONG_STRIP = 8
@@ -36,80 +37,6 @@ def strip_bytes(registers):
     """Rows of a strip times bytes of products: 256, or half of what a number of registers of some bytes hold."""
     number, n_bytes = registers
     return min(256, number * n_bytes // 2)
-
-
-_int32 = ir.IntType(32)
-_intp = ir.IntType(types.intp.bitwidth)
-
-
-def vector_type(dtype, n_bytes):
-    """A vector of `n_bytes` of a Numba float type."""
-    item = ir.DoubleType() if dtype.bitwidth == 64 else ir.FloatType()
-    return ir.VectorType(item, n_bytes * 8 // dtype.bitwidth)
-
-
-def splat(builder, vector, value):
-    """A vector of equal entries."""
-    undefined = ir.Constant(vector, ir.Undefined)
-    zeros = ir.Constant(ir.VectorType(_int32, vector.count), [0] * vector.count)
-    return builder.shuffle_vector(builder.insert_element(undefined, value, _int32(0)), undefined, zeros)
-
-
-def multiply_add(builder, a, b, c):
-    """A b + c, in one step where the processor has one."""
-    name = "f64" if isinstance(a.type.element, ir.DoubleType) else "f32"
-    function = cgutils.get_or_insert_function(
-        builder.module, ir.FunctionType(a.type, [a.type] * 3), f"llvm.fmuladd.v{a.type.count}{name}"
-    )
-    return builder.call(function, [a, b, c])
-
-
-def prefetch(builder, pointer, *, level):
-    """Ask for a cache line: `level` 3 for the first-level cache, 2 for the second."""
-    function = cgutils.get_or_insert_function(
-        builder.module, ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, *[_int32] * 3]), "llvm.prefetch.p0"
-    )
-    builder.call(function, [builder.bitcast(pointer, cgutils.voidptr_t), _int32(0), _int32(level), _int32(1)])
-
-
-def loop(builder, start, stop, step, values, body):
-    """``for k in range(start, stop, step): values = body(k, values)``; returns the last values."""
-    before = builder.block
-    head, inside, after = (builder.append_basic_block(name) for name in ("head", "inside", "after"))
-    builder.branch(head)
-    builder.position_at_end(head)
-    k = builder.phi(_intp)
-    k.add_incoming(start, before)
-    current = [builder.phi(value.type) for value in values]
-    for phi, value in zip(current, values, strict=True):
-        phi.add_incoming(value, before)
-    builder.cbranch(builder.icmp_signed("<", k, stop), inside, after)
-    builder.position_at_end(inside)
-    following = body(k, current)
-    k.add_incoming(builder.add(k, _intp(step)), builder.block)
-    for phi, value in zip(current, following, strict=True):
-        phi.add_incoming(value, builder.block)
-    builder.branch(head)
-    builder.position_at_end(after)
-    return current
-
-
-def choose(builder, condition, one, other):
-    """``values = one() if condition else other()``."""
-    blocks = [builder.append_basic_block(name) for name in ("one", "other", "chosen")]
-    builder.cbranch(condition, *blocks[:2])
-    arms = []
-    for block, make in zip(blocks[:2], (one, other), strict=True):
-        builder.position_at_end(block)
-        values = make()
-        arms.append((values, builder.block))
-        builder.branch(blocks[2])
-    builder.position_at_end(blocks[2])
-    phis = [builder.phi(value.type) for value in arms[0][0]]
-    for values, block in arms:
-        for phi, value in zip(phis, values, strict=True):
-            phi.add_incoming(value, block)
-    return phis
 
 
 class _Strip:
@@ -139,12 +66,12 @@ class _Strip:
         array = context.make_array(A[0])(context, builder, A[1])
         self.rows = []
         for r in range(n_rows):
-            row = builder.add(first, _intp(r))
+            row = builder.add(first, intp(r))
             row = builder.select(builder.icmp_signed("<", row, last), row, last)
-            self.rows.append(self._pointer(A[0], array, row, _intp(0)))
+            self.rows.append(self._pointer(A[0], array, row, intp(0)))
         shape, strides = (cgutils.unpack_tuple(builder, pair) for pair in (array.shape, array.strides))
         self._row_bytes = strides[0]
-        self._last_row = self._pointer(A[0], array, builder.sub(shape[0], _intp(1)), _intp(0))
+        self._last_row = self._pointer(A[0], array, builder.sub(shape[0], intp(1)), intp(0))
         self._row_entries = shape[1]
 
     def _pointer(self, array_type, array, *indices):
@@ -153,7 +80,7 @@ class _Strip:
     def start_of(self, array):
         """Pointer to the first entry of a one-dimensional array, given as (type, value)."""
         made = self._context.make_array(array[0])(self._context, self.builder, array[1])
-        return self._pointer(array[0], made, _intp(0))
+        return self._pointer(array[0], made, intp(0))
 
     def entry(self, array, index):
         """Pointer to an entry of a one-dimensional array."""
@@ -195,11 +122,11 @@ class _Strip:
         if len(rows) < n_steps and rows.start > 0:
             return
         count = max(1, len(rows) // n_steps)
-        place = builder.and_(builder.lshr(k, _intp(self.step.bit_length() - 1)), _intp(n_steps - 1))
-        row = builder.add(builder.mul(place, _intp(count)), _intp(rows.start))
+        place = builder.and_(builder.lshr(k, intp(self.step.bit_length() - 1)), intp(n_steps - 1))
+        row = builder.add(builder.mul(place, intp(count)), intp(rows.start))
         line = builder.bitcast(builder.gep(self.rows[0], [k]), cgutils.voidptr_t)
         for m in range(count):
-            offset = builder.mul(builder.add(ahead, builder.add(row, _intp(m))), self._row_bytes)
+            offset = builder.mul(builder.add(ahead, builder.add(row, intp(m))), self._row_bytes)
             prefetch(builder, builder.gep(line, [offset]), level=2)
 
     def over_entries(self, start, stop, ahead, half, values, whole, masked, single):
@@ -227,15 +154,13 @@ class _Strip:
         list of values
         """
         builder = self.builder
-        rest = builder.and_(builder.sub(stop, start), _intp(self.step - 1))
+        rest = builder.and_(builder.sub(stop, start), intp(self.step - 1))
         full = builder.sub(stop, rest)
         # Where the last vector would end beyond the matrix, counted in entries of its last row.
-        vector_end = builder.gep(self.rows[-1], [builder.add(full, _intp(self.step))])
-        reached = builder.sub(builder.ptrtoint(vector_end, _intp), builder.ptrtoint(self._last_row, _intp))
-        matrix_ends = builder.mul(self._row_entries, _intp(self.source.bitwidth // 8))
-        is_last = builder.and_(
-            builder.icmp_signed(">", reached, matrix_ends), builder.icmp_signed("!=", rest, _intp(0))
-        )
+        vector_end = builder.gep(self.rows[-1], [builder.add(full, intp(self.step))])
+        reached = builder.sub(builder.ptrtoint(vector_end, intp), builder.ptrtoint(self._last_row, intp))
+        matrix_ends = builder.mul(self._row_entries, intp(self.source.bitwidth // 8))
+        is_last = builder.and_(builder.icmp_signed(">", reached, matrix_ends), builder.icmp_signed("!=", rest, intp(0)))
         end = builder.select(is_last, full, stop)
 
         def asking(rows, ahead):
@@ -248,18 +173,18 @@ class _Strip:
         n_rows = len(self.rows)
 
         def last_vector():
-            lanes = ir.VectorType(_intp, self.step)
-            done = splat(builder, lanes, builder.sub(_intp(self.step), rest))
+            lanes = ir.VectorType(intp, self.step)
+            done = splat(builder, lanes, builder.sub(intp(self.step), rest))
             mask = builder.icmp_signed(">=", ir.Constant(lanes, list(range(self.step))), done)
-            return masked(builder.sub(stop, _intp(self.step)), mask, values)
+            return masked(builder.sub(stop, intp(self.step)), mask, values)
 
         values = choose(
             builder,
-            builder.icmp_signed("==", ahead, _intp(0)),
+            builder.icmp_signed("==", ahead, intp(0)),
             lambda: loop(builder, start, end, self.step, values, whole),
             lambda: choose(
                 builder,
-                builder.icmp_signed(">", ahead, _intp(0)),
+                builder.icmp_signed(">", ahead, intp(0)),
                 asking(range(half * n_rows // 2, (half + 1) * n_rows // 2), ahead),
                 asking(range(n_rows), builder.neg(ahead)),
             ),
@@ -269,7 +194,7 @@ class _Strip:
             is_last,
             lambda: choose(
                 builder,
-                builder.icmp_signed(">=", stop, _intp(self.step)),
+                builder.icmp_signed(">=", stop, intp(self.step)),
                 last_vector,
                 lambda: loop(builder, full, stop, 1, values, single),
             ),
@@ -305,7 +230,7 @@ def _add_neighbours(builder, vectors):
 
 def _add_shuffled(builder, a, b, first, second):
     """The entries `first` of two vectors, taken as one, plus the entries `second`."""
-    lanes = ir.VectorType(_int32, len(first))
+    lanes = ir.VectorType(int32, len(first))
     return builder.fadd(
         builder.shuffle_vector(a, b, ir.Constant(lanes, first)),
         builder.shuffle_vector(a, b, ir.Constant(lanes, second)),
@@ -354,7 +279,7 @@ def make_dots(n_rows, n_bytes):
 
             def single(k, sums):
                 x = builder.load(builder.gep(factor, [k]))
-                first_only = builder.insert_element(zero, x, _int32(0))
+                first_only = builder.insert_element(zero, x, int32(0))
                 return [
                     multiply_add(builder, splat(builder, strip.vector, strip.load_one(row, k)), first_only, total)
                     for row, total in zip(strip.rows, sums, strict=True)
@@ -370,11 +295,11 @@ def make_dots(n_rows, n_bytes):
                 before = builder.load(pointer)
                 before.align = 8
                 builder.store(builder.fadd(before, group), pointer).align = 8
-                target = builder.gep(target, [_intp(group.type.count)])
+                target = builder.gep(target, [intp(group.type.count)])
             return context.get_dummy_value()
 
-        intp = types.intp
-        return types.void(A, intp, intp, v, intp, intp, intp, out, intp), codegen
+        size = types.intp
+        return types.void(A, size, size, v, size, size, size, out, size), codegen
 
     return dots
 
@@ -403,7 +328,7 @@ def make_adds(n_rows, n_bytes):
             strip = _Strip(context, builder, n_rows, n_bytes, A, args[1], args[2], out[0].dtype)
             target = strip.start_of(out)
             factors = strip.entry(r, args[4])
-            factors = [builder.load(builder.gep(factors, [_intp(m)])) for m in range(n_rows)]
+            factors = [builder.load(builder.gep(factors, [intp(m)])) for m in range(n_rows)]
             vectors = [splat(builder, strip.vector, factor) for factor in factors]
 
             def added(k, before):
@@ -437,8 +362,8 @@ def make_adds(n_rows, n_bytes):
             strip.over_entries(args[5], args[6], args[7], 1, [], whole, masked, single)
             return context.get_dummy_value()
 
-        intp = types.intp
-        return types.void(A, intp, intp, r, intp, intp, intp, intp, out), codegen
+        size = types.intp
+        return types.void(A, size, size, r, size, size, size, size, out), codegen
 
     return adds
 

@@ -1,125 +1,37 @@
 """The logistic loss: targets in [0, 1], one raw prediction for each sample."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
 from .. import reference
-from .._validation import read_only
-from ..runtime.blocks import guarded_empty
+from .base import PointwiseLoss
 
 
-class LogisticLoss:
-    """Targets and weights of samples, and where the last pass left them.
+class Logistic(NamedTuple):
+    """loss(z, y) = log(1 + exp(z)) - y z."""
 
-    A matrix writes `raw` and `curvature`. All other rooms ask for sums: what it has of each sample is its own.
+    unused: int = 0  # Numba knows no empty ones
 
-    Parameters
-    ----------
-    y : float64 array of shape (n_samples,)
-        Targets in [0, 1].
-    sample_weight : float64 array of shape (n_samples,) or (0,)
-        Empty for all ones.
-    compiled : bool, default=True
-        Whether `at` is computed by kernels, or by NumPy, which has nothing to compile.
+    @staticmethod
+    def compiled():
+        """The formula for kernels."""
+        from ..kernels.pointwise import loss_residual_curvature
 
-    Attributes
-    ----------
-    weight_sum : float
-    raw : float64 array of shape (n_samples,)
-        Raw predictions z at the last `sweep` or `predict` of a matrix.
-    curvature : float64 array of shape (n_samples,)
-        Weighted second derivatives of the loss with respect to z at the last `sweep`.
-    """
+        def formula(formula, z, y):
+            return loss_residual_curvature(z, y)
 
-    passes = "one"  # kind of a matrix's passes
-    n_rows = 1  # of coefficients
+        return formula
+
+    arrays = staticmethod(reference.loss_residual_curvature)
+
+
+class LogisticLoss(PointwiseLoss):
+    """Targets and weights; parameters and attributes as of `PointwiseLoss`."""
+
+    formula = Logistic()
     value_at_zero = math.log(2.0)  # mean loss of coefficients that tell no sample from any other
-
-    def __init__(self, y, sample_weight, *, compiled=True):
-        self.y = read_only(y)
-        self.sample_weight = read_only(sample_weight)
-        self.weight_sum = float(sample_weight.sum()) if sample_weight.size else float(len(y))
-        self.raw, self.curvature = guarded_empty(len(y)), guarded_empty(len(y))
-        self._compiled = compiled
-        self._remembered = None
-
-    def take(self, rows):
-        """The loss of some of the samples; `rows` are indices."""
-        weight = self.sample_weight[rows] if self.sample_weight.size else self.sample_weight
-        return LogisticLoss(self.y[rows], weight, compiled=self._compiled)
-
-    def weights(self):
-        """Weights, float64 of shape (n_samples,), ones where there are none."""
-        return self.sample_weight if self.sample_weight.size else np.ones(len(self.y))
-
-    def predicted(self):
-        """Raw predictions, for solvers of the dual problem, whose coefficients are those of samples.
-
-        Returns
-        -------
-        float64 array of shape (n_samples,)
-            Overwritten by the next pass of a matrix.
-        """
-        return self.raw
-
-    def at(self, raw):
-        """Loss and derivatives at any raw predictions, of shape (n_samples,); `raw` and `curvature` stay.
-
-        Returns
-        -------
-        value : float
-            Summed loss.
-        residual, curvature : float64 arrays of shape (n_samples,)
-            Weighted first and second derivatives with respect to the raw predictions.
-        """
-        if self._compiled:
-            from ..kernels.links import apply_loss
-
-            unused, residual, curvature = (guarded_empty(len(raw)) for _ in range(3))
-            value, _ = apply_loss(raw, self.y, self.sample_weight, unused, curvature, residual)
-            return value, residual, curvature
-        losses, residual, curvature = reference.loss_residual_curvature(raw, self.y)
-        if self.sample_weight.size:
-            for values in (losses, residual, curvature):
-                values *= self.sample_weight
-        return float(losses.sum()), residual, curvature
-
-    def update(self, raw):
-        """Stand at raw predictions, for matrices whose passes are NumPy's: the summed loss and weighted residuals."""
-        self.raw = raw
-        value, residual, self.curvature = self.at(raw)
-        return value, residual
-
-    def curve(self, change):
-        """Second derivative of the loss times a change of the raw predictions, for the same."""
-        return self.curvature * change
-
-    def remember(self):
-        """Keep the raw predictions, as the start of a line whose end is where a matrix evaluates next."""
-        if self._remembered is None:
-            self._remembered = np.empty_like(self.raw)
-        self._remembered[:] = self.raw
-
-    def largest_change(self):
-        """The largest absolute change of a raw prediction since `remember`."""
-        return float(np.abs(self.raw - self._remembered).max())
-
-    def slopes(self):
-        """Derivatives of the summed loss along the line from what was remembered to `raw`, without reading X.
-
-        Returns
-        -------
-        callable
-            Maps a place on the line, 0 at its start and 1 at its end, to the derivative there.
-        """
-        start, change = self._remembered.copy(), self.raw - self._remembered
-
-        def slope(length):
-            _, residual, _ = self.at(start + length * change)
-            return float(residual @ change)
-
-        return slope
 
     def overshoot(self):
         """The largest p z_d and -(1 - p) z_d of a sample that weighs anything: p at what was remembered, z_d = `raw`.
@@ -129,7 +41,7 @@ class LogisticLoss:
         float
             At most 1 where q = p + h z_d stays between 0 and 1, h = p (1 - p).
         """
-        _, residual, _ = reference.loss_residual_curvature(self._remembered, self.y)
+        _, residual, _ = self.formula.arrays(self._remembered, self.y)
         p = residual + self.y
         reach = np.maximum(p * self.raw, (p - 1.0) * self.raw)
         return float(reach[self.sample_weight > 0.0].max() if self.sample_weight.size else reach.max())

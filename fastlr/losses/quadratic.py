@@ -4,6 +4,7 @@ import numpy as np
 
 from .._validation import read_only
 from ..runtime.blocks import guarded_empty
+from .logistic import Logistic
 
 _NONE = np.empty(0)
 
@@ -20,9 +21,9 @@ class Quadratic:
     """
 
     passes = "one"
+    targets = Logistic(), read_only(_NONE), read_only(_NONE)  # of which no pass for a quadratic makes use
 
     def __init__(self, curvature):
-        self.y = self.sample_weight = read_only(_NONE)
         self.curvature = np.require(curvature, np.float64, ["C", "W"])
         self.raw = guarded_empty(len(curvature))
 

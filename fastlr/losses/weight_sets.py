@@ -1,6 +1,7 @@
 """The logistic loss with several sets of weights: a fit to each."""
 
 from .._validation import read_only
+from .logistic import Logistic
 
 
 class WeightSets:
@@ -19,10 +20,10 @@ class WeightSets:
         Of coefficients, at most: one for each set.
     """
 
+    formula = Logistic()
     passes = "sets"  # kind of a matrix's passes
 
     def __init__(self, y, weights):
-        self.y = read_only(y)
-        self.weights = read_only(weights)
+        self.targets = self.formula, read_only(y), read_only(weights)  # what kernels read
         self.weight_sums = weights.sum(axis=1)
         self.n_rows = len(weights)

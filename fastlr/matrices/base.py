@@ -23,8 +23,14 @@ _BLOCK_ENTRIES = 1_000_000  # of rows that NumPy widens at a time
 class Matrix:
     """X of shape (n_samples, n_features).
 
-    A way to read X adds `_bind`, which makes the passes for a loss, and what else it can do; what it cannot raises
-    AttributeError.
+    A way to read X adds `_bind`, which makes the passes for a loss, and
+
+    - ``take(rows)``, ``columns(places)``: a matrix of some rows or columns, which are copied; indices ascend;
+    - ``moments(loss)``: X^T h and (X * X)^T h, of shape (n_features,), and the sum of h, the curvatures;
+    - ``sandwich(loss)``: [X 1]^T D [X 1], of shape (n_features + 1, n_features + 1);
+    - ``gram()``: X X^T, of shape (n_samples, n_samples).
+
+    `tests/test_matrices.py` says what they have in common.
 
     Parameters
     ----------

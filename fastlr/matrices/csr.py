@@ -36,7 +36,7 @@ class _RowPasses(Passes):
         starts = entry_blocks(matrix.arrays[2], n_features)
         n_blocks = len(starts) - 1
         sums = np.empty((n_blocks, 2)), np.empty((n_blocks, n_features)), self._result
-        samples = loss.y, loss.sample_weight, self._w, self._intercept, starts, loss.raw, loss.curvature
+        samples = *loss.targets, self._w, self._intercept, starts, loss.raw, loss.curvature
         task = Task(csr.serve, (matrix.arrays, *samples, *sums), csr.work_space)
         self._run = partial(matrix.team.run, task, n_blocks=n_blocks, work=_ENTRY_WORK * matrix.X.nnz)
 
@@ -70,6 +70,10 @@ class CSRMatrix(Matrix):
     def take(self, rows):
         """A matrix of some of the rows, which are copied; `rows` are ascending indices."""
         return CSRMatrix(self.X[rows], name=self._name, team=self.team)
+
+    def columns(self, places):
+        """A matrix of some of the columns, which are copied; `places` are ascending indices."""
+        return CSRMatrix(self.X[:, places], name=self._name, team=self.team)
 
     def moments(self, loss):
         """First and second moments of the columns, weighted with the curvatures: two passes.

@@ -1,12 +1,11 @@
 """A dense X in any of the dtypes and layouts that the kernels read."""
 
-import math
 from functools import partial
 
 import numpy as np
 
 from .._validation import read_only
-from ..kernels import columns, dense, products
+from ..kernels import columns, dense, products, squares
 from ..kernels.operations import Operation
 from ..runtime.blocks import block_rows, count_blocks, feature_blocks, guarded_empty, hessian_block_rows, sample_rows
 from ..runtime.machine import last_cache
@@ -41,9 +40,10 @@ class _RowPasses(Passes):
         super().__init__(dense.padded_vector(n_features, dtype, X), np.empty(n_features + 2), matrix.scale)
         rows = block_rows(n_samples, n_features)
         n_blocks = count_blocks(n_samples, rows)
+        coefs = self._w, self._intercept
         sizes = np.array([rows]), np.array([_rows_ahead(X)])
         sums = np.empty((n_blocks, 2)), np.empty((n_blocks, n_features)), self._result
-        arguments = X, loss.y, loss.sample_weight, self._w, self._intercept, *sizes, loss.raw, loss.curvature, *sums
+        arguments = X, *loss.targets, *coefs, *sizes, loss.raw, loss.curvature, *sums
         task = Task(dense.serve, arguments, partial(dense.work_space, X, dtype))
         self._round = partial(matrix.team.run, task, n_blocks=n_blocks, work=X.size)
 
@@ -70,25 +70,16 @@ class FeaturePasses(Passes):
         self.coef, self.step_length = np.zeros(n_features), np.zeros(1)
         features, rows = feature_blocks(n_samples, n_features), block_rows(n_samples, 1)
         self._n_blocks, self._n_row_blocks = count_blocks(n_features, features), count_blocks(n_samples, rows)
+        coefs = self._w, self._intercept
+        sizes = np.array([features]), np.array([rows])
+        residual, partial_products = (
+            dense.padded_vector(n_samples, dtype, X),
+            guarded_empty((self._n_blocks, n_samples)),
+        )
+        sums = residual, partial_products, np.empty((self._n_row_blocks, 2)), result
         task = Task(
             dense.serve_features,
-            (
-                X,
-                loss.y,
-                loss.sample_weight,
-                self.step_length,
-                self.coef,
-                self._w,
-                self._intercept,
-                np.array([features]),
-                np.array([rows]),
-                loss.raw,
-                loss.curvature,
-                dense.padded_vector(n_samples, dtype, X),
-                guarded_empty((self._n_blocks, n_samples)),
-                np.empty((self._n_row_blocks, 2)),
-                result,
-            ),
+            (X, *loss.targets, self.step_length, self.coef, *coefs, *sizes, loss.raw, loss.curvature, *sums),
             partial(dense.features_work_space, X, dtype),
         )
         self._round = partial(matrix.team.run, task, work=X.size)
@@ -112,50 +103,6 @@ class FeaturePasses(Passes):
     def intercept(self):
         """Float64 array of shape (1,), in place."""
         return self._intercept
-
-
-class Descent:
-    """Gradient descent over a matrix that goes by features: a step and the next raw predictions from one read of X.
-
-    Parameters
-    ----------
-    matrix : DenseMatrix
-    loss : LogisticLoss
-    coef : float64 array of shape (n_features + 1,)
-        [w, b] to start from.
-
-    Attributes
-    ----------
-    value : float
-        Summed loss at the current coefficients.
-    """
-
-    def __init__(self, matrix, loss, coef):
-        self._matrix, self._passes = matrix, matrix.feature_passes(loss)
-        # Kernels see the unscaled X, whose coefficients are scale * w, and whose gradient is 1/scale of ours.
-        self._passes.set(np.append(coef[:-1] * matrix.scale, coef[-1]))
-        self._run(Operation.LOSS)
-
-    def _run(self, operation):
-        self.value, self._total, self._gradient = self._passes.step(operation)
-        self._matrix.n_passes += 1
-        if not math.isfinite(self.value):
-            self._matrix.check_finite()
-
-    def step(self, rate):
-        """Go down the gradient, `rate` times its length."""
-        self._passes.step_length[0] = rate * self._matrix.scale**2
-        self._passes.intercept[0] -= rate * self._total
-        self._stepped_total = self._total
-        self._run(Operation.STEP)
-
-    def coef(self):
-        """[w, b] after the last step."""
-        return np.append(self._passes.coef / self._matrix.scale, self._passes.intercept)
-
-    def gradient(self):
-        """Gradient of the summed loss where the last step started."""
-        return np.append(self._gradient * self._matrix.scale, self._stepped_total)
 
 
 class DenseMatrix(Matrix):
@@ -236,6 +183,15 @@ class DenseMatrix(Matrix):
             np.take(self.X, rows, axis=0, out=X, mode="clip")
         else:
             np.take(self.X.T, rows, axis=1, out=X.T, mode="clip")
+        return self._like(X)
+
+    def columns(self, places):
+        """A matrix of some of the columns, which are copied; `places` are ascending indices."""
+        X = np.empty((self.shape[0], len(places)), self.X.dtype, order="C" if self.X.flags.c_contiguous else "F")
+        X[:] = self.X[:, places]
+        return self._like(X)
+
+    def _like(self, X):
         return DenseMatrix(read_only(X), scale=self.scale, dtype=self.dtype, name=self._name, team=self.team)
 
     def moments(self, loss):
@@ -269,8 +225,8 @@ class DenseMatrix(Matrix):
             rows = np.array([hessian_block_rows(n_samples, n_features)])
             shape = products.padded_rows(n_features + 1), products.padded_columns(n_features + 1)
             parts = np.empty((count_blocks(n_samples, int(rows[0])), *shape))
-            space = partial(dense.packed_space, n_features + 1, 1, self.dtype)
-            task = Task(dense.serve_hessian, (self.X, loss.curvature, rows, parts), space)
+            space = partial(squares.packed_space, n_features + 1, 1, self.dtype)
+            task = Task(squares.serve_hessian, (self.X, loss.curvature, rows, parts), space)
             self._hessian = loss.curvature, parts, task
         _, parts, task = self._hessian
         work = self.X.size * max(1, n_features // _HESSIAN_SPEED)
@@ -298,12 +254,12 @@ class DenseMatrix(Matrix):
         """
         n_samples = self.shape[0]
         padded = np.empty((products.padded_rows(n_samples), products.padded_columns(n_samples)))
-        rows = dense.gram_panel(n_samples, self.team.n_threads)
+        rows = squares.gram_panel(n_samples, self.team.n_threads)
         panels = count_blocks(n_samples, rows)
         task = Task(
-            dense.serve_gram,
+            squares.serve_gram,
             (self.X, np.array([rows]), padded),
-            partial(dense.packed_space, min(rows, n_samples), 2, self.dtype),
+            partial(squares.packed_space, min(rows, n_samples), 2, self.dtype),
         )
         work = self.X.size * max(1, n_samples // _HESSIAN_SPEED)
         self.team.run(task, Operation.GRAM, panels * (panels + 1) // 2, work)

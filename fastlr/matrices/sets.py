@@ -32,7 +32,7 @@ class SetPasses:
         coefs = self._sets, self._n_fits, self._coef, self._intercepts
         self._task = Task(
             many.serve,
-            (matrix.X, loss.y, loss.weights, *coefs, starts, self._sums, self._gradients),
+            (matrix.X, *loss.targets, *coefs, starts, self._sums, self._gradients),
             partial(many.work_space, n_features, n_sets, matrix.dtype),
         )
 

@@ -49,6 +49,10 @@ class SmallMatrix(Matrix):
         """A matrix of some of the rows, which are copied; `rows` are ascending indices."""
         return SmallMatrix(self.X[rows], self._name)
 
+    def columns(self, places):
+        """A matrix of some of the columns, which are copied; `places` are ascending indices."""
+        return SmallMatrix(self.X[:, places], self._name)
+
     def _raw(self, loss, coefs):
         """Raw predictions, of shape (n_samples,) or (n_samples, n_classes)."""
         if loss.passes == "one":

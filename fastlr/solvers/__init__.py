@@ -2,15 +2,19 @@
 
 from . import gram_newton, newton_cg, newton_cholesky, preconditioned_lbfgs
 
-SOLVERS = {
-    "gram_newton": gram_newton.solve,
-    "newton_cholesky": newton_cholesky.solve,
-    "newton_cg": newton_cg.solve,
-    "preconditioned_lbfgs": preconditioned_lbfgs.solve,
+_MODULES = {
+    "gram_newton": gram_newton,
+    "newton_cholesky": newton_cholesky,
+    "newton_cg": newton_cg,
+    "preconditioned_lbfgs": preconditioned_lbfgs,
 }
+SOLVERS = {name: module.solve for name, module in _MODULES.items()}
+
+# What each asks of a problem, in words for errors.
+NEEDS = {name: module.NEEDS for name, module in _MODULES.items()}
 
 # Those that solve problems of many classes too.
-MULTICLASS = ("newton_cg", "preconditioned_lbfgs")
+MULTICLASS = tuple(name for name, needs in NEEDS.items() if "two classes" not in needs)
 
 # Factorising a matrix of this size takes about 0.1 s, and several are needed.
 _LARGEST_FACTOR = 3_000

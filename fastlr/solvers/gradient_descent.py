@@ -4,7 +4,7 @@ Two methods with the same iterates, up to rounding:
 
 ``"fused"``
     One pass over X per step. A matrix that goes feature after feature takes the step and forms the next raw predictions
-    in the same sweep (`matrices.dense.Descent`); all others evaluate loss and gradient, then step.
+    in the same sweep (`matrices.descent`); all others evaluate loss and gradient, then step.
 ``"gram"``
     Every gradient is X^T r, so w stays in w_0 + span(X^T). With K = X X^T, formed once, the raw predictions of the
     next step are z - learning_rate K r / S: n_samples^2 per step instead of n_samples n_features. w is formed once,
@@ -21,7 +21,8 @@ import numpy as np
 
 from .._validation import check_choice, check_number, read_only
 from ..losses.quadratic import Quadratic
-from ..matrices.dense import DenseMatrix, Descent
+from ..matrices.dense import DenseMatrix
+from ..matrices.descent import Descent
 
 METHODS = ("auto", "fused", "gram")
 

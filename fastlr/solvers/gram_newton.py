@@ -27,6 +27,8 @@ from ..objectives.logistic import bound_of_shift, dual_shift
 from ._result import SolverResult, add_record, outcome_of
 from ._steps import ARMIJO
 
+NEEDS = ("two classes", "a penalty")
+
 _MAX_HALVINGS = 60
 _KEEP = 0.5  # a factor is kept while steps at least halve the gradient: eight of them cost what a factor costs
 _LARGEST_TRACE = 4e5  # of M in float32: its rounding, 1e-7 of that, is small next to the eigenvalues

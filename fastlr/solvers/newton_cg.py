@@ -13,6 +13,8 @@ from ._conjugate_gradients import newton_direction
 from ._result import SolverResult, add_record, outcome_of
 from ._steps import Progress, certificate_for, first_evaluation, safeguarded_step
 
+NEEDS = ()
+
 _MAX_LOST = 3
 
 

@@ -22,6 +22,8 @@ from ._steps import descends, rounding
 _SAMPLED_ENTRIES = 1_000_000  # from this size of X on, a subsample is solved first
 _SAMPLE_SHARE = 8
 _SAMPLE_PER_FEATURE = 24
+NEEDS = ("two classes",)
+
 _MEMORY = 12  # pairs of L-BFGS
 _MAX_HALVINGS = 60
 _MAX_LOST = 3

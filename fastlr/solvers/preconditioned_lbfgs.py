@@ -13,6 +13,8 @@ from ._quasi_newton import QuasiNewton
 from ._result import SolverResult, add_record, outcome_of
 from ._steps import Progress, certificate_for, first_evaluation, safeguarded_step
 
+NEEDS = ()
+
 _MEMORY = 30
 _MAX_LOST = 30
 _REFRESH = 0.7  # share of the objective that is left when the preconditioner is formed anew

@@ -1,0 +1,78 @@
+"""Tools for loops that are written in LLVM's intermediate code: vectors, multiply-adds, loops, branches."""
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+
+int32 = ir.IntType(32)
+intp = ir.IntType(types.intp.bitwidth)
+
+
+def vector_type(dtype, n_bytes):
+    """A vector of `n_bytes` of a Numba float type."""
+    item = ir.DoubleType() if dtype.bitwidth == 64 else ir.FloatType()
+    return ir.VectorType(item, n_bytes * 8 // dtype.bitwidth)
+
+
+def splat(builder, vector, value):
+    """A vector of equal entries."""
+    undefined = ir.Constant(vector, ir.Undefined)
+    zeros = ir.Constant(ir.VectorType(int32, vector.count), [0] * vector.count)
+    return builder.shuffle_vector(builder.insert_element(undefined, value, int32(0)), undefined, zeros)
+
+
+def multiply_add(builder, a, b, c):
+    """A b + c, in one step where the processor has one."""
+    name = "f64" if isinstance(a.type.element, ir.DoubleType) else "f32"
+    function = cgutils.get_or_insert_function(
+        builder.module, ir.FunctionType(a.type, [a.type] * 3), f"llvm.fmuladd.v{a.type.count}{name}"
+    )
+    return builder.call(function, [a, b, c])
+
+
+def prefetch(builder, pointer, *, level):
+    """Ask for a cache line: `level` 3 for the first-level cache, 2 for the second."""
+    function = cgutils.get_or_insert_function(
+        builder.module, ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, *[int32] * 3]), "llvm.prefetch.p0"
+    )
+    builder.call(function, [builder.bitcast(pointer, cgutils.voidptr_t), int32(0), int32(level), int32(1)])
+
+
+def loop(builder, start, stop, step, values, body):
+    """``for k in range(start, stop, step): values = body(k, values)``; returns the last values."""
+    before = builder.block
+    head, inside, after = (builder.append_basic_block(name) for name in ("head", "inside", "after"))
+    builder.branch(head)
+    builder.position_at_end(head)
+    k = builder.phi(intp)
+    k.add_incoming(start, before)
+    current = [builder.phi(value.type) for value in values]
+    for phi, value in zip(current, values, strict=True):
+        phi.add_incoming(value, before)
+    builder.cbranch(builder.icmp_signed("<", k, stop), inside, after)
+    builder.position_at_end(inside)
+    following = body(k, current)
+    k.add_incoming(builder.add(k, intp(step)), builder.block)
+    for phi, value in zip(current, following, strict=True):
+        phi.add_incoming(value, builder.block)
+    builder.branch(head)
+    builder.position_at_end(after)
+    return current
+
+
+def choose(builder, condition, one, other):
+    """``values = one() if condition else other()``."""
+    blocks = [builder.append_basic_block(name) for name in ("one", "other", "chosen")]
+    builder.cbranch(condition, *blocks[:2])
+    arms = []
+    for block, make in zip(blocks[:2], (one, other), strict=True):
+        builder.position_at_end(block)
+        values = make()
+        arms.append((values, builder.block))
+        builder.branch(blocks[2])
+    builder.position_at_end(blocks[2])
+    phis = [builder.phi(value.type) for value in arms[0][0]]
+    for values, block in arms:
+        for phi, value in zip(phis, values, strict=True):
+            phi.add_incoming(value, block)
+    return phis
