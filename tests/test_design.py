@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from fastlr import reference
 from fastlr._validation import check_features
+from fastlr.kernels import dense
 from fastlr.runtime.blocks import block_rows, count_blocks, guarded_empty, hessian_block_rows
 
 # One to many rows and features; all remainders of the unrolled loops, chunks, tiles and panels; several blocks.
@@ -286,6 +287,17 @@ def test_guarded_arrays_have_unused_memory_on_either_side(shape, dtype):
     after = whole.ctypes.data + whole.nbytes - array.ctypes.data - array.nbytes
     assert min(before, after) >= 4_096  # a page: more than a turn of any vectorised loop
     assert before % array.itemsize == 0
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_vectors_lie_apart_from_the_rows_they_are_read_with(dtype):
+    # Rows of 4,096 numbers share the sets of a first-level cache, with one another and with a vector beside them.
+    for offset in range(5):
+        X = np.empty(300 * 4_096 + 8, dtype)[offset : offset - 8].reshape(300, 4_096)
+        for vector in (dense.padded_vector(4_096, dtype, X), *dense.work_space(X, np.dtype(dtype))[1:]):
+            apart = (vector.ctypes.data - X.ctypes.data) % 4_096
+            assert 1_024 <= apart <= 3_072
+            assert vector.ctypes.data % 64 == 0
 
 
 @given(st.integers(1, 10**7), st.integers(1, 10**6))

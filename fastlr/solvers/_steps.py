@@ -13,6 +13,29 @@ _ROUGH = 3.0  # times a certified gap, a rough one may be typically
 _SHORTER = 0.9  # a gradient this much shorter than the shortest so far is progress
 
 
+class Promise:
+    """When the pass that certifies a gap is worth it: where a rough gap says that it may come out within the tolerance.
+
+    Parameters
+    ----------
+    tol : float
+    slack : float
+        Times the tolerance that a rough gap may be, where it is typically larger than the certified one.
+    """
+
+    def __init__(self, tol, slack=1.0):
+        self._tol = tol
+        self._limit = slack * tol
+
+    def is_near(self, rough):
+        """Whether a rough gap is small enough for a try."""
+        return rough <= self._limit
+
+    def missed(self, rough, gap):
+        """Take note of a try that failed: by as much, at least, the rough gap must fall before another one pays."""
+        self._limit = rough * max(0.1, self._tol / gap)
+
+
 def certificate_for(objective, tol):
     """What certifies gaps along a run.
 
@@ -31,17 +54,17 @@ class _Certificate:
     def __init__(self, objective, tol):
         self._objective = objective
         self._tol = tol
-        self._promising = _ROUGH * tol  # a rough gap up to here may be certified
+        self._promise = Promise(tol, _ROUGH)
 
     def __call__(self, value, gradient, direction):
         if not gradient.any():
             return 0.0, True, direction
         rough = relative_gap(self._objective.rough_gap(gradient), value)
-        if not rough <= self._promising:
+        if not self._promise.is_near(rough):
             return np.inf, False, direction
         gap = relative_gap(self._objective.gap_bound(gradient), value)
-        if gap > self._tol:  # by as much, at least, the gradient must fall before another try pays
-            self._promising = rough * max(0.1, self._tol / gap)
+        if gap > self._tol:
+            self._promise.missed(rough, gap)
         return gap, gap <= self._tol, direction
 
 
@@ -55,14 +78,14 @@ class _UnpenalisedCertificate:
     def __init__(self, objective, tol):
         self._objective = objective
         self._tol = tol
-        self._promising = tol
+        self._promise = Promise(tol)
         self._bound = None
 
     def __call__(self, value, gradient, direction):
         if not gradient.any():
             return 0.0, True, direction
         rough = relative_gap(-float(np.vdot(gradient, direction)), value)
-        if not rough <= self._promising:
+        if not self._promise.is_near(rough):
             return np.inf, False, direction
         if self._objective.dtype != np.float64:
             return np.inf, True, direction
@@ -74,7 +97,7 @@ class _UnpenalisedCertificate:
         )
         gap = relative_gap(bound(gradient, direction), value)
         if gap > self._tol:
-            self._promising = rough * max(0.1, self._tol / gap)
+            self._promise.missed(rough, gap)
         return gap, gap <= self._tol, direction
 
 

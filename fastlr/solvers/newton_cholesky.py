@@ -17,7 +17,7 @@ from ..objectives.unpenalised import NewtonBound
 from ..runtime.blocks import sample_rows
 from ._quasi_newton import QuasiNewton
 from ._result import SolverResult, add_record, outcome_of
-from ._steps import descends, rounding
+from ._steps import Promise, descends, rounding
 
 _SAMPLED_ENTRIES = 1_000_000  # from this size of X on, a subsample is solved first
 _SAMPLE_SHARE = 8
@@ -173,17 +173,21 @@ class _Newton:
             low, high = (length, high) if slope < 0.0 else (low, length)
         return length
 
-    def gap(self, tol):
+    def gap(self, promise, tol):
         """Certified relative gap here; an extra pass is spent on it only where it may come out within `tol`."""
         if not self.gradient.any():
             return 0.0
-        gap = self.step_gap
+        gap = relative_gap(self.step_gap, self.value)
         objective = self.objective
-        if objective.penalty and relative_gap(min(gap, objective.rough_gap(self.gradient)), self.value) <= tol:
-            if relative_gap(gap, self.value) > tol:
-                column = None if self.hessian is None else self.hessian[:, -1]
-                gap = min(gap, objective.gap_bound(self.gradient, column))
-        return relative_gap(gap, self.value)
+        if not objective.penalty or gap <= tol:
+            return gap
+        rough = relative_gap(objective.rough_gap(self.gradient), self.value)
+        if promise.is_near(rough):
+            column = None if self.hessian is None else self.hessian[:, -1]
+            gap = min(gap, relative_gap(objective.gap_bound(self.gradient, column), self.value))
+            if gap > tol:
+                promise.missed(rough, gap)
+        return gap
 
 
 def _start_from_subsample(objective):
@@ -228,9 +232,9 @@ def solve(objective, start=None, *, tol, max_iter, callback=None, steering=None)
     newton = _Newton(objective, *(state or (np.zeros(objective.shape),)))
     if state and not newton.value <= objective.value_at_zero:  # a start that misleads
         newton = _Newton(objective, np.zeros(objective.shape))
-    history = []
+    history, promise = [], Promise(tol)
     while True:
-        gap = newton.gap(tol)
+        gap = newton.gap(promise, tol)
         length = np.linalg.norm(newton.gradient)
         add_record(history, callback, newton.n_iter, newton.value, length, gap, objective.n_passes)
         if gap <= tol or newton.n_iter >= max_iter:

@@ -13,7 +13,7 @@ import numpy as np
 from ..objectives import relative_gap
 from ._quasi_newton import QuasiNewton
 from ._result import SolverResult, outcome_of
-from ._steps import descends
+from ._steps import Promise, descends
 
 _MEMORY = 8
 _MAX_STEPS = 20  # beyond, a Hessian of its own costs a fit less
@@ -23,7 +23,7 @@ _MAX_HALVINGS = 3
 class _Run:
     """One of the fits: where it is, what steers it, and whether it goes on."""
 
-    def __init__(self, place, objective, start, steering, max_steps):
+    def __init__(self, place, objective, start, steering, tol, max_steps):
         self.place = place  # of its weights among the sets
         self.objective = objective  # what can be said without X
         self.inverse = QuasiNewton(steering, _MEMORY)
@@ -34,7 +34,7 @@ class _Run:
         self.gives_up = False
         self._max_steps = max_steps
         self._n_halvings = 0
-        self._promising = np.inf  # a rough gap up to here may be certified
+        self._tol, self._promise = tol, Promise(tol)
 
     def arrive(self, value, gradient):
         """Take note of value and gradient at `trial`: go there, or halve the step."""
@@ -63,16 +63,18 @@ class _Run:
 
         return descends(self.objective, self.value, value, float(np.vdot(self.gradient, self._step)), is_shorter)
 
-    def may_be_done(self, tol):
-        """Whether a certificate within `tol` is likely enough to be worth its pass."""
-        rough = relative_gap(self.objective.rough_gap(self.gradient), self.value)
-        return rough <= min(tol, self._promising)
+    def _rough_gap(self):
+        return relative_gap(self.objective.rough_gap(self.gradient), self.value)
 
-    def certify(self, bound, tol):
+    def may_be_done(self):
+        """Whether a certificate is likely enough to be worth its pass."""
+        return self._promise.is_near(self._rough_gap())
+
+    def certify(self, bound):
         """Take note of a bound on f - f* at `coef`."""
         self.gap = relative_gap(bound, self.value)
-        if self.gap > tol:  # before another try the rough gap must fall to a tenth
-            self._promising = 0.1 * relative_gap(self.objective.rough_gap(self.gradient), self.value)
+        if self.gap > self._tol:
+            self._promise.missed(self._rough_gap(), self.gap)
 
 
 def solve_together(objective, starts, steering, *, tol, max_iter):
@@ -98,17 +100,17 @@ def solve_together(objective, starts, steering, *, tol, max_iter):
     """
     most = min(max_iter, _MAX_STEPS)
     fits = enumerate(zip(objective.of_sets, starts, strict=True))
-    runs = [_Run(place, *fit, steering, most) for place, fit in fits]
+    runs = [_Run(place, *fit, steering, tol, most) for place, fit in fits]
     going = runs
     while going:
         ends = objective.loss_gradients([run.place for run in going], [run.trial for run in going])
         for run, end in zip(going, ends, strict=True):
             run.arrive(*end)
-        near = [run for run in going if run.may_be_done(tol)]
+        near = [run for run in going if run.may_be_done()]
         if near:
             lists = zip(*((run.place, run.coef, run.gradient) for run in near), strict=True)
             for run, bound in zip(near, objective.gap_bounds(*map(list, lists)), strict=True):
-                run.certify(bound, tol)
+                run.certify(bound)
         going = [run for run in going if not (run.gives_up or run.gap <= tol)]
     return [
         SolverResult(run.coef, run.value, run.gap, run.n_iter, outcome_of(run.gap, run.n_iter, tol, most))
