@@ -17,6 +17,7 @@ from scipy.special import expit, xlogy
 from fastlr import reference
 from fastlr._validation import check_features
 from fastlr.objectives import relative_gap
+from fastlr.objectives.penalties import L2
 from fastlr.solvers.newton_cholesky import _Newton
 
 SHAPES = [(1, 1), (7, 3), (40, 12), (12, 40)]
@@ -390,3 +391,27 @@ def test_a_subsample_keeps_the_penalty_and_the_intercept():
     )
     assert value == pytest.approx(float(expected[0]), rel=1e-13)
     np.testing.assert_allclose(gradient, expected[1].astype(float), atol=1e-14)
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.3, 20.0])
+def test_a_penalty_is_convex_and_its_parts_fit_together(strength):
+    penalty, rng = L2(strength), np.random.default_rng(7)
+    W, V = rng.normal(size=(2, 3, 5))
+    assert bool(penalty) == (strength > 0)
+    slope = (penalty.value(W + 1e-6 * V) - penalty.value(W - 1e-6 * V)) / 2e-6
+    assert slope == pytest.approx(np.vdot(penalty.gradient(W), V), abs=1e-7)
+    bend = (np.vdot(penalty.gradient(W + V), V) - np.vdot(penalty.gradient(W), V)) / np.vdot(V, V)
+    assert bend == pytest.approx(penalty.diagonal)
+    # The proximal point is where the gradient of penalty plus distance vanishes.
+    near = penalty.prox(W, 0.7)
+    np.testing.assert_allclose(0.7 * penalty.gradient(near) + near - W, 0.0, atol=1e-14)
+    # Fenchel and Young: the bound is the penalty's conjugate, seen from its gradient at W.
+    missed = penalty.gradient(V) + rng.normal(size=W.shape)
+    if strength:
+        conjugate = penalty.dual_bound(np.vdot(missed, missed))
+        assert penalty.value(W) + conjugate >= np.vdot(missed, W)
+        assert penalty.value(W) + penalty.dual_bound(np.vdot(penalty.gradient(W), penalty.gradient(W))) == (
+            pytest.approx(np.vdot(penalty.gradient(W), W))
+        )
+    else:
+        assert penalty.dual_bound(1.0) == np.inf
