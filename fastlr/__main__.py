@@ -3,6 +3,7 @@
 import argparse
 import json
 import statistics
+import subprocess
 import sys
 import time
 
@@ -187,8 +188,31 @@ def print_times(seconds, options, n_threads):
         print(f"  {name:<26}{value * 1e3:9.1f} ms   {base / value:6.1f} x")
 
 
+def _warm_up(argv):
+    """``fastlr warmup``: compile ahead."""
+    from ._warmup import make_seed, warm_everything
+
+    parser = argparse.ArgumentParser(prog="fastlr warmup", description="Compile all kernels that the package has.")
+    parser.add_argument(
+        "--seed",
+        metavar="FOLDER",
+        help="for portable levels of processors, into a folder that can travel (default: for this one, into the cache)",
+    )
+    parser.add_argument("--levels", nargs="+", metavar="LEVEL", help="those of the seed (default: all that run here)")
+    options = parser.parse_args(argv)
+    try:
+        make_seed(options.seed, options.levels) if options.seed else warm_everything()
+    except (ValueError, OSError, subprocess.CalledProcessError) as error:
+        print(f"fastlr warmup: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
 def main(argv=None):
-    """Run the study; returns the exit status."""
+    """Run the study, or what another command says; returns the exit status."""
+    argv = sys.argv[1:] if argv is None else argv
+    if argv[:1] == ["warmup"]:
+        return _warm_up(argv[1:])
     options = build_parser().parse_args(argv)
     try:
         results, (data, result) = run_study(options)

@@ -1,7 +1,12 @@
 """Compile ahead: one fit per kind of problem, dtype and order leaves in the cache what fits of that kind need."""
 
+import os
+import subprocess
+import sys
+import tempfile
 import warnings
 from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 from scipy import sparse
@@ -33,9 +38,17 @@ def _dense(n_samples, n_features):
 
 
 def _sparse(dtype, order):
-    """A sparse problem with so few features that its Hessian is formed; orders are all the same to it."""
-    X, y = _dense(1_000, 50)(dtype, order)
-    return sparse.csr_matrix(X), y
+    """A sparse problem with so few features that its Hessian is formed; order "F" stands for long indices."""
+    X, y = _dense(1_000, 50)(dtype, "C")
+    X = sparse.csr_array(X)
+    index = np.int64 if order == "F" else np.int32
+    return sparse.csr_array((X.data, X.indices.astype(index), X.indptr.astype(index)), shape=X.shape), y
+
+
+def _sparse_multiclass(dtype, order):
+    """The same with three classes."""
+    X, y = _sparse(dtype, order)
+    return X, np.arange(len(y)) % 3
 
 
 def _multiclass(dtype, order):
@@ -51,6 +64,18 @@ def _cross_validate(X, y):
     LogisticRegressionCV(Cs=[1.0], cv=2, tol=_TOL).fit(X, y)
 
 
+def _study(X, y):
+    """The study's functions, for X of shape (n_samples, n_features)."""
+    from . import functional
+
+    x, y = X.T, y[None, :]
+    w, b = functional.initialize_weights_and_bias(len(x))
+    for method in ("fused", "gram"):
+        functional.update(w, b, x, y, 1e-3, 2, method=method, verbose=False)
+    functional.predict(w, b, x)
+    functional.sigmoid(w)
+
+
 _tall = _dense(MAX_ENTRIES // 16 + 1, 16)
 
 # What a kind of problem is: a maker of data that take its way through the package, and how they set out. All are too
@@ -61,7 +86,10 @@ _KINDS = {
     "wide": (_dense(100, MAX_ENTRIES // 100 + 1), _fit),
     "sparse": (_sparse, _fit),
     "multiclass": (_multiclass, _fit),
+    "sparse multiclass": (_sparse_multiclass, _fit),
+    "study": (_dense(40, 1_100), _study),
 }
+_SPARSE = ("sparse", "sparse multiclass")
 
 
 def warmup(dtypes=("float64",), orders=("C",), kinds=("tall", "wide")):
@@ -76,9 +104,10 @@ def warmup(dtypes=("float64",), orders=("C",), kinds=("tall", "wide")):
         Of X: float64, float32, uint8, int8 or bool. Features of other dtypes are converted to float64.
     orders : iterable of {"C", "F"}, default=("C",)
         Memory layouts of X.
-    kinds : iterable of {"tall", "tall cross-validation", "wide", "sparse", "multiclass"}, default=("tall", "wide")
-        Kinds of problem: dense with two classes and more samples than features, or no more; sparse; dense with more
-        than two classes. Cross-validation of all but the first needs nothing more.
+    kinds : iterable of str, default=("tall", "wide")
+        Kinds of problem. "tall", "tall cross-validation" and "wide": dense with two classes and more samples than
+        features, or no more. "sparse". "multiclass" and "sparse multiclass": with more than two classes. "study": the
+        functions of `fastlr.functional`. Cross-validation of all but the first needs nothing more.
 
     Raises
     ------
@@ -115,3 +144,43 @@ def _dtype_name(dtype):
         return np.dtype(dtype).name
     except TypeError as error:
         raise ValueError(f"each of dtypes must be one of {_DTYPES}, got {dtype!r}") from error
+
+
+def warm_everything():
+    """Compile all that the package has: every dtype, layout and kind of problem."""
+    dtypes = [dtype.name for dtype in NATIVE_DTYPES]
+    warmup(dtypes, _ORDERS, [kind for kind in _KINDS if kind not in _SPARSE])
+    warmup(("float64", "float32"), _ORDERS, _SPARSE)
+
+
+def make_seed(folder, levels=None, report=print):
+    """Compile all that the package has for portable levels of processors, see `runtime.seed`.
+
+    Code can only be made where it runs: levels that this processor does not have are left out.
+
+    Parameters
+    ----------
+    folder : path-like
+        Of the seed; made if it is not there. ``fastlr/_seed`` of a source tree goes into its wheels.
+    levels : list of str, optional
+        By default all that this processor runs.
+    report : callable
+        Called with a line of text for each level.
+
+    Raises
+    ------
+    ValueError
+        If a level is not known, or cannot be run here.
+    """
+    from .runtime import seed
+
+    for level in levels or seed.usable_levels():
+        if level not in seed.usable_levels():
+            raise ValueError(f"levels must be some of {seed.usable_levels()}, which this processor runs, got {level!r}")
+        with tempfile.TemporaryDirectory() as cache:
+            target = {"NUMBA_CPU_NAME": level, "NUMBA_CPU_FEATURES": seed.features_of(level), "NUMBA_CACHE_DIR": cache}
+            code = "from fastlr._warmup import warm_everything; warm_everything()"
+            root = str(Path(__file__).parents[1])
+            subprocess.run([sys.executable, "-c", code], env={**os.environ, **target, "PYTHONPATH": root}, check=True)
+            n_bytes = seed.collect(cache, folder, level)
+        report(f"{level}: {n_bytes / 1e6:.1f} MB")

@@ -150,5 +150,5 @@ def test_products_of_all_registers_are_padded_alike():
     for registers in _REGISTERS.values():
         n_rows = products.rows_in_registers(registers)
         assert n_rows >= 2 and n_rows % 2 == 0
-        assert products.padded_rows.py_func(1) % n_rows == 0
+        assert products.padded_rows(1) % n_rows == 0
         assert vectors.strip_bytes(registers) // vectors.LONG_STRIP >= np.dtype(np.float64).itemsize

@@ -107,7 +107,7 @@ def serve(
         # As the operation, anew for every block: the next round may be about other fits.
         what = operation(state)
         m = n_fits[0]
-        W, b = coef[: even(m)], intercepts[:m]
+        W, b = coef[: m + m % 2], intercepts[:m]
         sums[block] = 0.0
         gradients[block, :m] = 0.0
         for first in range(starts[block], starts[block + 1], tile.shape[0]):

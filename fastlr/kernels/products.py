@@ -41,13 +41,11 @@ def rows_in_registers(registers):
     return min(8, number * n_bytes * 3 // 4 // _SLIVER_BYTES // 2 * 2)
 
 
-@kernel()
 def padded_rows(n):
     """n rounded up to as many rows as `add_product` writes."""
     return (n + _MULTIPLE - 1) // _MULTIPLE * _MULTIPLE
 
 
-@kernel()
 def padded_columns(n):
     """n rounded up to as many columns as `add_product` writes."""
     return (n + 15) // 16 * 16

@@ -114,7 +114,7 @@ def _gram_tile(A, ones, i, j, size, panels, gram):
     n_features, n_samples = A.shape
     n_rows = min(size, n_samples - i)
     n_columns = min(size, n_samples - j)
-    tile = gram[i : i + products.padded_rows(n_rows), j : j + products.padded_columns(n_columns)]
+    tile = gram[i : min(i + size, gram.shape[0]), j : min(j + size, gram.shape[1])]
     tile[:] = 0.0
     left, right = panels[0], panels[1] if i != j else panels[0]
     for first in range(0, n_features, products.DEPTH):

@@ -25,7 +25,6 @@ _MAX_ROWS = 256
 _COMPILED_ONLY = "only kernels can call this: what it does is chosen by the type of X, where they are compiled"
 
 
-@kernel()
 def even(n):
     """n, or n + 1 if it is odd: how many columns the plain loops take."""
     return n + n % 2

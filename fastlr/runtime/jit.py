@@ -17,12 +17,16 @@ Why not a bare ``@njit``:
 import glob
 import hashlib
 import logging
+import sys
+import threading
 import uuid
 import warnings
 from pathlib import Path
 
 import llvmlite
 import numba
+
+from . import seed
 
 try:
     from numba.core.caching import FunctionCache
@@ -80,6 +84,7 @@ def package_stamp(folder=None):
 
 
 _STAMP = package_stamp()
+_MOMENT = 1.0  # seconds that the compiler may take without a word
 _warned = False
 
 
@@ -95,6 +100,35 @@ def _cache_unavailable(reason):
             stacklevel=2,
         )
 
+
+class _Notice:
+    """Tells a terminal, once, what it waits for, where that takes longer than a moment."""
+
+    def __init__(self):
+        self._told = False
+        self._timer = None
+
+    def begin(self, name):
+        """The compiler starts."""
+        _logger.info("compiling %s, once per machine", name)
+        if self._told or self._timer or sys.stderr is None or not sys.stderr.isatty():
+            return
+        self._timer = threading.Timer(_MOMENT, self._tell)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _tell(self):
+        self._told = True
+        print("fastlr: compiling kernels, once per machine ...", file=sys.stderr)
+
+    def end(self):
+        """The compiler is done."""
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+
+
+_notice = _Notice()
 
 # What `_PackageCache` touches of Numba's private classes. One that goes by another name would be replaced in vain.
 _PRIVATE = ("_source_stamp", "_index_name", "_data_name", "_load_index")
@@ -120,12 +154,26 @@ if FunctionCache is not None:
 
         def load_overload(self, sig, target_context):
             try:
-                return super().load_overload(sig, target_context)
+                found = super().load_overload(sig, target_context)
             except Exception as error:  # whatever a truncated or foreign file raises: compile again
                 _logger.info("ignored a damaged cache entry of %s: %r", self._name, error)
+                found = None
+            found = found or self._from_seed(sig, target_context)
+            if found is None:
+                _notice.begin(self._name)
+            return found
+
+        def _from_seed(self, sig, target_context):
+            try:
+                key = self._index_key(sig, target_context.codegen())
+                stored = seed.load(self._impl.filename_base, _STAMP, key)
+                return stored and self._impl.rebuild(target_context, stored)
+            except Exception as error:  # of private parts of a Numba that is not known
+                _logger.info("no seed for %s: %r", self._name, error)
                 return None
 
         def save_overload(self, sig, data):
+            _notice.end()
             try:
                 self._prune()
                 super().save_overload(sig, data)
@@ -145,6 +193,30 @@ if FunctionCache is not None:
             python = line_and_python.partition(".")[2]
             for path in Path(self.cache_path).glob(f"{glob.escape(function)}-*.{python}*.nb[ci]"):
                 path.unlink(missing_ok=True)
+
+    class _Nowhere:
+        """A place for a cache, in Numba's terms, that is none."""
+
+        @classmethod
+        def from_function(cls, py_func, source):
+            return cls()
+
+        def get_cache_path(self):
+            return str(seed.SHIPPED / "nowhere")
+
+        def get_source_stamp(self):
+            return None
+
+    class _SeedCache(_PackageCache):
+        """The seed alone, where nothing can be written."""
+
+        _impl_class = type("_Impl", (FunctionCache._impl_class,), {"_locator_classes": [_Nowhere]})
+
+        def load_overload(self, sig, target_context):
+            return self._from_seed(sig, target_context)
+
+        def save_overload(self, sig, data):
+            _cache_unavailable("no folder can be written to")
 
 
 def kernel(fastmath=FASTMATH, *, cache=False, counting=False):
@@ -185,4 +257,7 @@ def _enable_cache(dispatcher):
     try:
         dispatcher._cache = _PackageCache(dispatcher.py_func)
     except (RuntimeError, OSError, AttributeError) as error:
-        _cache_unavailable(repr(error))
+        if isinstance(error, AttributeError) or not seed.folders():
+            _cache_unavailable(repr(error))
+        else:
+            dispatcher._cache = _SeedCache(dispatcher.py_func)
