@@ -17,7 +17,7 @@ from .estimators.cross_validation import LogisticRegressionCV
 from .estimators.logistic_regression import LogisticRegression
 from .matrices.small import MAX_ENTRIES, MAX_PRODUCTS
 
-_DTYPES = (*(dtype.name for dtype in NATIVE_DTYPES), "bool")
+_DTYPES = (*(dtype.name for dtype in NATIVE_DTYPES), "bool", "float16")
 _ORDERS = ("C", "F")
 
 # A gap out of reach, so that a fit also compiles what it goes on with where rounding stops it short.
@@ -84,6 +84,7 @@ _KINDS = {
     "tall": (_tall, _fit),
     "tall cross-validation": (_tall, _cross_validate),
     "wide": (_dense(100, MAX_ENTRIES // 100 + 1), _fit),
+    "very wide": (_dense(40, 1_100), _fit),
     "sparse": (_sparse, _fit),
     "multiclass": (_multiclass, _fit),
     "sparse multiclass": (_sparse_multiclass, _fit),
@@ -101,13 +102,14 @@ def warmup(dtypes=("float64",), orders=("C",), kinds=("tall", "wide")):
     Parameters
     ----------
     dtypes : iterable of dtype or str, default=("float64",)
-        Of X: float64, float32, uint8, int8 or bool. Features of other dtypes are converted to float64.
+        Of X: float64, float32, float16, uint8, int8 or bool. Features of other dtypes are converted to float64.
     orders : iterable of {"C", "F"}, default=("C",)
         Memory layouts of X.
     kinds : iterable of str, default=("tall", "wide")
-        Kinds of problem. "tall", "tall cross-validation" and "wide": dense with two classes and more samples than
-        features, or no more. "sparse". "multiclass" and "sparse multiclass": with more than two classes. "study": the
-        functions of `fastlr.functional`. Cross-validation of all but the first needs nothing more.
+        Kinds of problem. "tall", "tall cross-validation", "wide" and "very wide": dense with two classes and more
+        samples than features, or no more, or more than 500 features (which Fortran order tells). "sparse".
+        "multiclass" and "sparse multiclass": more than two classes. "study": the functions of `fastlr.functional`.
+        Cross-validation of all but the first needs nothing more.
 
     Raises
     ------
@@ -148,8 +150,7 @@ def _dtype_name(dtype):
 
 def warm_everything():
     """Compile all that the package has: every dtype, layout and kind of problem."""
-    dtypes = [dtype.name for dtype in NATIVE_DTYPES]
-    warmup(dtypes, _ORDERS, [kind for kind in _KINDS if kind not in _SPARSE])
+    warmup(_DTYPES, _ORDERS, [kind for kind in _KINDS if kind not in _SPARSE])
     warmup(("float64", "float32"), _ORDERS, _SPARSE)
 
 

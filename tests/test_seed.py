@@ -187,3 +187,54 @@ def test_a_terminal_is_told_once_what_it_waits_for(moment, times, tmp_path):
     assert path.read_text().count("once per machine") == times
     assert run(tmp_path / "none", tmp_path / "cache", code).compiled == 0
     assert path.read_text() == ""
+
+
+FIRST_FITS = """
+import gc, json, warnings
+import numpy as np
+from scipy import sparse
+from numba.core.dispatcher import Dispatcher
+from fastlr import LogisticRegression, LogisticRegressionCV, fit_many, functional
+
+warnings.simplefilter("ignore")
+rng = np.random.default_rng(0)
+dense = rng.normal(size=(2_000, 40))
+two, three = (dense[:, 0] > 0.1).astype(int), rng.integers(0, 3, 2_000)
+wide = rng.normal(size=(60, 900))
+for dtype in (np.float64, np.float32, np.float16, np.uint8, np.int8, bool, np.int32):
+    for order in "CF":
+        X, W = (np.asarray(np.clip(20 * A, 0, 100), dtype=dtype, order=order) for A in (dense, wide))
+        LogisticRegression(tol=1e-12).fit(X, two, sample_weight=rng.random(2_000)).predict_proba(X)
+        LogisticRegression(solver="newton_cg").fit(X, two)
+        LogisticRegression().fit(X, three)
+        LogisticRegression().fit(W, two[:60])
+        LogisticRegressionCV(Cs=2, cv=3).fit(X, two)
+        x, y = W.T, two[None, :60]
+        functional.update(*functional.initialize_weights_and_bias(900), x, y, 1e-3, 3, verbose=False)
+        functional.predict(*functional.initialize_weights_and_bias(900), x)
+for dtype in (np.float64, np.float32):
+    for index in (np.int32, np.int64):
+        S = sparse.random_array((2_000, 700), density=0.02, dtype=dtype, rng=rng).tocsr()
+        S.indices, S.indptr = S.indices.astype(index), S.indptr.astype(index)
+        LogisticRegression().fit(S, two)
+        LogisticRegression().fit(S[:, :100].tocsr(), two)
+        LogisticRegression().fit(S, three)
+        LogisticRegressionCV(Cs=2, cv=3).fit(S, two)
+fit_many(dense, two, Cs=2, sample_weight=rng.random((3, 2_000)))
+LogisticRegressionCV(Cs=2, cv="loo").fit(dense, two)
+kernels = [thing for thing in gc.get_objects() if isinstance(thing, Dispatcher)]
+ours = [kernel for kernel in kernels if kernel.py_func.__module__.startswith("fastlr.")]
+missed = {kernel.py_func.__name__: len(kernel.stats.cache_misses) for kernel in ours if kernel.stats.cache_misses}
+print(json.dumps([sum(sum(kernel.stats.cache_hits.values()) for kernel in ours), missed]))
+"""
+
+
+@pytest.mark.slow
+def test_with_a_whole_seed_no_first_fit_compiles_anything(level, tmp_path):
+    from fastlr._warmup import make_seed
+
+    make_seed(tmp_path / "seed", [level])
+    environment = {"NUMBA_CACHE_DIR": str(tmp_path / "cache"), seed.ENVIRONMENT: str(tmp_path / "seed")}
+    loaded, missed = json.loads(run_python(FIRST_FITS, timeout=1_200, **environment))
+    assert loaded > 50
+    assert missed == {}
