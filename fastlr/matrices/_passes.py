@@ -28,9 +28,6 @@ class Passes:
         self._w, self._result, self._scale = w, result, scale
         self._intercept = np.zeros(1)
 
-    def _run(self, operation):
-        raise NotImplementedError
-
     def run(self, operation, coefs):
         """One round at coefficients, or for a direction, of shape (1, n_features + 1)."""
         coef = coefs[0]

@@ -23,7 +23,7 @@ _BLOCK_ENTRIES = 1_000_000  # of rows that NumPy widens at a time
 class Matrix:
     """X of shape (n_samples, n_features).
 
-    A way to read X adds `_bind`, which makes the passes for a loss, and
+    A way to read X adds ``_bind(loss)``, which makes the passes for a loss (see `_passes`), and
 
     - ``take(rows)``, ``columns(places)``: a matrix of some rows or columns, which are copied; indices ascend;
     - ``moments(loss)``: X^T h and (X * X)^T h, of shape (n_features,), and the sum of h, the curvatures;
@@ -63,10 +63,6 @@ class Matrix:
         self._name = name
         self._bound = WeakKeyDictionary()  # passes by loss
         self._loss = self._passes = None  # the last
-
-    def _bind(self, loss):
-        """Passes for a loss; see `_passes`."""
-        raise NotImplementedError
 
     def _passes_for(self, loss):
         if loss is not self._loss:
