@@ -13,7 +13,7 @@ import pytest
 from conftest import REAL_DATA
 from sklearn.model_selection import train_test_split
 
-from fastlr import datasets
+from fastlr import _drawing, datasets
 from fastlr.datasets import fetch_sign_digits, load_sign_digits
 
 STARTS = np.array([0, 204, 409, 615, 822, 1028, 1236, 1443, 1649, 1855])  # of the well-known pair's ten blocks
@@ -98,7 +98,7 @@ def test_drawn_images_are_the_same_everywhere():
     # The numbers that documents quote for these images hold for this digest only.
     expected = "0f4d649d96d8953840364cef53b46eec5b181d6c7ab9c2a393c14398576d68d4"
     assert hashlib.sha256(load_sign_digits().images.tobytes()).hexdigest() == expected
-    datasets._draw_digit.cache_clear()
+    _drawing.draw_digit.cache_clear()
     assert hashlib.sha256(load_sign_digits().images.tobytes()).hexdigest() == expected
 
 
