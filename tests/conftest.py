@@ -312,7 +312,7 @@ def sign_digits():
     return flat(x_train), flat(x_test), y_train[None, :], y_test[None, :]
 
 
-def run_python(code, *arguments, timeout=300, **environment):
+def run_python(code, *arguments, timeout=300, cwd=None, **environment):
     """What a new Python prints that runs `code`, with this package on its path."""
     root = str(Path(fastlr.__file__).parents[1])
     done = subprocess.run(
@@ -321,6 +321,7 @@ def run_python(code, *arguments, timeout=300, **environment):
         capture_output=True,
         text=True,
         timeout=timeout,
+        cwd=cwd,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -46,6 +46,8 @@ def seeded(level, tmp_path_factory):
     cache, folder = tmp_path_factory.mktemp("cache"), tmp_path_factory.mktemp("seed")
     target = {"NUMBA_CPU_NAME": level, "NUMBA_CPU_FEATURES": seed.features_of(level)}
     run_python(SCRIPT, NUMBA_CACHE_DIR=str(cache), **target)
+    (folder / level).mkdir()
+    (folder / level / "old.nbc").write_bytes(b"of older sources")
     assert seed.collect(cache, folder, level) == sum(path.stat().st_size for path in folder.rglob("*.nb?"))
     return folder
 
@@ -138,7 +140,8 @@ def test_where_nothing_can_be_written_a_seed_is_enough(seeded, tmp_path):
         (folder / "__pycache__").write_text("")
     (tmp_path / "file").write_text("")
     nowhere = {"HOME": str(tmp_path / "file"), "XDG_CACHE_HOME": str(tmp_path / "file")}
-    result = run(seeded, tmp_path / "file", PYTHONPATH=str(tmp_path), PYTHONDONTWRITEBYTECODE="1", **nowhere)
+    nowhere |= {"PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
+    result = run(seeded, tmp_path / "file", cwd=tmp_path, **nowhere)  # where the package of the copy is found
     assert result.compiled == 0
 
 

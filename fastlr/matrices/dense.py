@@ -72,11 +72,8 @@ class FeaturePasses(Passes):
         self._n_blocks, self._n_row_blocks = count_blocks(n_features, features), count_blocks(n_samples, rows)
         coefs = self._w, self._intercept
         sizes = np.array([features]), np.array([rows])
-        residual, partial_products = (
-            dense.padded_vector(n_samples, dtype, X),
-            guarded_empty((self._n_blocks, n_samples)),
-        )
-        sums = residual, partial_products, np.empty((self._n_row_blocks, 2)), result
+        residual = dense.padded_vector(n_samples, dtype, X)
+        sums = residual, guarded_empty((self._n_blocks, n_samples)), np.empty((self._n_row_blocks, 2)), result
         task = Task(
             dense.serve_features,
             (X, *loss.targets, self.step_length, self.coef, *coefs, *sizes, loss.raw, loss.curvature, *sums),

@@ -197,15 +197,21 @@ if FunctionCache is not None:
     class _Nowhere:
         """A place for a cache, in Numba's terms, that is none."""
 
+        def __init__(self, py_func):
+            self._line = py_func.__code__.co_firstlineno
+
         @classmethod
         def from_function(cls, py_func, source):
-            return cls()
+            return cls(py_func)
 
         def get_cache_path(self):
             return str(seed.SHIPPED / "nowhere")
 
         def get_source_stamp(self):
             return None
+
+        def get_disambiguator(self):
+            return str(self._line)  # as that of Numba's places, of which the names of files are made
 
     class _SeedCache(_PackageCache):
         """The seed alone, where nothing can be written."""
@@ -254,10 +260,10 @@ def _enable_cache(dispatcher):
     if not hasattr(dispatcher, "_cache"):
         _cache_unavailable("this Numba's dispatchers have no _cache")
         return
-    try:
-        dispatcher._cache = _PackageCache(dispatcher.py_func)
-    except (RuntimeError, OSError, AttributeError) as error:
-        if isinstance(error, AttributeError) or not seed.folders():
-            _cache_unavailable(repr(error))
-        else:
-            dispatcher._cache = _SeedCache(dispatcher.py_func)
+    for kind in (_PackageCache, _SeedCache) if seed.folders() else (_PackageCache,):
+        try:
+            dispatcher._cache = kind(dispatcher.py_func)
+            return
+        except (RuntimeError, OSError, AttributeError) as error:
+            reason = repr(error)
+    _cache_unavailable(reason)

@@ -87,8 +87,9 @@ def load(name, stamp, key):
 
 
 def collect(cache_folder, seed, level):
-    """Put what Numba left in a cache folder into a seed, as a level; returns the number of bytes."""
+    """Make what Numba left in a cache folder a level of a seed, in place of what was there; returns its bytes."""
     folder = Path(seed) / level
+    shutil.rmtree(folder, ignore_errors=True)  # or code of older sources would travel as well
     folder.mkdir(parents=True, exist_ok=True)
     n_bytes = 0
     for path in sorted(Path(cache_folder).rglob("*.nb[ci]")):
