@@ -5,7 +5,6 @@ import pytest
 from conftest import logistic_objective, small_passes
 
 from fastlr import LogisticRegression, fit_many
-from fastlr.fits.problem import Problem
 from fastlr.fits.wide import _Path, certify
 from fastlr.losses.logistic import LogisticLoss
 from fastlr.matrices.gram import GramMatrix
@@ -123,8 +122,9 @@ def test_what_certifies_many_fits_certifies_one(fit_intercept):
     a, b = ends[:, :-1], ends[:, -1] * fit_intercept
     b[3] += 100.0 * fit_intercept  # where no dual point is near
     penalties = [L2.from_C(C, weight.sum()) for C in CS]
-    problem = Problem(X, y.astype(np.int64), 2, weight, np.inf, fit_intercept)
-    coefs, values, gaps = certify(SmallMatrix(X), problem, penalties, a, b)
+    matrix, loss = SmallMatrix(X), LogisticLoss(y.astype(np.float64), weight, compiled=False)
+    coefs, values, gaps = certify(matrix, loss, penalties, a, b, fit_intercept)
+    assert matrix.n_passes == 3
     np.testing.assert_allclose(coefs[:, :-1], a @ X)
     for coef, value, gap, penalty in zip(coefs, values, gaps, penalties, strict=True):
         objective = logistic_objective(small_passes(X, y, weight), l2=penalty.strength, fit_intercept=fit_intercept)

@@ -57,10 +57,7 @@ def solve_many(
     -------
     ManyFits
     """
-    gram = gram or SharedGram()
     fits = ManyFits.empty(data.classes, Cs, n_sets, data.X.shape[1])
-    problem = Problem(data.features, data.codes, len(data.classes), np.empty(0), np.inf, fit_intercept)
-    order = np.argsort(Cs, kind="stable")
     usable = []
     for k in range(n_sets):
         missing = missing_classes(weight_of(k), data)
@@ -69,59 +66,18 @@ def solve_many(
             fits.failures.update({(k, i): why for i in range(len(Cs))})
         else:
             usable.append(k)
-    limits = {"tol": tol, "max_iter": max_iter}
+    problem = Problem(data.features, data.codes, len(data.classes), np.empty(0), np.inf, fit_intercept)
     with quiet_team(n_threads) as team, _progress_bar(n_sets * len(Cs), progress) as bar:
         bar.update(len(fits.failures))
-        done, starts = set(), {}
+        batch = _Batch(problem, weight_of, fits, {"tol": tol, "max_iter": max_iter}, data.dtype, team, bar)
+        starts = dict.fromkeys(usable, start)
         if usable and _is_wide(problem):
-            done = _fit_wide(gram, problem, usable, weight_of, fits, order, limits, start, team, bar)
+            batch.fit_wide(usable, gram or SharedGram(), start)
         elif len(usable) > 1 and _is_tall(problem):
-            done, starts = _fit_tall(problem, usable, weight_of, fits, order, limits, data.dtype, team, bar)
-        left = {k: [i for i in order.tolist() if (k, i) not in done] for k in usable}
-        left = {k: places for k, places in left.items() if places}
-        starts = {k: starts.get(k, start) for k in left}
-        _fit_each(problem, left, weight_of, fits, limits, starts, data.dtype, team, bar)
+            starts.update(batch.fit_tall(usable))
+        batch.fit_each(starts)
     fits.failures = dict(sorted(fits.failures.items()))  # threads tell of them in any order
     return fits
-
-
-def _fit_each(problem, left, weight_of, fits, limits, starts, dtype, team, bar):
-    """A path of fits for each set of weights; `left` are the places in `Cs` that each goes to, by set.
-
-    Where passes are compiled, threads share out the sets, and with them what is between two passes. Those sets that
-    are left when there are no more for each thread share the threads.
-    """
-
-    def fit(k, check, n_threads):
-        with Team(n_threads) as own:
-            path = fit_path(
-                replace(problem, sample_weight=weight_of(k)),
-                fits.Cs[left[k]].tolist(),
-                **limits,
-                start=starts[k],
-                dtype=dtype,
-                team=own,
-                report=lambda name, record: check(),
-            )
-            return list(path)
-
-    def put(k, ends):
-        for i, end in zip(left[k], ends, strict=True):
-            _put_end(fits, (k, i), end)
-            bar.update(1)
-
-    sets, n_threads = list(left), team.n_threads
-    n_shared = 0 if problem.is_small else len(sets) - len(sets) % n_threads
-    for some, n_workers in ((sets[:n_shared], n_threads), (sets[n_shared:], 1)):
-        run_all(partial(fit, n_threads=n_threads // n_workers), some, n_workers, put)
-
-
-def _put_end(fits, place, end):
-    result = end.result
-    fits.put(place, result.coef, result.value, result.gap, result.n_iter)
-    fits.n_passes += end.n_passes
-    if not result.converged:
-        fits.failures[place] = result.failure()
 
 
 def _is_wide(problem):
@@ -130,51 +86,108 @@ def _is_wide(problem):
     return choose(*problem.X.shape, True) == "gram_newton"
 
 
-def _fit_wide(gram, problem, usable, weight_of, fits, order, limits, start, team, bar):
-    """Fits on one Gram matrix for all; those that are done, as (set, C): certified to the tolerance."""
-    finite = order[np.isfinite(fits.Cs[order])]
-    done = set()
-    made_before = gram.n_passes
-    K = gram.matrix(problem, team)
-
-    def fit(k, check):
-        set_problem = replace(problem, sample_weight=weight_of(k))
-        return fit_set(set_problem, K, fits.Cs[finite], **limits, start=start, check=check)
-
-    def put(k, ends):
-        for i, coef, value, gap, n_iter in zip(finite, *ends, strict=True):
-            if gap <= limits["tol"]:
-                fits.put((k, int(i)), coef[None], value, gap, n_iter)
-                done.add((k, int(i)))
-                bar.update(1)
-
-    run_all(fit, usable, team.n_threads, put)
-    fits.n_passes += gram.n_passes - made_before + 3 * len(usable)
-    return done
-
-
 def _is_tall(problem):
     if sparse.issparse(problem.X) or problem.n_classes > 2 or problem.is_small:
         return False
     return choose(*problem.X.shape, True) == "newton_cholesky"
 
 
-def _fit_tall(problem, usable, weight_of, fits, order, limits, dtype, team, bar):
-    """Fits that go together; those that are done, as (set, C), and where the fits left to others may start, by set."""
-    from .tall import Pack
+class _Batch:
+    """Fits of one problem, which fill in their place in `fits` as they end: each way to go takes what is left.
 
-    pack = Pack(problem, weight_of, usable, dtype=dtype, team=team)
-    done = set()
-    for i in order[np.isfinite(fits.Cs[order])].tolist():
-        ends = pack.fit(float(fits.Cs[i]), **limits)
-        for k, end in ends.items():
-            fits.put((k, i), end.coef, end.value, end.gap, end.n_iter)
-            done.add((k, i))
-            bar.update(1)
-        if not ends:
-            break
-    fits.n_passes += pack.n_passes
-    return done, pack.ends
+    Parameters
+    ----------
+    problem : Problem
+        Its weights and its C are not looked at.
+    weight_of : callable
+        Gives the weights of a set by its index.
+    fits : ManyFits
+    limits : dict
+        "tol" and "max_iter" of each fit.
+    dtype : numpy dtype
+        What products are computed in at first.
+    team : Team
+    bar : progress bar
+    """
+
+    def __init__(self, problem, weight_of, fits, limits, dtype, team, bar):
+        self.problem, self.weight_of, self.fits, self.limits = problem, weight_of, fits, limits
+        self.dtype, self.team, self.bar = dtype, team, bar
+        self._order = np.argsort(fits.Cs, kind="stable")
+        self._finite = self._order[np.isfinite(fits.Cs[self._order])].tolist()
+        self._done = set()  # as (set, C)
+
+    def _put(self, place, *end):
+        self.fits.put(place, *end)
+        self._done.add(place)
+        self.bar.update(1)
+
+    def fit_wide(self, sets, gram, start):
+        """Fits on one Gram matrix for all; those that are certified to the tolerance are done."""
+        made_before = gram.n_passes
+        K = gram.matrix(self.problem, self.team)
+
+        def fit(k, check):
+            problem = replace(self.problem, sample_weight=self.weight_of(k))
+            return fit_set(problem, K, self.fits.Cs[self._finite], **self.limits, start=start, check=check)
+
+        def put(k, ends):
+            n_passes, *ends = ends
+            self.fits.n_passes += n_passes
+            for i, coef, value, gap, n_iter in zip(self._finite, *ends, strict=True):
+                if gap <= self.limits["tol"]:
+                    self._put((k, i), coef[None], value, gap, n_iter)
+
+        run_all(fit, sets, self.team.n_threads, put)
+        self.fits.n_passes += gram.n_passes - made_before
+
+    def fit_tall(self, sets):
+        """Fits that go together; where those that are left to others may start, by set."""
+        from .tall import Pack
+
+        pack = Pack(self.problem, self.weight_of, sets, dtype=self.dtype, team=self.team)
+        for i in self._finite:
+            ends = pack.fit(float(self.fits.Cs[i]), **self.limits)
+            for k, end in ends.items():
+                self._put((k, i), end.coef, end.value, end.gap, end.n_iter)
+            if not ends:
+                break
+        self.fits.n_passes += pack.n_passes
+        return pack.ends
+
+    def fit_each(self, starts):
+        """A path of fits for each set of weights, by where it starts.
+
+        Where passes are compiled, threads share out the sets, and with them what is between two passes. Those sets that
+        are left when there are no more for each thread share the threads.
+        """
+        left = {k: [i for i in self._order.tolist() if (k, i) not in self._done] for k in starts}
+        sets, n_threads = [k for k in left if left[k]], self.team.n_threads
+
+        def fit(k, check, n_threads):
+            with Team(n_threads) as own:
+                path = fit_path(
+                    replace(self.problem, sample_weight=self.weight_of(k)),
+                    self.fits.Cs[left[k]].tolist(),
+                    **self.limits,
+                    start=starts[k],
+                    dtype=self.dtype,
+                    team=own,
+                    report=lambda name, record: check(),
+                )
+                return list(path)
+
+        def put(k, ends):
+            for i, end in zip(left[k], ends, strict=True):
+                result = end.result
+                self.fits.n_passes += end.n_passes
+                if not result.converged:
+                    self.fits.failures[k, i] = result.failure()
+                self._put((k, i), result.coef, result.value, result.gap, result.n_iter)
+
+        n_shared = 0 if self.problem.is_small else len(sets) - len(sets) % n_threads
+        for some, n_workers in ((sets[:n_shared], n_threads), (sets[n_shared:], 1)):
+            run_all(partial(fit, n_threads=n_threads // n_workers), some, n_workers, put)
 
 
 class _NoBar:

@@ -10,7 +10,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from .. import reference
 from ..losses.logistic import LogisticLoss
 from ..matrices.gram import GramMatrix
 from ..objectives import relative_gap
@@ -63,30 +62,34 @@ def fit_set(problem, K, Cs, *, tol, max_iter, start, check):
 
     Returns
     -------
+    n_passes : int
+        How often X was read.
     coef : float64 array of shape (n_Cs, n_features + 1)
         Rows [w, b].
     values, gaps : float64 arrays of shape (n_Cs,)
     n_iter : int array of shape (n_Cs,)
     """
-    matrix, loss = problem.matrix(np.float64, None), problem.loss()
+    matrix = problem.matrix(np.float64, None)
+    loss = LogisticLoss(problem.targets(), problem.sample_weight, compiled=False)
     if start is not None:
         w = start.copy()
         w[0, -1] = 0.0
         start = _raw(matrix, w)[0], float(start[0, -1])
     penalties = [replace(problem, C=C).penalty(loss.weight_sum) for C in Cs]
     options = {"fit_intercept": problem.fit_intercept, "tol": tol, "max_iter": max_iter, "check": check}
-    a, b, n_iter = fit_gram_path(K, problem.targets(), loss.weights(), penalties, start=start, **options)
-    return *certify(matrix, problem, penalties, a, b), n_iter
+    a, b, n_iter = fit_gram_path(K, loss, penalties, start=start, **options)
+    ends = certify(matrix, loss, penalties, a, b, problem.fit_intercept)
+    return matrix.n_passes, *ends, n_iter
 
 
-def fit_gram_path(K, targets, weight, penalties, *, start, fit_intercept, tol, max_iter, check):
+def fit_gram_path(K, loss, penalties, *, start, fit_intercept, tol, max_iter, check):
     """Fits of one set of weights under a falling penalty, in the span of the samples.
 
     Parameters
     ----------
     K, fit_intercept, tol, max_iter, check
         See `fit_set`.
-    targets, weight : float64 arrays of shape (n_samples,)
+    loss : LogisticLoss
     penalties : list of L2
     start : tuple of array of shape (n_samples,) and float, or None
         Raw predictions without the intercept, and the intercept, for the first penalty.
@@ -98,10 +101,10 @@ def fit_gram_path(K, targets, weight, penalties, *, start, fit_intercept, tol, m
     b : float64 array of shape (n_fits,)
     n_iter : int array of shape (n_fits,)
     """
-    rows = np.flatnonzero(weight)
-    matrix = GramMatrix(K[np.ix_(rows, rows)])
-    loss = LogisticLoss(targets[rows], weight[rows], compiled=False)
-    newton = GramNewton(LogisticObjective(matrix, loss, L2(1.0), fit_intercept), None)
+    rows = np.flatnonzero(loss.weights())
+    newton = GramNewton(
+        LogisticObjective(GramMatrix(K[np.ix_(rows, rows)]), loss.take(rows), L2(1.0), fit_intercept), None
+    )
     n_fits = len(penalties)
     a, b, n_iter = np.zeros((n_fits, len(K))), np.zeros(n_fits), np.zeros(n_fits, int)
     path = _Path()
@@ -141,19 +144,19 @@ class _Path:
         return ahead
 
 
-def certify(matrix, problem, penalties, a, b):
-    """Coefficients, objectives and certified relative gaps of fits of one set of weights: three products with X.
+def certify(matrix, loss, penalties, a, b, fit_intercept):
+    """Coefficients, objectives and certified relative gaps of fits of one set of weights: three passes.
 
     Parameters
     ----------
     matrix : Matrix
-    problem : Problem
-        Targets and weights.
+    loss : LogisticLoss
     penalties : list of L2
         By fit.
     a : float64 array of shape (n_fits, n_samples)
         w = X^T a.
     b : float64 array of shape (n_fits,)
+    fit_intercept : bool
 
     Returns
     -------
@@ -161,33 +164,20 @@ def certify(matrix, problem, penalties, a, b):
         Rows [w, b].
     values, gaps : float64 arrays of shape (n_fits,)
     """
-    weight = problem.loss().weights()
-    share = weight / weight.sum()
-    coef = np.column_stack([_transposed(matrix, a), b])
+    coef = np.column_stack([matrix.transposed(a), b])
+    of_loss = zip(*map(loss.at, _raw(matrix, coef)), strict=True)
+    values, alpha, d = (np.array(part) / loss.weight_sum for part in of_loss)
     w = coef[:, :-1]
-    losses, residual, curvature = reference.loss_residual_curvature(_raw(matrix, coef), problem.targets())
-    values = losses @ share + [penalty.value(row) for penalty, row in zip(penalties, w, strict=True)]
-    alpha, d = share * residual, share * curvature
-    g_b = alpha.sum(axis=1) if problem.fit_intercept else np.zeros(len(b))
+    values += [penalty.value(row) for penalty, row in zip(penalties, w, strict=True)]
+    g_b = alpha.sum(axis=1) if fit_intercept else np.zeros(len(b))
     shifts = np.array([dual_shift(*pair) for pair in zip(g_b, d.sum(axis=1), strict=True)])
-    of_penalty = np.stack([penalty.gradient(row) for penalty, row in zip(penalties, w, strict=True)])
-    rest = _transposed(matrix, alpha - shifts[:, None] * d) + of_penalty
+    rest = matrix.transposed(alpha - shifts[:, None] * d)
+    rest += [penalty.gradient(row) for penalty, row in zip(penalties, w, strict=True)]
     parts = zip(shifts, g_b, (rest * rest).sum(axis=1), penalties, values, strict=True)
     gaps = [relative_gap(bound_of_shift(*part), value) for *part, value in parts]
     return coef, values, np.array(gaps)
 
 
-# X comes first in products: BLAS takes up to twice as long for a few rows times X.
-
-
 def _raw(matrix, coefs):
     """Raw predictions, of shape (n_fits, n_samples)."""
-    return np.concatenate([raw for _, raw in matrix.predictions(coefs)]).T
-
-
-def _transposed(matrix, coefficients):
-    """coefficients X, of shape (n_fits, n_features)."""
-    total = np.zeros((len(coefficients), matrix.shape[1]))
-    for rows, block in matrix.blocks(len(coefficients)):
-        total += (block.T @ coefficients[:, rows].T).T
-    return total
+    return np.concatenate([raw.T for _, raw in matrix.predictions(coefs)], axis=1)

@@ -9,6 +9,7 @@ sample it leaves with the loss, which lives beside X.
 """
 
 import math
+from abc import ABC, abstractmethod
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -20,17 +21,11 @@ from ..runtime.team import Team
 _BLOCK_ENTRIES = 1_000_000  # of rows that NumPy widens at a time
 
 
-class Matrix:
+class Matrix(ABC):
     """X of shape (n_samples, n_features).
 
-    A way to read X adds ``_bind(loss)``, which makes the passes for a loss (see `_passes`), and
-
-    - ``take(rows)``, ``columns(places)``: a matrix of some rows or columns, which are copied; indices ascend;
-    - ``moments(loss)``: X^T h and (X * X)^T h, of shape (n_features,), and the sum of h, the curvatures;
-    - ``sandwich(loss)``: [X 1]^T D [X 1], of shape (n_features + 1, n_features + 1);
-    - ``gram()``: X X^T, of shape (n_samples, n_samples).
-
-    `tests/test_matrices.py` says what they have in common.
+    A way to read X adds ``_bind(loss)``, which makes the passes for a loss (see `_passes`), and the abstract methods;
+    `tests/test_matrices.py` says what all have in common.
 
     Parameters
     ----------
@@ -116,6 +111,51 @@ class Matrix:
         self.n_passes += 1
         return passes.sums()[1]
 
+    @abstractmethod
+    def take(self, rows):
+        """A matrix of some of the rows, which are copied; `rows` are ascending indices."""
+
+    @abstractmethod
+    def columns(self, places):
+        """A matrix of some of the columns, which are copied; `places` are ascending indices."""
+
+    @abstractmethod
+    def moments(self, loss):
+        """First and second moments of the columns, weighted with the curvatures of the last `sweep`.
+
+        Returns
+        -------
+        first, second : float64 arrays of shape (n_features,)
+            X^T h and (X * X)^T h.
+        total : float
+            Sum of h.
+        """
+
+    @abstractmethod
+    def sandwich(self, loss):
+        """[X 1]^T D [X 1], D from the last `sweep`: one pass.
+
+        Returns
+        -------
+        float64 array of shape (n_features + 1, n_features + 1)
+            Symmetric.
+        """
+
+    @abstractmethod
+    def gram(self):
+        """X X^T without the intercept: one pass.
+
+        Returns
+        -------
+        float64 array of shape (n_samples, n_samples)
+            Symmetric.
+
+        Raises
+        ------
+        ValueError
+            If X holds NaN or infinity.
+        """
+
     def curvature_sum(self, loss):
         """1^T D 1 of a `SoftmaxLoss`, D from the last `sweep`: one pass.
 
@@ -173,6 +213,20 @@ class Matrix:
         self.n_passes += 1
         for rows, block in self.blocks(len(coefs)):
             yield rows, block @ coefs[:, :-1].T + coefs[:, -1]
+
+    def transposed(self, coefficients):
+        """Coefficients of samples, of shape (k, n_samples), times X, for the dual problem: one pass of NumPy.
+
+        Returns
+        -------
+        float64 array of shape (k, n_features)
+        """
+        self.n_passes += 1
+        total = np.zeros((len(coefficients), self.shape[1]))
+        for rows, block in self.blocks(len(coefficients)):
+            # X comes first: BLAS takes up to twice as long for a few rows times X.
+            total += (block.T @ coefficients[:, rows].T).T
+        return total
 
     def check_finite(self):
         """Raise ValueError if X holds NaN or infinity; called when a sum over X came out not finite."""

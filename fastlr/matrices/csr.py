@@ -68,36 +68,22 @@ class CSRMatrix(Matrix):
         return (SparseClassPasses if loss.passes == "classes" else _RowPasses)(self, loss)
 
     def take(self, rows):
-        """A matrix of some of the rows, which are copied; `rows` are ascending indices."""
+        """See `Matrix`."""
         return CSRMatrix(self.X[rows], name=self._name, team=self.team)
 
     def columns(self, places):
-        """A matrix of some of the columns, which are copied; `places` are ascending indices."""
+        """See `Matrix`."""
         return CSRMatrix(self.X[:, places], name=self._name, team=self.team)
 
     def moments(self, loss):
-        """First and second moments of the columns, weighted with the curvatures: two passes.
-
-        Returns
-        -------
-        first, second : float64 arrays of shape (n_features,)
-            X^T h and (X * X)^T h.
-        total : float
-            Sum of h.
-        """
+        """See `Matrix`: two passes."""
         first = self.intercept_column(loss)
         squares = self._passes_for(loss).column_squares()
         self.n_passes += 1
         return first[:-1], squares, float(first[-1])
 
     def sandwich(self, loss):
-        """[X 1]^T D [X 1], D from the last `sweep`: one pass.
-
-        Returns
-        -------
-        float64 array of shape (n_features + 1, n_features + 1)
-            Symmetric.
-        """
+        """See `Matrix`."""
         n_samples, n_features = self.shape
         if self._hessian is None or self._hessian[0] is not loss.curvature:
             starts = entry_blocks(self.arrays[2], n_features)
@@ -115,13 +101,7 @@ class CSRMatrix(Matrix):
         return halves + halves.T
 
     def gram(self):
-        """X X^T without the intercept, a dense float64 array of shape (n_samples, n_samples): one pass.
-
-        Raises
-        ------
-        ValueError
-            If X holds NaN or infinity.
-        """
+        """See `Matrix`; SciPy's."""
         self.n_passes += 1
         X = self.X.astype(np.float64, copy=False)
         gram = (X @ X.T).toarray()

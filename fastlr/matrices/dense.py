@@ -172,7 +172,7 @@ class DenseMatrix(Matrix):
         return self._passes_for(loss).intercept_columns(coefs, sets)
 
     def take(self, rows):
-        """A matrix of some of the rows, which are copied; `rows` are ascending indices."""
+        """See `Matrix`."""
         order = "C" if self.X.flags.c_contiguous else "F"
         X = np.empty((len(rows), self.shape[1]), self.X.dtype, order=order)
         # mode="clip": the default would copy by way of a buffer.
@@ -183,7 +183,7 @@ class DenseMatrix(Matrix):
         return self._like(X)
 
     def columns(self, places):
-        """A matrix of some of the columns, which are copied; `places` are ascending indices."""
+        """See `Matrix`."""
         X = np.empty((self.shape[0], len(places)), self.X.dtype, order="C" if self.X.flags.c_contiguous else "F")
         X[:] = self.X[:, places]
         return self._like(X)
@@ -192,15 +192,7 @@ class DenseMatrix(Matrix):
         return DenseMatrix(read_only(X), scale=self.scale, dtype=self.dtype, name=self._name, team=self.team)
 
     def moments(self, loss):
-        """First and second moments of the columns, weighted with the curvatures, estimated from a subsample.
-
-        Returns
-        -------
-        first, second : float64 arrays of shape (n_features,)
-            X^T h and (X * X)^T h.
-        total : float
-            Sum of h.
-        """
+        """See `Matrix`; estimated from a subsample."""
         n_samples = self.shape[0]
         rows = sample_rows(n_samples, min(n_samples, _MOMENT_ROWS))
         X = self.scale * self.X[rows].astype(np.float64)
@@ -210,13 +202,7 @@ class DenseMatrix(Matrix):
         return X.T @ h, (X * X).T @ h, float(total)
 
     def sandwich(self, loss):
-        """[X 1]^T D [X 1], D from the last `sweep`: one pass.
-
-        Returns
-        -------
-        float64 array of shape (n_features + 1, n_features + 1)
-            Symmetric. Products are computed in float32 unless the matrix is one of float64.
-        """
+        """See `Matrix`; products are computed in float32 unless the matrix is one of float64."""
         n_samples, n_features = self.shape
         if self._hessian is None or self._hessian[0] is not loss.curvature:
             rows = np.array([hessian_block_rows(n_samples, n_features)])
@@ -237,18 +223,7 @@ class DenseMatrix(Matrix):
         return hessian
 
     def gram(self):
-        """X X^T without the intercept: one pass.
-
-        Returns
-        -------
-        float64 array of shape (n_samples, n_samples)
-            Symmetric. Products are computed in float32 unless the matrix is one of float64.
-
-        Raises
-        ------
-        ValueError
-            If X holds NaN or infinity.
-        """
+        """See `Matrix`; products are computed in float32 unless the matrix is one of float64."""
         n_samples = self.shape[0]
         padded = np.empty((products.padded_rows(n_samples), products.padded_columns(n_samples)))
         rows = squares.gram_panel(n_samples, self.team.n_threads)

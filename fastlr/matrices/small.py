@@ -32,8 +32,6 @@ def is_small(X, n_classes=2):
 class SmallMatrix(Matrix):
     """A small dense X, and the passes over it, all in float64.
 
-    Methods are those of `dense.DenseMatrix`, of which upper floors may use either.
-
     Parameters
     ----------
     X : ndarray of shape (n_samples, n_features)
@@ -46,11 +44,11 @@ class SmallMatrix(Matrix):
         super().__init__(read_only(X.astype(np.float64, copy=False)), np.float64, name)
 
     def take(self, rows):
-        """A matrix of some of the rows, which are copied; `rows` are ascending indices."""
+        """See `Matrix`."""
         return SmallMatrix(self.X[rows], self._name)
 
     def columns(self, places):
-        """A matrix of some of the columns, which are copied; `places` are ascending indices."""
+        """See `Matrix`."""
         return SmallMatrix(self.X[:, places], self._name)
 
     def _raw(self, loss, coefs):
@@ -72,7 +70,7 @@ class SmallMatrix(Matrix):
     # Infinities and NaN are found in the results, and reported there.
     @np.errstate(all="ignore")
     def sweep(self, loss, coefs):
-        """Summed loss and its gradient."""
+        """See `Matrix`."""
         self.n_passes += 1
         value, residual = loss.update(self._raw(loss, coefs))
         if not math.isfinite(value):
@@ -81,7 +79,7 @@ class SmallMatrix(Matrix):
 
     @np.errstate(all="ignore")
     def predict(self, loss, coefs):
-        """Leave raw predictions with a `LogisticLoss`."""
+        """See `Matrix`."""
         self.n_passes += 1
         loss.raw = self._raw(loss, coefs)
         if not np.isfinite(loss.raw).all():
@@ -89,26 +87,26 @@ class SmallMatrix(Matrix):
 
     @np.errstate(all="ignore")
     def product(self, loss, directions):
-        """[X 1]^T D [X 1] directions, D from the last `sweep`."""
+        """See `Matrix`."""
         self.n_passes += 1
         return self._transposed(loss, loss.curve(self._raw(loss, directions)))
 
     @np.errstate(all="ignore")
     def curvature_sum(self, loss):
-        """1^T D 1 of a `SoftmaxLoss`, D from the last `sweep`."""
+        """See `Matrix`."""
         self.n_passes += 1
         return loss.curvature_sum()
 
     @np.errstate(all="ignore")
     def moments(self, loss):
-        """First and second moments of the columns, weighted with the curvatures, and the sum of these."""
+        """See `Matrix`."""
         self.n_passes += 1
         h = loss.curvature
         return h @ self.X, h @ (self.X * self.X), float(h.sum())
 
     @np.errstate(all="ignore")
     def sandwich(self, loss):
-        """[X 1]^T D [X 1], D from the last `sweep`; of many classes, of shape (n_coef, n_coef)."""
+        """See `Matrix`; of many classes, of shape (n_coef, n_coef)."""
         self.n_passes += 1
         n_samples, n_features = self.shape
         if loss.passes == "classes":
@@ -121,7 +119,7 @@ class SmallMatrix(Matrix):
 
     @np.errstate(all="ignore")
     def gram(self):
-        """X X^T without the intercept."""
+        """See `Matrix`."""
         self.n_passes += 1
         gram = self.X @ self.X.T
         if not np.isfinite(gram.diagonal()).all():
