@@ -13,8 +13,8 @@ import pytest
 from conftest import REAL_DATA
 from sklearn.model_selection import train_test_split
 
-from fastlr import _drawing, datasets
-from fastlr.datasets import fetch_sign_digits, load_sign_digits
+from fastlr import datasets
+from fastlr.datasets import drawing, fetch_sign_digits, load_sign_digits
 
 STARTS = np.array([0, 204, 409, 615, 822, 1028, 1236, 1443, 1649, 1855])  # of the well-known pair's ten blocks
 SHOWN = {0: 9, 1: 0, 2: 7, 3: 6, 4: 1, 5: 8, 6: 4, 7: 3, 8: 2, 9: 5}  # by the label of its Y.npy
@@ -98,7 +98,7 @@ def test_drawn_images_are_the_same_everywhere():
     # The numbers that documents quote for these images hold for this digest only.
     expected = "0f4d649d96d8953840364cef53b46eec5b181d6c7ab9c2a393c14398576d68d4"
     assert hashlib.sha256(load_sign_digits().images.tobytes()).hexdigest() == expected
-    _drawing.draw_digit.cache_clear()
+    drawing.draw_digit.cache_clear()
     assert hashlib.sha256(load_sign_digits().images.tobytes()).hexdigest() == expected
 
 
@@ -562,14 +562,14 @@ def test_fetch_interrupted_while_unpacking(server, fetch, archive, tmp_path, mon
 
 def test_fetch_by_two_at_once(server, fetch, archive, tmp_path, monkeypatch):
     server.reply(archive)
-    unpack = datasets._unpack
+    unpack = datasets.unpack
 
     def outrun(*args):
-        monkeypatch.setattr(datasets, "_unpack", unpack)
+        monkeypatch.setattr(datasets, "unpack", unpack)
         fetch()
         return unpack(*args)
 
-    monkeypatch.setattr(datasets, "_unpack", outrun)
+    monkeypatch.setattr(datasets, "unpack", outrun)
     check_bunch(fetch(), (0, 1), 3)
     assert server.n_requests == 2 and len(kept_in(tmp_path)) == 1
 
