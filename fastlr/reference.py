@@ -187,3 +187,33 @@ def gradient_descent(X, y, sample_weight, coef, learning_rate, n_iterations):
         costs[iteration] = cost / total
         coef -= learning_rate * gradient
     return coef, gradient, costs
+
+
+def proximal_gradient(X, y, sample_weight, l1, l2, *, n_iterations, fit_intercept=True):
+    """Minimise the mean loss + l1 |w|_1 + l2 / 2 |w|^2 by accelerated proximal gradients: slow, and sure.
+
+    Source: Beck & Teboulle, A fast iterative shrinkage-thresholding algorithm, SIAM J. Imaging Sciences 2, 2009; with
+    the restarts of O'Donoghue & Candes, Adaptive restart for accelerated gradient schemes, 2015.
+
+    Returns
+    -------
+    array of shape (n_features + 1,)
+        [w, b].
+    """
+    total = len(X) if sample_weight is None else sample_weight.sum()
+    X1 = np.column_stack([X, np.full(len(X), float(fit_intercept))])
+    weighted = X1 if sample_weight is None else np.sqrt(sample_weight)[:, None] * X1
+    step = 1.0 / (0.25 * np.linalg.norm(weighted, 2) ** 2 / total + l2)
+    coef = ahead = np.zeros(X.shape[1] + 1)
+    t = 1.0
+    for _ in range(n_iterations):
+        gradient = loss_gradient(X, y, sample_weight, ahead)[1] / total
+        gradient[:-1] += l2 * ahead[:-1]
+        gradient[-1] *= fit_intercept
+        new = ahead - step * gradient
+        new[:-1] = np.sign(new[:-1]) * np.maximum(np.abs(new[:-1]) - step * l1, 0.0)
+        if (ahead - new) @ (new - coef) > 0.0:
+            t = 1.0
+        before, t = t, 0.5 * (1.0 + np.sqrt(1.0 + 4.0 * t * t))
+        ahead, coef = new + (before - 1.0) / t * (new - coef), new
+    return coef

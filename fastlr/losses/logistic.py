@@ -33,6 +33,11 @@ class LogisticLoss(PointwiseLoss):
     formula = Logistic()
     value_at_zero = math.log(2.0)  # mean loss of coefficients that tell no sample from any other
 
+    def best_intercepts(self):
+        """The intercept that is best where all else is zero (0 where none is): float64 of shape (1,)."""
+        mean = float(self.y @ self.weights()) / self.weight_sum
+        return np.log([mean / (1.0 - mean)]) if 0.0 < mean < 1.0 else np.zeros(1)
+
     def overshoot(self):
         """The largest p z_d and -(1 - p) z_d of a sample that weighs anything: p at what was remembered, z_d = `raw`.
 

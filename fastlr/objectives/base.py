@@ -6,6 +6,8 @@ import numpy as np
 
 from ..matrices.scales import standardisation
 
+_ULP = float(np.finfo(np.float64).eps)
+
 
 class Objective:
     """Mean loss plus penalty.
@@ -60,6 +62,10 @@ class Objective:
         """The same objective over some of the rows, which are copied; `rows` are ascending indices."""
         return type(self)(self.matrix.take(rows), self.loss.take(rows), self.penalty, self.fit_intercept)
 
+    def columns(self, places):
+        """The same objective over some of the features, which are copied; `places` are ascending indices."""
+        return type(self)(self.matrix.columns(places), self.loss, self.penalty, self.fit_intercept)
+
     def loss_gradient(self, coefs):
         """Value and gradient of f at coefs: one pass over X.
 
@@ -92,6 +98,39 @@ class Objective:
             inf without a penalty.
         """
         return self.penalty.dual_bound(float(np.vdot(gradient[:, :-1], gradient[:, :-1])))
+
+    def step_gap(self, coefs, value, gradient, step, product):
+        """Bound on f - f* from the step that minimises a model of f at coefs, whatever the penalty.
+
+        With p the probabilities, J their derivatives and z the change of the raw predictions, q = p + J z is the dual
+        point of the step, and a = gradient of the loss + its Hessian times the step what it is to the features. With
+        the sums over the summed weights, KL(q || p) summing to z J z at most, any s in [0, 1], and y + s (q - y) in
+        place of q, of which KL is convex,
+
+            f - f* <= s z J z + (1 - s) loss + penalty(W) + conjugate(-s a) + s a . W
+
+        where q is not negative (`overshoot` at most 1) and the step leaves no gradient of the intercepts.
+
+        Parameters
+        ----------
+        coefs, gradient, step : float64 arrays of shape (k, n_features + 1)
+        value : float
+            f at coefs.
+        product : float64 array of shape (k, n_features + 1)
+            The Hessian of the smooth part, where `loss_gradient` was last evaluated, times the step.
+
+        Returns
+        -------
+        float
+        """
+        penalty, W, V = self.penalty, coefs[:, :-1], step[:, :-1]
+        a = gradient[:, :-1] - penalty.gradient(W) + product[:, :-1] - penalty.diagonal * V
+        bend = max(0.0, float(np.vdot(step, product)) - penalty.diagonal * float(np.vdot(V, V)))
+        loss = value - penalty.value(W)
+        largest = float(np.abs(a).max(initial=0.0))
+        # What is scaled to the border is to stay within it, rounded.
+        shares = {1.0} if largest <= penalty.l1 else {1.0, penalty.l1 / largest * (1.0 - _ULP)}
+        return min(s * bend + (1.0 - s) * loss + penalty.duality_gap(W, s * a) for s in shares)
 
     def standardisation(self):
         """Means and variances of the columns, see `matrices.scales`; the first time a pass."""

@@ -16,6 +16,8 @@ class L2:
         >= 0.
     """
 
+    is_smooth = True
+
     def __init__(self, strength):
         self.strength = self.diagonal = float(strength)
 
@@ -63,3 +65,63 @@ class L2:
             A bound on the part of f - f* that is due to it; inf without a penalty.
         """
         return square / (2.0 * self.strength) if self.strength else np.inf
+
+
+class ElasticNet:
+    """l1 |W|_1 + l2 / 2 |W|^2: bends at zero, so that coefficients there are exactly zero.
+
+    `gradient` and `diagonal` are those of the smooth part, l2 / 2 |W|^2.
+
+    Parameters
+    ----------
+    l1 : float
+        > 0.
+    l2 : float
+        >= 0.
+    """
+
+    is_smooth = False
+
+    def __init__(self, l1, l2):
+        self.l1, self.diagonal = float(l1), float(l2)
+
+    def __bool__(self):
+        """Whether there is a penalty."""
+        return True
+
+    def value(self, W):
+        """The penalty at W."""
+        return self.l1 * float(np.abs(W).sum()) + 0.5 * self.diagonal * float(np.vdot(W, W))
+
+    def gradient(self, W):
+        """Gradient of the smooth part, of W's shape."""
+        return self.diagonal * W
+
+    def prox(self, W, step):
+        """The V that makes ``|V - W|^2 / (2 step)`` plus the penalty smallest."""
+        return np.copysign(np.maximum(np.abs(W) - step * self.l1, 0.0), W) / (1.0 + step * self.diagonal)
+
+    def duality_gap(self, W, a):
+        """Value at W, plus that of the conjugate at -a, plus a . W: 0 where -a is a subgradient at W.
+
+        With u the point where -a is a subgradient and s = clip(-a / l1, -1, 1),
+        ``sum l2/2 (W - u)^2 + l1 (|W| - s W)``: no difference of large numbers.
+
+        Parameters
+        ----------
+        W, a : float64 arrays of one shape
+
+        Returns
+        -------
+        float
+            inf where the conjugate is, as some |a| > l1 and there is no l2.
+        """
+        beyond = np.maximum(np.abs(a) - self.l1, 0.0)
+        if not self.diagonal and beyond.any():
+            return np.inf
+        pull = np.clip(-a / self.l1, -1.0, 1.0)
+        bend = self.l1 * float((np.abs(W) - pull * W).sum())
+        if not self.diagonal:
+            return bend
+        apart = W + np.copysign(beyond, a) / self.diagonal
+        return bend + 0.5 * self.diagonal * float(np.vdot(apart, apart))

@@ -1,0 +1,200 @@
+"""Newton's method for penalties that bend at zero, on working sets of features.
+
+A step minimises the quadratic model of the smooth part plus the penalty, by coordinate descent on the Hessian and, once
+the signs have settled, by the equations of the coefficients that are not zero. Those of few features are all in the
+model. Of many, a working set is: the optimum of its features is found by passes over their columns alone, then one pass
+over X says which others are to join them.
+
+The model's minimum is a dual point as well: with p the step, a = gradient of the loss + H p, -a is a subgradient of the
+penalty where the step ends. So each step certifies where it starts, see `objectives.base.Objective.step_gap`.
+
+Sources: Lee, Sun & Saunders, Proximal Newton-type methods for minimizing composite functions, SIAM J. Optim. 24, 2014;
+Yuan, Ho & Lin, An improved GLMNET for L1-regularized logistic regression, JMLR 13, 2012; Massias, Vaiter, Gramfort &
+Salmon, Dual extrapolation for sparse generalized linear models, JMLR 21, 2020 (working sets).
+"""
+
+import numpy as np
+
+from ..kernels.coordinates import descend
+from ..linalg.factor import ScaledCholesky
+from ..objectives import relative_gap
+from ._result import SolverResult, add_record, outcome_of
+from ._steps import ARMIJO, rounding
+
+NEEDS = ("an L1 penalty",)
+
+_ALL_FEATURES = 300  # up to here there is no working set
+_FEWEST = 64  # features of a working set
+_MAX_HALVINGS = 30
+_MAX_LOST = 3  # steps in a row whose effect was lost in rounding
+_SHORTER = 0.5  # a gap this much smaller than the smallest so far is progress
+_FACES = 20  # changes of signs that one model may take
+_COARSE, _SHARE = 0.1, 0.1  # gap of the first working set, and of others in gaps of the whole problem
+_SWEEPS = 3  # of coordinate descent, before the equations of what is not zero are tried
+_EXACT = 1e-12  # of the largest threshold: the model is solved to rounding
+
+
+class _Model:
+    """Quadratic model of the smooth part at some coefficients, plus the penalty, the intercepts at their best."""
+
+    def __init__(self, penalty, hessian, coefs, gradient):
+        self._shape = coefs.shape
+        places = np.arange(coefs.size).reshape(coefs.shape)
+        self._w, self._b = places[:, :-1].ravel(), places[:, -1]
+        inner = hessian[np.ix_(self._b, self._b)]
+        # Equal shifts of all intercepts change nothing; taken out of the matrix, it can be inverted.
+        self._inner = ScaledCholesky(inner + inner.trace() / len(inner) * (len(inner) > 1))
+        self._across = hessian[np.ix_(self._b, self._w)]
+        self._of_w = self._inner.solve(self._across)
+        self._of_gradient = self._inner.solve(gradient.ravel()[self._b])
+        self._H = hessian[np.ix_(self._w, self._w)] - self._across.T @ self._of_w
+        self._start = coefs.ravel()[self._w]
+        self._threshold = np.full(len(self._w), penalty.l1)
+        self._v = self._start.copy()
+        self._q = gradient.ravel()[self._w] - self._across.T @ self._of_gradient
+
+    def minimise(self):
+        """Where the model is smallest, but for rounding: a step from the coefficients, of their shape."""
+        tol = _EXACT * self._threshold.max(initial=0.0)
+        for _ in range(_FACES):
+            descend(self._H, self._threshold, self._v, self._q, _SWEEPS, tol)
+            if self._solve_face() and self._violation() <= tol:
+                break
+        step = np.empty(self._start.size + len(self._b))
+        step[self._w] = change = self._v - self._start
+        step[self._b] = -self._of_gradient - self._of_w @ change
+        return step.reshape(self._shape)
+
+    def _solve_face(self):
+        """Solve the equations of what is not zero; False where a coefficient became zero on the way."""
+        face = np.flatnonzero(self._v)
+        v = self._v[face]
+        sides = self._q[face] + self._threshold[face] * np.sign(v)
+        step = -ScaledCholesky(self._H[np.ix_(face, face)]).solve(sides) if face.size else v
+        lengths = np.full(len(v), np.inf)
+        crossing = (v + step) * v <= 0.0
+        lengths[crossing] = -v[crossing] / step[crossing]
+        length = min(1.0, lengths.min(initial=np.inf))
+        self._v[face] = np.where(lengths <= length, 0.0, v + length * step)
+        self._q += self._H[:, face] @ (self._v[face] - v)
+        return not crossing.any()
+
+    def _violation(self):
+        """How far the gradient of the model is from a subgradient of the penalty, at most."""
+        slope = np.abs(self._q + self._threshold * np.sign(self._v))
+        return float(np.where(self._v == 0.0, np.abs(self._q) - self._threshold, slope).max(initial=0.0))
+
+
+class _Run:
+    """Where a fit is, and what it has cost."""
+
+    def __init__(self, objective, coef, *, tol, max_iter, callback):
+        self.objective, self.coef, self.value, self.gap = objective, coef, np.inf, np.inf
+        self._tol, self._max_iter, self._callback = tol, max_iter, callback
+        self.n_iter, self.history = 0, []
+
+    def _record(self, gradient, gap):
+        passes = self.objective.n_passes
+        add_record(self.history, self._callback, self.n_iter, self.value, np.linalg.norm(gradient), gap, passes)
+
+    def with_all_features(self):
+        """One model of all features after the other."""
+        self.coef, self.value, _, _, self.gap = self._descend(self.objective, self.coef, self._tol)
+
+    def with_working_sets(self):
+        """Optima of working sets, until no other feature is wanted."""
+        objective, penalty = self.objective, self.objective.penalty
+        self.value, gradient = objective.loss_gradient(self.coef)
+        a = gradient[:, :-1] - penalty.gradient(self.coef[:, :-1])
+        while True:
+            places = _working_set(a, self.coef)
+            members = np.append(places, objective.matrix.shape[1])
+            part = objective.columns(places)
+            inner = max(_SHARE * self._tol, min(_COARSE, _SHARE * self.gap))
+            coef, _, _, step, gap = self._descend(part, self.coef[:, members], inner)
+            self.coef = _lifted(coef, members, objective.shape)
+            self.value, gradient = objective.loss_gradient(self.coef)
+            if step is None or gap == np.inf:
+                return
+            step = _lifted(step, members, objective.shape)
+            product = objective.hessian_product(step)
+            a = gradient[:, :-1] - penalty.gradient(self.coef[:, :-1] + step[:, :-1]) + product[:, :-1]
+            self.gap = relative_gap(objective.step_gap(self.coef, self.value, gradient, step, product), self.value)
+            self._record(gradient, self.gap)
+            if self.gap <= self._tol or self.n_iter >= self._max_iter:
+                return
+
+    def _descend(self, objective, coef, tol):
+        """Newton's method with all features of an objective; where it ends, with value, gradient, step and gap."""
+        self.value, gradient = objective.loss_gradient(coef)
+        first, best, n_lost = self.n_iter, np.inf, 0
+        while True:
+            hessian = objective.hessian()
+            if not np.isfinite(hessian).all():
+                return coef, self.value, gradient, None, np.inf
+            step = _Model(objective.penalty, hessian, coef, gradient).minimise()
+            product = (hessian @ step.ravel()).reshape(step.shape)
+            gap = relative_gap(objective.step_gap(coef, self.value, gradient, step, product), self.value)
+            if gap <= max(tol, self._tol) and objective.overshoot(step) > 1.0:
+                gap = np.inf
+            self._record(gradient, gap)
+            # One step at least, or the same features might be asked for in turns.
+            if gap <= (tol if self.n_iter > first else self._tol) or self.n_iter >= self._max_iter:
+                break
+            before = self.value
+            end = _line_search(objective, coef, before, gradient, step)
+            if end is None or n_lost == _MAX_LOST:
+                break
+            self.n_iter += 1
+            coef, self.value, gradient = end
+            lost = gap > _SHORTER * best and self.value > before - rounding(objective, before)
+            n_lost, best = n_lost + 1 if lost else 0, min(best, gap)
+        return coef, self.value, gradient, step, gap
+
+
+def _working_set(a, coef):
+    """Features to be looked at: those that are not zero, and of all other the ones with the largest |a|."""
+    support = np.flatnonzero(coef[:, :-1].any(axis=0))
+    size = min(a.shape[1], max(_FEWEST, 2 * support.size))
+    pull = np.abs(a).max(axis=0)
+    pull[support] = np.inf
+    return np.sort(np.argpartition(pull, -size)[-size:])
+
+
+def _lifted(coef, members, shape):
+    """Coefficients of some features among those of all."""
+    lifted = np.zeros(shape)
+    lifted[:, members] = coef
+    return lifted
+
+
+def _line_search(objective, coef, value, gradient, step):
+    """The end of a step, halved until it makes the objective smaller; None where none does."""
+    penalty, W, V = objective.penalty, coef[:, :-1], step[:, :-1]
+    bends = penalty.value(W + V) - penalty.value(W) - float(np.vdot(penalty.gradient(W), V))
+    slope = float(np.vdot(gradient, step)) + bends
+    if not slope < 0.0:
+        return None
+    length = 1.0
+    for _ in range(_MAX_HALVINGS):
+        ahead = coef + length * step
+        new_value, new_gradient = objective.loss_gradient(ahead)
+        if new_value <= value + ARMIJO * length * slope + rounding(objective, value) * (length == 1.0):
+            return ahead, new_value, new_gradient
+        length *= 0.5
+    return None
+
+
+def solve(objective, start=None, *, tol, max_iter, callback=None):
+    """Minimise an objective; parameters and result as of `newton_cholesky.solve`. The penalty must be an L1 one."""
+    if start is None:
+        start = np.zeros(objective.shape)
+        if objective.fit_intercept:
+            start[:, -1] = objective.loss.best_intercepts()
+    run = _Run(objective, start, tol=tol, max_iter=max_iter, callback=callback)
+    if objective.matrix.shape[1] <= _ALL_FEATURES:
+        run.with_all_features()
+    else:
+        run.with_working_sets()
+    outcome = outcome_of(run.gap, run.n_iter, tol, max_iter)
+    return SolverResult(run.coef, run.value, run.gap, run.n_iter, outcome, run.history)

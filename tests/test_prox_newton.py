@@ -1,0 +1,189 @@
+"""The solver for penalties that bend at zero: optimality, certificates, exact zeros, and what must not matter."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from fastlr import reference
+from fastlr._validation import check_features, check_sparse_features
+from fastlr.losses.logistic import LogisticLoss
+from fastlr.matrices.csr import CSRMatrix
+from fastlr.matrices.dense import DenseMatrix
+from fastlr.matrices.small import SmallMatrix
+from fastlr.objectives.logistic import LogisticObjective
+from fastlr.objectives.penalties import ElasticNet
+from fastlr.runtime.team import Team
+from fastlr.solvers import prox_newton
+
+NONE = np.empty(0)
+KINDS = {
+    "small": lambda X, team: SmallMatrix(check_features(X)),
+    "rows": lambda X, team: DenseMatrix(check_features(X), team=team),
+    "columns": lambda X, team: DenseMatrix(check_features(np.asfortranarray(X)), team=team),
+    "sparse": lambda X, team: CSRMatrix(check_sparse_features(sparse.csr_array(X)), team=team),
+}
+kinds = pytest.mark.parametrize("kind", KINDS)
+shapes = pytest.mark.parametrize("shape", [(200, 12), (90, 400), (60, 700)], ids=str)
+
+
+def make(shape, *, seed=0):
+    rng = np.random.default_rng([seed, *shape])
+    X = rng.normal(size=shape) * (rng.random(shape) < 0.8)
+    w = np.zeros(shape[1])
+    w[:5] = 1.0, -1.0, 0.5, 2.0, -0.3
+    return X, (X @ w + rng.logistic(size=shape[0]) > 0.2).astype(float), rng.exponential(size=shape[0])
+
+
+def objective_of(X, y, weight, l1, l2, *, kind="small", fit_intercept=True, team=None):
+    loss = LogisticLoss(y, weight, compiled=kind != "small")
+    return LogisticObjective(KINDS[kind](X, team), loss, ElasticNet(l1, l2), fit_intercept)
+
+
+def solve(objective, start=None, *, tol=1e-10, max_iter=100):
+    with np.errstate(all="ignore"):
+        return prox_newton.solve(objective, start, tol=tol, max_iter=max_iter)
+
+
+def largest_l1(X, y, weight):
+    """The penalty from which on all coefficients are zero."""
+    weight = weight / weight.sum()
+    return np.abs((weight * (y - weight @ y)) @ X).max()
+
+
+ratios = pytest.mark.parametrize("ratio", [1.0, 0.5])
+intercepts = pytest.mark.parametrize("fit_intercept", [True, False])
+
+
+@shapes
+@ratios
+@intercepts
+def test_the_optimum_is_that_of_proximal_gradients_and_certified(shape, ratio, fit_intercept):
+    X, y, weight = make(shape)
+    strength = 0.1 * largest_l1(X, y, weight)
+    l1, l2 = ratio * strength, (1.0 - ratio) * strength
+    objective = objective_of(X, y, weight, l1, l2, fit_intercept=fit_intercept)
+    result = solve(objective, tol=1e-13)
+    assert result.gap <= 1e-13
+    expected = reference.proximal_gradient(X, y, weight, l1, l2, n_iterations=1_500, fit_intercept=fit_intercept)
+    assert result.value <= objective.loss_gradient(expected[None])[0] * (1.0 + 1e-13)
+    np.testing.assert_allclose(result.coef[0], expected, atol=1e-4)
+    # Karush, Kuhn and Tucker's conditions, by NumPy.
+    gradient = reference.loss_gradient(X, y, weight, result.coef[0])[1] / weight.sum()
+    w = result.coef[0, :-1]
+    slope, support = gradient[:-1] + l2 * w, w != 0.0
+    np.testing.assert_allclose(slope[support], -l1 * np.sign(w[support]), atol=1e-6 * l1)
+    assert np.abs(slope[~support]).max() <= l1 * (1.0 + 1e-6)
+    assert abs(gradient[-1]) <= 1e-7 if fit_intercept else result.coef[0, -1] == 0.0
+    if ratio == 1.0:
+        assert support.sum() < min(shape)
+
+
+@pytest.mark.parametrize("kind", ["rows", "columns", "sparse"])
+@shapes
+@ratios
+@intercepts
+def test_every_kind_of_X_leads_to_one_optimum(kind, shape, ratio, fit_intercept):
+    X, y, weight = make(shape)
+    strength = 0.05 * largest_l1(X, y, weight)
+    arguments = X, y, weight, ratio * strength, (1.0 - ratio) * strength
+    expected = solve(objective_of(*arguments, fit_intercept=fit_intercept), tol=1e-13)
+    result = solve(objective_of(*arguments, kind=kind, fit_intercept=fit_intercept), tol=1e-13)
+    assert result.gap <= 1e-13
+    np.testing.assert_allclose(result.coef, expected.coef, atol=1e-6)
+    np.testing.assert_array_equal(result.coef == 0.0, expected.coef == 0.0)
+
+
+@shapes
+@pytest.mark.parametrize("ratio", [1.0, 0.5])
+def test_gaps_bound_how_far_the_optimum_is_all_the_way(shape, ratio):
+    X, y, weight = make(shape)
+    strength = 0.02 * largest_l1(X, y, weight)
+    objective = objective_of(X, y, weight, ratio * strength, (1.0 - ratio) * strength)
+    best = solve(objective, tol=1e-14).value
+    history = solve(objective, tol=1e-14).history
+    assert len(history) > 3 and history[-1]["gap"] <= 1e-12
+    for record in history:
+        if shape[1] <= 300:  # or it is the gap of a working set
+            assert record["gap"] >= (record["value"] - best) / best * (1.0 - 1e-9) - 1e-14
+
+
+@kinds
+def test_at_the_largest_penalty_all_coefficients_are_zero_and_below_one_is_not(kind):
+    X, y, weight = make((200, 12))
+    largest = largest_l1(X, y, weight)
+    above = solve(objective_of(X, y, weight, largest * (1.0 + 1e-9), 0.0, kind=kind))
+    assert not above.coef[0, :-1].any() and above.gap <= 1e-10
+    below = solve(objective_of(X, y, weight, largest * (1.0 - 1e-3), 0.0, kind=kind))
+    assert np.count_nonzero(below.coef[0, :-1]) == 1
+
+
+@shapes
+def test_a_vanishing_l1_part_leaves_the_optimum_of_l2(shape):
+    X, y, weight = make(shape)
+    l2 = 0.01
+    result = solve(objective_of(X, y, weight, 1e-13, l2), tol=1e-14)
+    gradient = reference.loss_gradient(X, y, weight, result.coef[0])[1] / weight.sum()
+    np.testing.assert_allclose(gradient[:-1], -l2 * result.coef[0, :-1], atol=1e-8)
+
+
+def test_weights_are_copies():
+    X, y, _ = make((200, 12))
+    counts = np.arange(200) % 3
+    once = solve(objective_of(X, y, counts.astype(float), 0.01, 0.0))
+    copies = solve(objective_of(np.repeat(X, counts, axis=0), np.repeat(y, counts), NONE, 0.01, 0.0))
+    np.testing.assert_allclose(once.coef, copies.coef, atol=1e-8)
+
+
+@shapes
+def test_features_may_come_in_any_order_repeat_and_vanish(shape):
+    X, y, weight = make(shape)
+    l1 = 0.1 * largest_l1(X, y, weight)
+    expected = solve(objective_of(X, y, weight, l1, 0.0))
+    order = np.random.default_rng(3).permutation(shape[1])
+    permuted = solve(objective_of(X[:, order], y, weight, l1, 0.0))
+    np.testing.assert_allclose(permuted.coef[0, :-1], expected.coef[0, order], atol=1e-6)
+    more = np.column_stack([X, X[:, :3], np.zeros(len(X))])
+    repeated = solve(objective_of(more, y, weight, l1, 0.0))
+    assert repeated.gap <= 1e-10 and repeated.coef[0, -2] == 0.0
+    assert repeated.value == pytest.approx(expected.value, rel=1e-9)
+    shared = repeated.coef[0, : shape[1]].copy()
+    shared[:3] += repeated.coef[0, shape[1] : shape[1] + 3]
+    np.testing.assert_allclose(shared, expected.coef[0, :-1], atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(60, 12), (40, 500)], ids=str)
+def test_separable_samples_with_next_to_no_penalty(shape):
+    X, _, _ = make(shape)
+    y = (X[:, 0] > 0.0).astype(float)
+    result = solve(objective_of(X, y, NONE, 1e-5, 0.0), tol=1e-6, max_iter=1_000)
+    assert result.gap <= 1e-6
+    assert ((X @ result.coef[0, :-1] + result.coef[0, -1] > 0.0) == (y > 0.5)).all()
+
+
+@pytest.mark.parametrize("kind", ["rows", "columns", "sparse"])
+def test_the_number_of_threads_cannot_be_seen(kind):
+    X, y, weight = make((3_000, 400))
+    coefs = []
+    for n_threads in (1, 2, 3):
+        with Team(n_threads) as team:
+            coefs.append(solve(objective_of(X, y, weight, 0.01, 0.0, kind=kind, team=team)).coef)
+    for coef in coefs[1:]:
+        np.testing.assert_array_equal(coef, coefs[0])
+
+
+@shapes
+def test_a_start_changes_the_way_and_not_the_end(shape):
+    X, y, weight = make(shape)
+    objective = objective_of(X, y, weight, 0.03, 0.01)
+    cold = solve(objective)
+    warm = solve(objective, cold.coef)
+    assert warm.n_iter <= 1
+    np.testing.assert_allclose(warm.coef, cold.coef, atol=1e-8)
+    far = solve(objective, np.random.default_rng(0).normal(size=cold.coef.shape))
+    np.testing.assert_allclose(far.coef, cold.coef, atol=1e-6)
+
+
+def test_one_class_alone_and_no_gradient_at_all():
+    X, _, _ = make((50, 5))
+    result = solve(objective_of(X * 0.0, np.arange(50) % 2.0, NONE, 0.1, 0.0))
+    assert result.gap <= 1e-12 and not result.coef[0, :-1].any()
