@@ -14,10 +14,11 @@ _NAMES = {
     "LogisticRegression": "estimators.logistic_regression",
     "LogisticRegressionCV": "estimators.cross_validation",
     "fit_many": "estimators.fit_many",
+    "from_sklearn": "estimators.exchange",
     "warmup": "_warmup",
 }
 
-__all__ = ["LogisticRegression", "LogisticRegressionCV", "__version__", "fit_many", "warmup", *_MODULES]
+__all__ = ["LogisticRegression", "LogisticRegressionCV", "__version__", "fit_many", "from_sklearn", "warmup", *_MODULES]
 
 
 def __getattr__(name):

@@ -61,7 +61,8 @@ def _fit(X, y):
 
 
 def _cross_validate(X, y):
-    LogisticRegressionCV(Cs=[1.0], cv=2, tol=_TOL).fit(X, y)
+    options = {"l1_ratios": (0.0,), "scoring": "neg_log_loss", "use_legacy_attributes": False}
+    LogisticRegressionCV(Cs=[1.0], cv=2, tol=_TOL, **options).fit(X, y)
 
 
 def _study(X, y):

@@ -2,7 +2,8 @@
 
 A notebook that defines ``forward_backward_propagation``, ``update``, ``predict`` and the rest runs as before when it
 imports them from here: same argument order, same shapes, same dictionary keys. ``x_train`` may hold float64, float32,
-uint8, int8 or bool and is read as it stands; weights have shape (n_features, 1), labels (1, n_samples).
+uint8, int8 or bool and is read as it stands, a vector is one sample; weights have shape (n_features, 1), labels
+(1, n_samples).
 
 The cost is the mean of log(1 + exp(z)) - y z, which is the study's -y log(p) - (1 - y) log(1 - p) without its loss of
 digits, and without NaN where p rounds to 0 or 1.
@@ -113,7 +114,7 @@ def forward_backward_propagation(w, b, x_train, y_train):
     with _team_of_one_pass(X) as team:
         loss = _loss(X, y_train)
         matrix = DenseMatrix(X, name="x_train", team=team)
-        value, gradient = matrix.sweep(loss, _coef(w, b, X.shape[1])[None])
+        value, gradient = matrix.sweep(loss, _coef(w, b, X, "x_train")[None])
         return value / loss.weight_sum, _gradients(gradient[0] / loss.weight_sum)
 
 
@@ -126,6 +127,7 @@ def update(
     number_of_iterations=None,
     *,
     number_of_iterarion=None,
+    num_iterations=None,
     method="auto",
     callback=None,
     progress=False,
@@ -140,7 +142,8 @@ def update(
     learning_rate : float
         > 0.
     number_of_iterations : int
-        Number of steps, >= 0. The study's own spelling of the keyword, ``number_of_iterarion``, works as well.
+        Number of steps, >= 0. The study's own spelling of the keyword, ``number_of_iterarion``, works as well, and so
+        does ``num_iterations``, as it is called in `logistic_regression`.
     method : {"auto", "fused", "gram"}
         How the steps are computed; the iterates are the same, see `fastlr.solvers.gradient_descent`.
     callback : callable, optional
@@ -159,9 +162,9 @@ def update(
     cost_list : list of float
         The cost before each step.
     """
-    if (number_of_iterations is None) == (number_of_iterarion is None):
+    given = [n for n in (number_of_iterations, number_of_iterarion, num_iterations) if n is not None]
+    if len(given) != 1:
         raise TypeError("update needs number_of_iterations, once")
-    iterations = number_of_iterarion if number_of_iterations is None else number_of_iterations
 
     def report(iteration, cost):
         if verbose and iteration % 10 == 0:
@@ -173,9 +176,9 @@ def update(
         result = gradient_descent.solve(
             DenseMatrix(X, name="x_train", team=team),
             _loss(X, y_train),
-            _coef(w, b, X.shape[1]),
+            _coef(w, b, X, "x_train"),
             learning_rate=learning_rate,
-            n_iterations=check_number(iterations, "number_of_iterations", low=0, integer=True),
+            n_iterations=check_number(given[0], "number_of_iterations", low=0, integer=True),
             method=method,
             callback=report,
             progress=progress,
@@ -201,7 +204,7 @@ def predict(w, b, x_test):
     X = _samples(x_test, "x_test")
     with _team_of_one_pass(X) as team:
         predictions = Quadratic(np.empty(len(X)))
-        DenseMatrix(X, name="x_test", team=team).predict(predictions, _coef(w, b, X.shape[1])[None])
+        DenseMatrix(X, name="x_test", team=team).predict(predictions, _coef(w, b, X, "x_test")[None])
         return (predictions.predicted() > 0.0).astype(np.float64)[None, :]
 
 
@@ -229,8 +232,10 @@ def logistic_regression(
         "weight", "bias", "cost_list", "train_accuracy" and "test_accuracy" (percent).
     """
     test = _samples(x_test, "x_test")
-    y_test = _labels(y_test, len(test), "y_test")[None, :]
-    n_features = _samples(x_train, "x_train").shape[1]
+    y_test = _labels(y_test, test, "test")
+    train = _samples(x_train, "x_train")
+    y_train = _labels(y_train, train, "train")
+    n_features = train.shape[1]
     if test.shape[1] != n_features:
         raise ValueError(f"x_test must have as many features as x_train, {n_features}, got {test.shape[1]}")
     num_iterations = check_number(num_iterations, "num_iterations", low=0, integer=True)
@@ -240,7 +245,7 @@ def logistic_regression(
     )
     result = dict(parameters, cost_list=cost_list)
     for name, x, y in (("train", x_train, y_train), ("test", x_test, y_test)):
-        wrong = np.abs(predict(parameters["weight"], parameters["bias"], x) - np.asarray(y))
+        wrong = np.abs(predict(parameters["weight"], parameters["bias"], x) - y)
         result[f"{name}_accuracy"] = float(100.0 - 100.0 * wrong.mean())
         if verbose:
             print(f"{name} accuracy: {result[f'{name}_accuracy']} %")
@@ -253,29 +258,38 @@ def _team_of_one_pass(X):
 
 
 def _samples(x, name):
-    """The transposed view, samples first."""
+    """The transposed view, samples first; a vector is one sample."""
     x = as_real(x, name)
-    return check_features(x.T if x.ndim == 2 else x, name)
+    return check_features(x.T if x.ndim != 1 else x[None], name)
 
 
-def _labels(y, n_samples, name):
-    y = as_real(y, name)
-    if y.shape not in ((1, n_samples), (n_samples,)):
-        raise ValueError(f"{name} must have shape (1, {n_samples}), one label per sample, got {y.shape}")
-    return check_targets(y.reshape(-1), n_samples, name)
+def _vector(values, name, shape, X, x_name):
+    """Values of a shape (1, n) or (n, 1) as a vector; where they differ, the error says what to transpose."""
+    values = as_real(values, name)
+    size = max(shape)
+    if values.shape in (shape, (size,)) or size == values.size == 1:
+        return values.reshape(-1)
+    message = f"{name} must have shape {shape} for {x_name} of shape {X.shape[::-1]}, got {values.shape}"
+    if values.shape == shape[::-1]:
+        message += f": pass {name}.T"
+    elif values.size == X.size // size:
+        message = f"{x_name} must have shape (n_features, n_samples), got {X.shape[::-1]} and {name} of shape "
+        message += f"{values.shape}: pass {x_name}.T"
+    raise ValueError(message)
+
+
+def _labels(y, X, name):
+    """Labels of a set, "train" or "test", as a vector."""
+    return check_targets(_vector(y, f"y_{name}", (1, len(X)), X, f"x_{name}"), len(X), f"y_{name}")
 
 
 def _loss(X, y_train):
-    return LogisticLoss(_labels(y_train, len(X), "y_train"), np.empty(0))
+    return LogisticLoss(_labels(y_train, X, "train"), np.empty(0))
 
 
-def _coef(w, b, n_features):
-    w = as_real(w, "w")
-    if w.shape not in ((n_features, 1), (n_features,)):
-        raise ValueError(f"w must have shape ({n_features}, 1), one weight per feature, got {w.shape}")
-    coef = np.empty(n_features + 1)
-    coef[:-1] = w.reshape(-1)
-    coef[-1] = check_number(b, "b")
+def _coef(w, b, X, name):
+    """[w, b] for the samples X, which callers know as `name`."""
+    coef = np.append(_vector(w, "w", (X.shape[1], 1), X, name), check_number(b, "b")).astype(np.float64)
     if not np.isfinite(coef).all():
         raise ValueError("w must be finite, but contains NaN or infinity")
     return coef

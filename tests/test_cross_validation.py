@@ -1,11 +1,13 @@
 """Many fits that share X give what each alone gives, and choose as scikit-learn chooses."""
 
 import inspect
+import warnings
 
 import numpy as np
 import pytest
 import sklearn
 from scipy import sparse
+from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegressionCV as SklearnLogisticRegressionCV
 from sklearn.metrics import f1_score, make_scorer
@@ -23,7 +25,13 @@ COMPARED = pytest.mark.skipif(
 KINDS = ("small", "tall", "wide", "sparse", "softmax")
 
 
-@parametrize_with_checks([LogisticRegressionCV(Cs=[0.01, 0.1], cv=3)])
+def cv_model(**parameters):
+    """A model with the attributes and the scoring that scikit-learn's newest versions have."""
+    newest = {"l1_ratios": (0.0,), "scoring": "neg_log_loss", "use_legacy_attributes": False}
+    return LogisticRegressionCV(**{**newest, **parameters})
+
+
+@parametrize_with_checks([cv_model(Cs=[0.01, 0.1], cv=3)])
 def test_scikit_learns_estimator_checks(estimator, check):
     check(estimator)
 
@@ -64,7 +72,7 @@ def test_each_fit_of_many_is_the_fit_alone_to_the_rows_of_its_fold(kind):
 def test_scores_and_choice_are_scikit_learns(kind, fit_intercept):
     X, y = make(kind)
     options = {"Cs": 4, "cv": splits(X, y), "scoring": "neg_log_loss", "fit_intercept": fit_intercept}
-    ours = LogisticRegressionCV(tol=1e-10, **options).fit(X, y)
+    ours = cv_model(tol=1e-10, **options).fit(X, y)
     theirs = SklearnLogisticRegressionCV(
         tol=1e-10, max_iter=10_000, solver="newton-cg", l1_ratios=(0,), use_legacy_attributes=False, **options
     ).fit(X, y)
@@ -91,7 +99,7 @@ def test_scores_are_those_of_cross_val_score(kind, scoring):
     X, y = make(kind)
     scoring = "roc_auc" if scoring == "roc_auc_ovr" and kind != "softmax" else scoring
     folds = splits(X, y)
-    model = LogisticRegressionCV(Cs=CS, cv=folds, scoring=scoring, tol=1e-11).fit(X, y)
+    model = cv_model(Cs=CS, cv=folds, scoring=scoring, tol=1e-11).fit(X, y)
     for i, C in enumerate(CS):
         alone = LogisticRegression(C=C, tol=1e-11)
         expected = cross_val_score(alone, X, y, cv=folds, scoring=scoring)
@@ -107,7 +115,7 @@ def test_sample_weights_weigh_in_the_fits_and_in_the_scores():
     weight = np.random.default_rng(1).exponential(size=len(y))
     for scoring in (None, "neg_log_loss", "roc_auc"):
         options = {"Cs": [0.1, 10.0], "cv": splits(X, y), "scoring": scoring, "class_weight": "balanced"}
-        ours = LogisticRegressionCV(tol=1e-12, **options).fit(X, y, weight)
+        ours = cv_model(tol=1e-12, **options).fit(X, y, weight)
         theirs = SklearnLogisticRegressionCV(
             tol=1e-10, solver="newton-cholesky", l1_ratios=(0,), use_legacy_attributes=False, **options
         ).fit(X, y, weight)
@@ -118,7 +126,7 @@ def test_sample_weights_weigh_in_the_fits_and_in_the_scores():
 def test_without_refit_the_coefficients_are_the_mean_of_the_folds_best():
     X, y = make("tall")
     options = {"Cs": 4, "cv": splits(X, y), "scoring": "neg_log_loss", "refit": False}
-    ours = LogisticRegressionCV(tol=1e-12, **options).fit(X, y)
+    ours = cv_model(tol=1e-12, **options).fit(X, y)
     theirs = SklearnLogisticRegressionCV(
         tol=1e-10, solver="newton-cholesky", l1_ratios=(0,), use_legacy_attributes=False, **options
     ).fit(X, y)
@@ -130,7 +138,7 @@ def test_without_refit_the_coefficients_are_the_mean_of_the_folds_best():
 def test_the_refit_starts_from_what_the_folds_have_in_common(kind):
     X, y = make(kind)
     everything = [(np.arange(len(y)), np.arange(len(y)))] * 2  # so that the mean of the folds is the optimum
-    model = LogisticRegressionCV(Cs=[0.01, 1.0], cv=everything, tol=1e-4).fit(X, y)
+    model = cv_model(Cs=[0.01, 1.0], cv=everything, tol=1e-4).fit(X, y)
     assert model.C_ == 1.0
     # No step was taken from there. A Gram matrix gives back w but for rounding.
     np.testing.assert_allclose(model.coef_, model.coefs_paths_[0, 0, 1, :, :-1], rtol=1e-6, atol=1e-9)
@@ -141,7 +149,7 @@ def test_a_scorer_with_a_positive_label_of_its_own_keeps_it():
     y = np.array(["no", "yes"])[y]
     scoring = make_scorer(f1_score, pos_label="no")
     folds = splits(X, y)
-    model = LogisticRegressionCV(Cs=[1.0], cv=folds, scoring=scoring).fit(X, y)
+    model = cv_model(Cs=[1.0], cv=folds, scoring=scoring).fit(X, y)
     expected = cross_val_score(LogisticRegression(), X, y, cv=folds, scoring=scoring)
     np.testing.assert_allclose(model.scores_[:, 0, 0], expected)
 
@@ -164,7 +172,7 @@ def test_number_of_threads_cannot_be_seen_in_the_result(shape):
     rng = np.random.default_rng(0)
     X = rng.normal(size=shape)
     y = (X[:, 0] + rng.normal(size=len(X)) > 0).astype(int)
-    models = [LogisticRegressionCV(Cs=[0.01, 1.0], cv=3, n_jobs=n_jobs).fit(X, y) for n_jobs in (1, 2, 3)]
+    models = [cv_model(Cs=[0.01, 1.0], cv=3, n_jobs=n_jobs).fit(X, y) for n_jobs in (1, 2, 3)]
     assert len({m.coefs_paths_.tobytes() + m.scores_.tobytes() + m.coef_.tobytes() for m in models}) == 1
 
 
@@ -212,24 +220,89 @@ def test_a_set_of_weights_for_each_fit_and_repeated_rows():
     assert fit_many(X, y, Cs=2).coefs.shape == (1, 2, 1, X.shape[1])
 
 
-@pytest.mark.parametrize("kind", ["tall", "wide", "softmax"])
-def test_a_fold_without_one_of_the_classes_is_named_and_leaves_the_others_as_they_are(kind):
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_fold_without_one_of_the_classes_leaves_the_others_as_they_are_and_gives_it_no_probability(kind):
     X, y = make(kind)
-    label = y[0]
+    absent = y == y[0]
     folds = splits(X, y)
-    broken = [folds[0], (np.flatnonzero(y != label), np.flatnonzero(y == label)), *folds[1:]]
-    if kind == "softmax":
-        message = r"2 of 8 fits failed. fold 1, C=0.1: no sample of class 'a' has weight" if label == "a" else "fold 1"
-    else:
-        message = rf"2 of 8 fits failed. fold 1, C=0.1: no sample of class {label} has weight"
-    with pytest.warns(ConvergenceWarning, match=message):
-        model = LogisticRegressionCV(Cs=[0.1, 1.0], cv=broken).fit(X, y)
-    whole = LogisticRegressionCV(Cs=[0.1, 1.0], cv=folds).fit(X, y)
-    assert np.isnan(model.scores_[1]).all()
-    np.testing.assert_array_equal(np.delete(model.scores_, 1, axis=0), whole.scores_)
-    np.testing.assert_array_equal(model.coef_, whole.coef_)
-    with pytest.raises(ValueError, match="no fold could be fitted"):
-        LogisticRegressionCV(Cs=[0.1, 1.0], cv=[broken[1]]).fit(X, y)
+    rows = np.arange(len(y))
+    model = cv_model(Cs=[0.1, 1.0], cv=[folds[0], (rows[~absent], rows), *folds[1:]], scoring="accuracy").fit(X, y)
+    whole = cv_model(Cs=[0.1, 1.0], cv=folds, scoring="accuracy").fit(X, y)
+    np.testing.assert_array_equal(model.scores_[[0, 2, 3]], whole.scores_)
+    assert (model.gaps_ <= 1e-6).all()
+    np.testing.assert_array_equal(model.classes_, whole.classes_)
+    # Of these samples none of the absent class is right.
+    assert (model.scores_[1] <= np.mean(~absent)).all()
+    fits = fit_many(X, y, Cs=[0.1, 1.0], sample_weight=[(~absent).astype(float)])
+    for i, C in enumerate([0.1, 1.0]):
+        alone = LogisticRegression(C=C).fit(X, y, sample_weight=~absent)
+        np.testing.assert_allclose(fits.coefs[0, i], alone.coef_, rtol=1e-2, atol=1e-3)
+        assert (alone.predict_proba(X)[:, list(alone.classes_).index(y[0])] < 1e-15).all()
+
+
+def test_scores_of_folds_that_lack_a_class_know_all_labels():
+    X, y = load_iris(return_X_y=True)
+    for scoring in ("neg_log_loss", "neg_brier_score", "accuracy", "f1_macro", "balanced_accuracy", "recall_macro"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of scores of labels that are not there
+            model = cv_model(Cs=[1.0], cv=KFold(3), scoring=scoring).fit(X, y)
+        assert np.isfinite(model.scores_).all()
+    assert (model.scores_ == 0.0).all()  # no class that was held out as a whole is ever predicted
+
+
+def test_where_no_fold_can_be_scored_the_first_of_the_penalties_is_taken_and_a_warning_says_so():
+    X, y = load_iris(return_X_y=True)
+    with warnings.catch_warnings(), pytest.warns(UserWarning, match="No fold could be scored"):
+        warnings.filterwarnings("ignore", "Only one class")
+        model = cv_model(Cs=CS, cv=KFold(3), scoring="roc_auc_ovr").fit(X, y)
+    assert model.C_ == CS[0]
+    assert np.isnan(model.scores_).all()
+
+
+@pytest.mark.filterwarnings("ignore:.*l1_ratios")
+@pytest.mark.parametrize("kind", ["small", "softmax"])
+@pytest.mark.parametrize("refit", [True, False])
+@pytest.mark.parametrize("l1_ratios", [None, (0.0,)])
+def test_legacy_attributes_are_scikit_learns(kind, refit, l1_ratios):
+    X, y = make(kind)
+    options = {"Cs": 3, "cv": splits(X, y), "scoring": "accuracy", "refit": refit, "l1_ratios": l1_ratios}
+    if "use_legacy_attributes" in inspect.signature(SklearnLogisticRegressionCV).parameters:
+        options["use_legacy_attributes"] = True
+    elif l1_ratios:
+        options.update(penalty="elasticnet", solver="saga")
+    ours, theirs = (
+        model(max_iter=10_000, **options).fit(X, y) for model in (LogisticRegressionCV, SklearnLogisticRegressionCV)
+    )
+    for name in ("scores_", "coefs_paths_", "C_", "l1_ratio_", "l1_ratios_", "n_iter_", "Cs_", "coef_", "intercept_"):
+        found, expected = getattr(ours, name), getattr(theirs, name)
+        if isinstance(expected, dict):
+            assert list(found) == list(expected), name
+            for label, values in expected.items():
+                assert found[label].shape == values.shape, name
+                if name == "scores_":
+                    np.testing.assert_allclose(found[label], values, atol=0.05)
+        else:
+            assert np.shape(found) == np.shape(expected), name
+            if name in ("C_", "l1_ratio_", "l1_ratios_", "Cs_") and not (name == "l1_ratio_" and not refit):
+                np.testing.assert_array_equal(found, expected, err_msg=name)
+
+
+def test_defaults_are_those_of_the_installed_scikit_learn():
+    ours, theirs = (inspect.signature(kind).parameters for kind in (LogisticRegressionCV, SklearnLogisticRegressionCV))
+    assert set(theirs) <= set(ours)
+    for name in ("l1_ratios", "scoring"):
+        assert ours[name].default == theirs[name].default
+    X, y = make("small")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model = LogisticRegressionCV(cv=3).fit(X, y)
+    messages = " ".join(str(warning.message) for warning in caught if warning.category is FutureWarning)
+    for name in ("l1_ratios", "scoring", "use_legacy_attributes"):
+        asks = name in theirs and isinstance(theirs[name].default, str) and theirs[name].default == "warn"
+        assert (f"default value for {name} will change" in messages) == asks
+    assert isinstance(model.scores_, dict) == (
+        getattr(theirs.get("use_legacy_attributes"), "default", True) is not False
+    )
 
 
 @pytest.mark.parametrize("kind", ["tall", "wide"])
@@ -252,12 +325,12 @@ def test_groups_reach_the_splitter_through_metadata_routing():
     X, y = make("tall")
     groups = np.random.default_rng(3).integers(0, 4, len(y))
     splitter = GroupKFold(4)
-    expected = LogisticRegressionCV(Cs=[0.1, 1.0], cv=list(splitter.split(X, y, groups))).fit(X, y)
+    expected = cv_model(Cs=[0.1, 1.0], cv=list(splitter.split(X, y, groups))).fit(X, y)
     with sklearn.config_context(enable_metadata_routing=True):
-        model = LogisticRegressionCV(Cs=[0.1, 1.0], cv=splitter).fit(X, y, groups=groups)
+        model = cv_model(Cs=[0.1, 1.0], cv=splitter).fit(X, y, groups=groups)
     np.testing.assert_array_equal(model.scores_, expected.scores_)
     with pytest.raises(ValueError, match="groups can be passed to fit only with"):
-        LogisticRegressionCV(cv=splitter).fit(X, y, groups=groups)
+        cv_model(cv=splitter).fit(X, y, groups=groups)
 
 
 def test_held_out_rows_do_not_touch_the_fit_whatever_they_hold():
@@ -275,8 +348,8 @@ def test_features_are_read_as_they_stand(dtype):
     rng = np.random.default_rng(0)
     X = rng.integers(0, 2 if dtype == "bool" else 100, (200, 5)).astype(dtype)
     y = rng.integers(0, 2, 200)
-    model = LogisticRegressionCV(Cs=3, cv=3, tol=1e-9).fit(X, y)
-    expected = LogisticRegressionCV(Cs=3, cv=3, tol=1e-9).fit(X.astype(float), y)
+    model = cv_model(Cs=3, cv=3, tol=1e-9).fit(X, y)
+    expected = cv_model(Cs=3, cv=3, tol=1e-9).fit(X.astype(float), y)
     np.testing.assert_allclose(model.scores_, expected.scores_, rtol=1e-5)
 
 
@@ -289,8 +362,14 @@ def test_features_are_read_as_they_stand(dtype):
         ("Cs", []),
         ("l1_ratios", (0.5,)),
         ("refit", "yes"),
-        ("use_legacy_attributes", True),
-        ("tol", 0.0),
+        ("l1_ratios", "warning"),
+        ("use_legacy_attributes", "no"),
+        ("penalty", "l1"),
+        ("solver", "newton"),
+        ("dual", True),
+        ("intercept_scaling", 2.0),
+        ("multi_class", "multinomial"),
+        ("tol", -1.0),
         ("cv", 1),
         ("cv", []),
         ("cv", [1.0]),
@@ -303,7 +382,7 @@ def test_features_are_read_as_they_stand(dtype):
 )
 def test_a_bad_parameter_leaves_the_estimator_as_it_was(parameter, value):
     X, y = make("tall")
-    model = LogisticRegressionCV(Cs=2, cv=2).fit(X, y)
+    model = cv_model(Cs=2, cv=2).fit(X, y)
     before = dict(vars(model))
     model.set_params(**{parameter: value})
     with pytest.raises((ValueError, TypeError)):
@@ -339,15 +418,15 @@ def test_nan_in_features_is_reported_in_scikit_learns_words():
         X, y = make(kind)
         (X.data if kind == "sparse" else X.ravel())[7] = np.nan
         with pytest.raises(ValueError, match="contains NaN"):
-            LogisticRegressionCV(Cs=2, cv=2).fit(X, y)
+            cv_model(Cs=2, cv=2).fit(X, y)
         with pytest.raises(ValueError, match="contains NaN"):
             fit_many(X, y, Cs=2)
 
 
 def test_other_splitters_give_a_row_of_scores_for_each_fold():
     X, y = make("wide")
-    assert LogisticRegressionCV(Cs=2, cv=KFold(4)).fit(X, y).scores_.shape == (4, 1, 2)
-    loo = LogisticRegressionCV(Cs=[0.1], cv=LeaveOneOut(), scoring="accuracy").fit(X, y)
+    assert cv_model(Cs=2, cv=KFold(4)).fit(X, y).scores_.shape == (4, 1, 2)
+    loo = cv_model(Cs=[0.1], cv=LeaveOneOut(), scoring="accuracy").fit(X, y)
     assert loo.scores_.shape == (len(y), 1, 1)
 
 
@@ -356,8 +435,8 @@ def test_other_splitters_give_a_row_of_scores_for_each_fold():
 def test_approximate_leave_one_out_is_near_the_true_one(kind, fit_intercept):
     X, y = make(kind)
     options = {"Cs": [0.01, 0.1, 1.0], "scoring": "neg_log_loss", "tol": 1e-12, "fit_intercept": fit_intercept}
-    model = LogisticRegressionCV(cv="loo", **options).fit(X, y)
-    true = LogisticRegressionCV(cv=LeaveOneOut(), **options).fit(X, y)
+    model = cv_model(cv="loo", **options).fit(X, y)
+    true = cv_model(cv=LeaveOneOut(), **options).fit(X, y)
     assert model.scores_.shape == (1, 1, 3)
     assert model.C_ == true.C_
     # What there is to find out is how much worse than its own fit a sample fares.
@@ -376,7 +455,7 @@ def test_approximate_leave_one_out_takes_weights(kind):
     columns = np.unique(y, return_inverse=True)[1]
     weight = np.random.default_rng(1).integers(1, 3, len(y))
     options = {"Cs": [0.1], "scoring": "neg_log_loss", "tol": 1e-10}
-    model = LogisticRegressionCV(cv="loo", **options).fit(X, y, weight)
+    model = cv_model(cv="loo", **options).fit(X, y, weight)
     log_p, own = np.empty((2, len(y)))
     for i in range(len(y)):
         rest = np.delete(np.arange(len(y)), i)
@@ -389,7 +468,7 @@ def test_approximate_leave_one_out_takes_weights(kind):
 
 def test_approximate_leave_one_out_names_what_is_too_large():
     with pytest.raises(ValueError, match=r"3000 samples or features.* 3 classes"):
-        LogisticRegressionCV(cv="loo").fit(np.zeros((1_001, 1_001)), np.arange(1_001) % 3)
+        cv_model(cv="loo").fit(np.zeros((1_001, 1_001)), np.arange(1_001) % 3)
 
 
 def test_a_progress_bar_counts_all_fits(capsys):
@@ -401,7 +480,7 @@ def test_a_progress_bar_counts_all_fits(capsys):
 def test_the_plot_shows_every_fold_the_mean_and_the_choice():
     pytest.importorskip("matplotlib")
     X, y = make("tall")
-    model = LogisticRegressionCV(Cs=CS, cv=3).fit(X, y)
+    model = cv_model(Cs=CS, cv=3).fit(X, y)
     ax = plot_cv(model)
     *folds, mean, chosen = ax.lines
     order = np.argsort(CS)

@@ -256,12 +256,13 @@ def with_bad_value(x, value):
 
 
 BAD_X = [
-    (X[:, 0], ValueError),
+    (X[0], ValueError),
+    (X.T, ValueError),
     (X[None], ValueError),
     (X[:, :0], ValueError),
     (X[:0], ValueError),
     (np.empty((0, 0)), ValueError),
-    (X.astype(object), TypeError),
+    (X.astype(str).astype(object), TypeError),
     (X.astype(complex), TypeError),
     (X.astype(str), TypeError),
     (None, TypeError),
@@ -280,7 +281,7 @@ BAD_Y = [
     (Y + 0.5, ValueError),
     (Y - 1, ValueError),
     (Y * np.nan, ValueError),
-    (Y.astype(object), TypeError),
+    (Y.astype(str).astype(object), TypeError),
     (Y.astype(complex), TypeError),
     (Y.astype(str), TypeError),
     (None, (TypeError, ValueError)),
@@ -292,7 +293,7 @@ BAD_W = [
     (0.01, ValueError),
     (W * np.nan, ValueError),
     (W * np.inf, ValueError),
-    (W.astype(object), TypeError),
+    (W.astype(str).astype(object), TypeError),
     (W.astype(complex), TypeError),
     (W.astype(str), TypeError),
     (None, TypeError),
@@ -309,7 +310,7 @@ BAD_B = [
 BAD_RATE = [(0, ValueError), (-0.01, ValueError), (np.nan, ValueError), (np.inf, ValueError)] + [
     (value, TypeError) for value in ("0.01", None, True, 1j)
 ]
-BAD_COUNT = [(-1, ValueError), (1.0, TypeError), ("10", TypeError), (True, TypeError), (np.nan, TypeError)]
+BAD_COUNT = [(-1, ValueError), (1.5, TypeError), ("10", TypeError), (True, TypeError), (np.nan, TypeError)]
 
 
 def named(**lists):
@@ -372,7 +373,7 @@ def test_a_test_set_of_another_size_is_refused_before_training(capsys):
 
 
 @pytest.mark.parametrize(
-    ("dimension", "error"), [(0, ValueError), (-1, ValueError), (1.0, TypeError), ("3", TypeError), (True, TypeError)]
+    ("dimension", "error"), [(0, ValueError), (-1, ValueError), (1.5, TypeError), ("3", TypeError), (True, TypeError)]
 )
 def test_bad_dimension_is_named(dimension, error):
     with pytest.raises(error, match="dimension"):

@@ -202,6 +202,7 @@ from fastlr import LogisticRegression, LogisticRegressionCV, fit_many, functiona
 warnings.simplefilter("ignore")
 rng = np.random.default_rng(0)
 dense = rng.normal(size=(2_000, 40))
+search = {"Cs": 2, "l1_ratios": (0,), "scoring": "accuracy", "use_legacy_attributes": False}
 two, three = (dense[:, 0] > 0.1).astype(int), rng.integers(0, 3, 2_000)
 wide = rng.normal(size=(60, 900))
 for dtype in (np.float64, np.float32, np.float16, np.uint8, np.int8, bool, np.int32):
@@ -211,7 +212,7 @@ for dtype in (np.float64, np.float32, np.float16, np.uint8, np.int8, bool, np.in
         LogisticRegression(solver="newton_cg").fit(X, two)
         LogisticRegression().fit(X, three)
         LogisticRegression().fit(W, two[:60])
-        LogisticRegressionCV(Cs=2, cv=3).fit(X, two)
+        LogisticRegressionCV(cv=3, **search).fit(X, two)
         x, y = W.T, two[None, :60]
         functional.update(*functional.initialize_weights_and_bias(900), x, y, 1e-3, 3, verbose=False)
         functional.predict(*functional.initialize_weights_and_bias(900), x)
@@ -222,9 +223,9 @@ for dtype in (np.float64, np.float32):
         LogisticRegression().fit(S, two)
         LogisticRegression().fit(S[:, :100].tocsr(), two)
         LogisticRegression().fit(S, three)
-        LogisticRegressionCV(Cs=2, cv=3).fit(S, two)
+        LogisticRegressionCV(cv=3, **search).fit(S, two)
 fit_many(dense, two, Cs=2, sample_weight=rng.random((3, 2_000)))
-LogisticRegressionCV(Cs=2, cv="loo").fit(dense, two)
+LogisticRegressionCV(cv="loo", **search).fit(dense, two)
 kernels = [thing for thing in gc.get_objects() if isinstance(thing, Dispatcher)]
 ours = [kernel for kernel in kernels if kernel.py_func.__module__.startswith("fastlr.")]
 missed = {kernel.py_func.__name__: len(kernel.stats.cache_misses) for kernel in ours if kernel.stats.cache_misses}

@@ -43,7 +43,8 @@ before = count()
 X = np.random.default_rng(1).normal(size=(4_000, 7)).astype(np.float32)
 y = X[:, 0] > 0.3
 fastlr.LogisticRegression(n_jobs=2, tol=1e-10).fit(X, y, sample_weight=np.arange(4_000.0)).predict(X)
-fastlr.LogisticRegressionCV(Cs=2, n_jobs=2, tol=1e-10).fit(X, y)
+search = {"Cs": 2, "l1_ratios": (0,), "scoring": "accuracy", "use_legacy_attributes": False}
+fastlr.LogisticRegressionCV(n_jobs=2, tol=1e-10, **search).fit(X, y)
 print(json.dumps([before, count()]))
 """
 

@@ -67,7 +67,7 @@ DATA = {
     "text-like 8000x15000": (text_like, "newton-cg"),
 }
 
-_OPTIONS = {"Cs": 10, "cv": 5, "scoring": "neg_log_loss", "use_legacy_attributes": False}
+_OPTIONS = {"Cs": 10, "cv": 5, "l1_ratios": (0.0,), "scoring": "neg_log_loss", "use_legacy_attributes": False}
 
 
 def fit_fastlr(X, y, tol):
@@ -75,9 +75,7 @@ def fit_fastlr(X, y, tol):
 
 
 def fit_sklearn(X, y, tol, solver):
-    model = sklearn.linear_model.LogisticRegressionCV(
-        tol=tol, solver=solver, max_iter=10_000, l1_ratios=(0.0,), **_OPTIONS
-    )
+    model = sklearn.linear_model.LogisticRegressionCV(tol=tol, solver=solver, max_iter=10_000, **_OPTIONS)
     return model.fit(X, y)
 
 

@@ -1,17 +1,22 @@
 """What the estimators share: reading X and y, predictions from coefficients, and attributes that a failure leaves."""
 
+import numbers
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
 from scipy.special import expit, log_expit, log_softmax, softmax
+from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import assert_all_finite, check_is_fitted, validate_data
 
-from .._validation import as_real, check_features, check_finite, check_sparse_features, refuse_masked
+from .._validation import as_array, as_real, check_features, check_finite, check_sparse_features, refuse_masked
+from .callbacks import CallbackSupportMixin
 from .labels import encode_labels
 
+_OF_ARRAYS = ("__len__", "__array__", "shape")  # one of these have all that NumPy can make an array of
 _CHUNK_ROWS = 1_024  # of whole numbers, converted at a time
 
 
@@ -57,7 +62,7 @@ class _Finite:
             assert_all_finite(self._values, estimator_name=self._name, input_name="X")
 
 
-class LogisticModel(ClassifierMixin, BaseEstimator):
+class LogisticModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     """A classifier with `classes_`, `coef_` and `intercept_`."""
 
     def __sklearn_tags__(self):
@@ -78,13 +83,29 @@ class LogisticModel(ClassifierMixin, BaseEstimator):
 
     def _read(self, X, y):
         """Check X and y: `Samples`."""
-        refuse_masked(X=X, y=y)
-        X, y = validate_data(
-            self, _sound(X), y, dtype="numeric", accept_sparse="csr", ensure_all_finite=False, order=None
-        )
+        X, y = self._validated(X, _of_numpy(y, "y"), ensure_all_finite=False, order=None)
         features = X if sparse.issparse(X) else check_features(X)
         dtype = np.dtype(np.float32 if X.dtype.newbyteorder("=") == np.float32 else np.float64)
         return Samples(X, y, features, dtype, *encode_labels(y))
+
+    def _validated(self, X, y="no_validation", **options):
+        """X, or X and y, as `validate_data` returns them, and X of numbers that kernels can read."""
+        given = _of_numpy(X)
+        if isinstance(given, np.ndarray) and given.dtype.kind == "V":  # taken for text
+            raise TypeError(f"X must hold real numbers, got dtype {given.dtype}")
+        try:
+            checked = validate_data(self, given, y, dtype="numeric", accept_sparse="csr", **options)
+        except ValueError as error:
+            if str(error).startswith("Complex data"):  # and all of them
+                raise ValueError("Complex data not supported: X and y must hold real numbers") from None
+            raise
+        X = checked if isinstance(y, str) else checked[0]
+        # scikit-learn lets frames through that hold objects, or sparse columns of any dtype.
+        if not sparse.issparse(X):
+            X = as_real(X, "X")
+        elif not sparse.issparse(given):
+            X = check_sparse_features(X)
+        return X if isinstance(y, str) else (X, checked[1])
 
     def _finite(self, X):
         """Context in which a ValueError because of NaN or infinity in X is in scikit-learn's own words."""
@@ -103,17 +124,16 @@ class LogisticModel(ClassifierMixin, BaseEstimator):
             For two classes, positive for ``classes_[1]``; else the largest is that of the predicted class.
         """
         check_is_fitted(self)
-        refuse_masked(X=X)
         with np.errstate(all="ignore"):  # scikit-learn looks for infinity by a sum, which may overflow
-            X = validate_data(self, _sound(X), dtype="numeric", accept_sparse="csr", reset=False)
-            if sparse.issparse(X) or as_real(X, "X").dtype.kind == "f":
+            X = self._validated(X, reset=False)
+            if sparse.issparse(X) or X.dtype.kind == "f":
                 raw = raw_product(X, self.coef_, self.intercept_)
             else:  # whole numbers are not converted as a whole
-                raw = np.empty((len(X), len(self.coef_)), np.float64)
+                raw = np.empty((len(X), self.coef_.shape[0]), np.float64)
                 for first in range(0, len(X), _CHUNK_ROWS):
                     rows = slice(first, first + _CHUNK_ROWS)
                     raw[rows] = raw_product(X[rows].astype(np.float64), self.coef_, self.intercept_)
-            if not np.isfinite(raw).all():
+            if not (get_config()["assume_finite"] or np.isfinite(raw).all()):
                 check_finite(X)  # some versions of scikit-learn do not look into all dtypes
         return raw[:, 0] if len(self.classes_) == 2 else raw
 
@@ -161,17 +181,64 @@ class LogisticModel(ClassifierMixin, BaseEstimator):
         raw = self.decision_function(X)
         return np.column_stack([log_expit(-raw), log_expit(raw)]) if raw.ndim == 1 else log_softmax(raw, axis=1)
 
+    def sparsify(self):
+        """Make `coef_` sparse (CSR), as predictions take it too.
 
-def _sound(X):
-    """A sparse X as CSR whose structure was checked, before anything reads it; all else as it is."""
-    return check_sparse_features(X) if sparse.issparse(X) else X
+        Returns
+        -------
+        self
+        """
+        check_is_fitted(self)
+        # scikit-learn 1.9 lets users choose; before, all was sparse matrices.
+        arrays = get_config().get("sparse_interface") == "sparray"
+        self.coef_ = (sparse.csr_array if arrays else sparse.csr_matrix)(self.coef_)
+        return self
+
+    def densify(self):
+        """Make `coef_` dense again.
+
+        Returns
+        -------
+        self
+        """
+        check_is_fitted(self)
+        if sparse.issparse(self.coef_):
+            self.coef_ = self.coef_.toarray()
+        return self
+
+    def to_sklearn(self):
+        """The same model as scikit-learn's own class, for what looks up exact types, such as exporters.
+
+        Returns
+        -------
+        sklearn.linear_model.LogisticRegression
+            Fitted, with copies of the coefficients.
+        """
+        from .exchange import to_sklearn
+
+        return to_sklearn(self)
+
+
+def _of_numpy(values, name="X"):
+    """A sparse matrix with a structure that was checked, before anything reads it; else what NumPy or pandas can read.
+
+    scikit-learn has many lines to say on what is refused here, or nothing.
+    """
+    if sparse.issparse(values):
+        return check_sparse_features(values, name)
+    refuse_masked(**{name: values})
+    values = as_array(values, name)
+    if not (values is None or isinstance(values, numbers.Number) or any(hasattr(values, part) for part in _OF_ARRAYS)):
+        raise TypeError(f"{name} must be an array, got {type(values).__name__}")
+    return values
 
 
 def raw_product(X, W, b):
-    """X W^T + b; infinite only where it lies beyond the largest number, and never NaN."""
-    raw = X @ W.T + b
+    """X W^T + b, X and W dense or sparse; infinite only where it lies beyond the largest number."""
+    raw = safe_sparse_dot(X, W.T, dense_output=True) + b
     if np.isfinite(raw).all():
         return raw
     # What was added up overflowed on the way: the same on a smaller scale.
     scale = 2.0**-128
-    return (((X * scale) @ W.T.astype(np.float64) + b * scale) / scale).astype(raw.dtype)
+    small = safe_sparse_dot(X * scale, W.T.astype(np.float64), dense_output=True)
+    return ((small + b * scale) / scale).astype(raw.dtype)

@@ -1,48 +1,48 @@
 """Choosing C by cross-validation: all folds and all values of C are one problem of many fits."""
 
-import inspect
+import warnings
 from collections.abc import Iterable
 
 import numpy as np
-from sklearn import get_config
-from sklearn.metrics import get_scorer, make_scorer
 from sklearn.model_selection import check_cv
-from sklearn.utils import Bunch
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 
-from .._validation import as_real, check_flag
+from .._validation import as_real, check_choice, check_flag, check_sample_weight
 from ..fits.many import fold_weight, solve_many
 from ..fits.wide import SharedGram
 from .classifier import LogisticModel
-from .fit_many import check_Cs, check_folds, check_options
-from .held_out import HeldOut, accuracy, neg_log_loss
+from .cv_attributes import DEFAULTS, resolve, to_legacy
+from .fit_many import check_Cs, check_folds
+from .held_out import HeldOut, score_function
 from .labels import combine_weights
 from .leave_one_out import LeaveOneOut
+from .parameters import PENALTIES, check_multi_class, check_options, check_unused, refuse_l1
+from .routing import Routing
 
 
-class LogisticRegressionCV(LogisticModel):
+class LogisticRegressionCV(Routing, LogisticModel):
     """Logistic regression with C chosen by cross-validation.
 
-    Takes scikit-learn's parameters and has the attributes that ``use_legacy_attributes=False`` gives there. A fold is
-    a set of sample weights, 0 for what is held out: X is never copied. Fits start from one another, along a rising
-    C and across folds, and each is certified as those of `LogisticRegression` are.
+    Takes scikit-learn's parameters, with the defaults, warnings and attributes of the installed version. A fold is a
+    set of sample weights, 0 for what is held out: X is never copied. Fits start from one another, along a rising C and
+    across folds, and each is certified as those of `LogisticRegression` are. A class that a fold lacks has no
+    probability there, and every fold is scored with the labels of all of y.
 
     Parameters
     ----------
     Cs : int or array-like of shape (n_Cs,), default=10
         Inverse strengths of the penalty to choose from, > 0, ``np.inf`` for none; a number of them means so many from
         1e-4 to 1e4.
-    l1_ratios : array-like, default=(0.0,)
-        Must hold 0 alone: the penalty is L2.
+    l1_ratios : array-like or None
+        None or (0,): the penalty is L2. Its default, as those of `scoring` and `use_legacy_attributes`, is the one of
+        the installed scikit-learn.
     fit_intercept : bool, default=True
         Whether the models have an intercept.
     cv : int, splitter, iterable or "loo", default=None
         As in scikit-learn: None means five stratified folds. "loo" is leave-one-out, approximately: one Newton step
         for each sample from the optimum of all, with one Hessian for each C, in place of a fit for each sample. All
         samples then make one fold. For a scorer that looks at predictions alone.
-    scoring : str, callable or None, default="neg_log_loss"
-        A name or a scorer of scikit-learn, or any ``scorer(estimator, X, y)``; None for accuracy. The default is the
-        one scikit-learn is going to have.
+    scoring : str, callable or None
+        A name or a scorer of scikit-learn, or any ``scorer(estimator, X, y)``; None for accuracy.
     tol : float, default=1e-6
         Certified relative gap at which each fit ends.
     max_iter : int, default=100
@@ -53,14 +53,19 @@ class LogisticRegressionCV(LogisticModel):
     n_jobs : int or None, default=None
         Threads, as in `LogisticRegression`. The result is the same, bit for bit, for any number.
     verbose : int, default=0
-        1 shows a progress bar (needs tqdm).
+        1 shows a progress bar, or prints lines where tqdm is not installed.
     refit : bool, default=True
         Fit all data with the C of the best mean score. Otherwise the coefficients are the mean of those of the folds,
         each at its own best C.
     random_state : int, RandomState or None, default=None
         Accepted and not needed: fits draw no random numbers.
-    use_legacy_attributes : bool, default=False
-        Must be False.
+    use_legacy_attributes : bool
+        True for the attributes of scikit-learn up to 1.9: `scores_` and `coefs_paths_` are dictionaries by class (of
+        two, the second alone) of arrays of shape (n_folds, n_Cs, ...), `C_` and `l1_ratio_` have an entry for each,
+        `n_iter_` has shape (1, n_folds, n_Cs); where `l1_ratios` is given, an axis for it follows that of Cs. Below is
+        what False gives.
+    dual, penalty, solver, intercept_scaling, multi_class
+        For code written for scikit-learn, as in `LogisticRegression`; `solver` is "auto" or one of scikit-learn's.
 
     Attributes
     ----------
@@ -75,7 +80,7 @@ class LogisticRegressionCV(LogisticModel):
     Cs_ : ndarray of shape (n_Cs,)
     l1_ratios_ : ndarray of shape (1,)
     scores_ : ndarray of shape (n_folds, 1, n_Cs)
-        NaN for a fold that could not be fitted or scored, which is then left out of the choice.
+        NaN for a fold that could not be scored, which is then left out of the choice.
     coefs_paths_ : ndarray of shape (n_folds, 1, n_Cs, n_classes or 1, n_features + 1)
         Intercepts last; without an intercept n_features numbers.
     n_iter_ : ndarray of shape (n_folds, 1, n_Cs)
@@ -93,7 +98,7 @@ class LogisticRegressionCV(LogisticModel):
     >>> from sklearn.datasets import load_breast_cancer
     >>> from fastlr import LogisticRegressionCV
     >>> X, y = load_breast_cancer(return_X_y=True)
-    >>> model = LogisticRegressionCV(cv=5).fit(X, y)
+    >>> model = LogisticRegressionCV(cv=5, l1_ratios=(0,), scoring="accuracy", use_legacy_attributes=False).fit(X, y)
     >>> model.scores_.shape
     (5, 1, 10)
     """
@@ -102,30 +107,40 @@ class LogisticRegressionCV(LogisticModel):
         self,
         *,
         Cs=10,
-        l1_ratios=(0.0,),
+        l1_ratios=DEFAULTS["l1_ratios"],
         fit_intercept=True,
         cv=None,
-        scoring="neg_log_loss",
+        dual=False,
+        penalty="deprecated",
+        scoring=DEFAULTS["scoring"],
+        solver="auto",
         tol=1e-6,
         max_iter=100,
         class_weight=None,
         n_jobs=None,
         verbose=0,
         refit=True,
+        intercept_scaling=1.0,
+        multi_class="deprecated",
         random_state=None,
-        use_legacy_attributes=False,
+        use_legacy_attributes=DEFAULTS["use_legacy_attributes"],
     ):
         self.Cs = Cs
         self.l1_ratios = l1_ratios
         self.fit_intercept = fit_intercept
         self.cv = cv
+        self.dual = dual
+        self.penalty = penalty
         self.scoring = scoring
+        self.solver = solver
         self.tol = tol
         self.max_iter = max_iter
         self.class_weight = class_weight
         self.n_jobs = n_jobs
         self.verbose = verbose
         self.refit = refit
+        self.intercept_scaling = intercept_scaling
+        self.multi_class = multi_class
         self.random_state = random_state
         self.use_legacy_attributes = use_legacy_attributes
 
@@ -160,9 +175,14 @@ class LogisticRegressionCV(LogisticModel):
             return self._fit(X, y, sample_weight, params)
 
     def _fit(self, X, y, sample_weight, params):
-        Cs, options = self._check_parameters()
+        Cs, l1_ratios, options = self._check_parameters()
+        scoring = resolve("scoring", self.scoring, None)
+        legacy = check_flag(resolve("use_legacy_attributes", self.use_legacy_attributes, True), "use_legacy_attributes")
         options["gram"] = SharedGram()
         data = self._read(X, y)
+        check_multi_class(self.multi_class, len(data.classes))
+        if sample_weight is not None:
+            sample_weight = check_sample_weight(sample_weight, len(data.codes))
         weight = combine_weights(sample_weight, self.class_weight, data.classes, data.codes)
         routed = self._route("fit", sample_weight, params)
         n_samples = len(data.codes)
@@ -183,15 +203,17 @@ class LogisticRegressionCV(LogisticModel):
             fits = solve_many(data, len(folds), weight_of, Cs, **options)
         self.classes_ = data.classes
         self.Cs_ = Cs
-        self.l1_ratios_ = np.zeros(1)
+        self.l1_ratios_ = np.array([None]) if l1_ratios is None else l1_ratios
         self.l1_ratio_ = 0.0
         self.n_iter_ = fits.n_iters[:, None]
         self.gaps_ = fits.gaps[:, None]
         paths = np.concatenate([fits.coefs, fits.intercepts[..., None]], axis=-1)
         self.coefs_paths_ = paths[:, None] if self.fit_intercept else fits.coefs[:, None]
-        score = self._score_function(data.classes)
+        score = score_function(scoring, data.classes)
         self.scores_ = held_out.scores(fits, score, routed.scorer.score)[:, None]
         self._choose(data, fits, weight, options)
+        if legacy:
+            to_legacy(self, l1_ratios is not None)
         fits.warn_of_failures("fold", stacklevel=4)
         return self
 
@@ -200,7 +222,8 @@ class LogisticRegressionCV(LogisticModel):
         scores = self.scores_[:, 0]
         scored = ~np.isnan(scores).any(axis=1)
         if not scored.any():
-            raise ValueError("no fold could be fitted and scored: " + "; ".join(dict.fromkeys(fits.failures.values())))
+            warnings.warn("No fold could be scored: the first of Cs is taken", stacklevel=5)
+            scores, scored = np.zeros_like(scores), ~scored
         if not self.refit:
             folds, best = np.flatnonzero(scored), scores[scored].argmax(axis=1)
             self.C_ = float(self.Cs_[best].mean())
@@ -220,13 +243,18 @@ class LogisticRegressionCV(LogisticModel):
 
     def _check_parameters(self):
         Cs = check_Cs(self.Cs)
-        ratios = as_real(self.l1_ratios, "l1_ratios")
-        if ratios.shape != (1,) or ratios[0] != 0.0:
-            raise ValueError(f"l1_ratios must be (0.0,): only the L2 penalty is available, got {self.l1_ratios!r}")
+        check_unused(self)
         check_flag(self.refit, "refit")
-        if check_flag(self.use_legacy_attributes, "use_legacy_attributes"):
-            raise ValueError("use_legacy_attributes must be False: the attributes are scikit-learn's newer ones")
-        return Cs, check_options(self.fit_intercept, self.tol, self.max_iter, self.n_jobs, self.verbose)
+        l1_ratios = resolve("l1_ratios", self.l1_ratios, None)
+        given = f"penalty={self.penalty!r}, l1_ratios={l1_ratios!r}"
+        refuse_l1(float(check_choice(self.penalty, "penalty", PENALTIES) == "l1"), given)
+        if l1_ratios is not None:
+            l1_ratios = as_real(l1_ratios, "l1_ratios").astype(np.float64)
+            if l1_ratios.shape != (1,):
+                raise ValueError(f"l1_ratios must be (0,): only the L2 penalty is available, got {given}")
+            refuse_l1(l1_ratios[0], given)
+        options = check_options(self.fit_intercept, self.tol, self.max_iter, self.n_jobs, self.verbose)
+        return Cs, l1_ratios, options
 
     def score(self, X, y, *, sample_weight=None, **params):
         """Score of the predictions for X, by `scoring`.
@@ -246,60 +274,3 @@ class LogisticRegressionCV(LogisticModel):
         """
         routed = self._route("score", sample_weight, params)
         return self._get_scorer()(self, X, y, **routed.scorer.score)
-
-    def get_metadata_routing(self):
-        """How metadata reach the splitter and the scorer.
-
-        Returns
-        -------
-        sklearn.utils.metadata_routing.MetadataRouter
-        """
-        return (
-            MetadataRouter(owner=self)
-            .add_self_request(self)
-            .add(
-                splitter=None if isinstance(self.cv, str) else self.cv,
-                method_mapping=MethodMapping().add(caller="fit", callee="split"),
-            )
-            .add(
-                scorer=self._get_scorer(),
-                method_mapping=MethodMapping().add(caller="score", callee="score").add(caller="fit", callee="score"),
-            )
-        )
-
-    def _route(self, method, sample_weight, params):
-        """What splitter and scorer are given: sample weights to the scorer, or as metadata routing says."""
-        weights = {} if sample_weight is None else {"sample_weight": sample_weight}
-        if get_config().get("enable_metadata_routing"):
-            return process_routing(self, method, **weights, **params)
-        if params:
-            raise ValueError(
-                f"{', '.join(params)} can be passed to {method} only with "
-                "sklearn.set_config(enable_metadata_routing=True)"
-            )
-        return Bunch(splitter=Bunch(split={}), scorer=Bunch(score=weights))
-
-    def _get_scorer(self):
-        return get_scorer("accuracy" if self.scoring is None else self.scoring)
-
-    def _score_function(self, classes):
-        """The scorer, told which classes there are, as a fold need not hold all; or the same in a few lines."""
-        if self.scoring is None or (isinstance(self.scoring, str) and self.scoring == "accuracy"):
-            return accuracy
-        if isinstance(self.scoring, str) and self.scoring == "neg_log_loss":
-            return neg_log_loss
-        scorer = self._get_scorer()
-        if not hasattr(scorer, "_score_func"):
-            return scorer
-        accepted = inspect.signature(scorer._score_func).parameters
-        if "labels" not in accepted:
-            return scorer
-        known = {"labels": classes}
-        if len(classes) == 2 and "pos_label" in accepted:
-            known["pos_label"] = classes[1]
-        return make_scorer(
-            scorer._score_func,
-            greater_is_better=scorer._sign == 1,
-            response_method=scorer._response_method,
-            **{**known, **scorer._kwargs},
-        )

@@ -7,13 +7,13 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils.validation import assert_all_finite, column_or_1d
 
-from .._validation import as_real, check_flag, check_number, check_sample_weight, refuse_masked
-from ..fits.many import fold_weight, missing_classes, solve_many
+from .._validation import as_real, check_number, refuse_masked
+from ..fits.many import fold_weight, solve_many
 from ..fits.result import ManyFits
 from ..fits.wide import SharedGram
-from ..runtime.team import effective_n_threads
 from .classifier import LogisticModel
 from .labels import combine_weights, encode_labels
+from .parameters import check_options
 
 
 def fit_many(
@@ -128,10 +128,7 @@ def _sets(data, trains, sample_weight, class_weight):
         n_sets = len(weights)
 
         def weight_of(k):
-            weight = check_sample_weight(weights[k], n_samples)
-            if class_weight is not None and missing_classes(weight, data).size == 0:
-                weight = combine_weights(weight if weight.size else None, class_weight, data.classes, data.codes)
-            return weight
+            return combine_weights(weights[k], class_weight, data.classes, data.codes)
 
     if n_sets == 0:
         raise ValueError("folds and sample_weight must hold one set of weights at least, got none")
@@ -169,16 +166,3 @@ def check_Cs(Cs):
     if not (Cs > 0.0).all():  # written so that NaN fails as well
         raise ValueError(f"Cs must be > 0, got {Cs.tolist()}")
     return Cs
-
-
-def check_options(fit_intercept, tol, max_iter, n_jobs, verbose):
-    """What `solve_many` takes by name."""
-    if not isinstance(verbose, (bool, np.bool_)):
-        check_number(verbose, "verbose", low=0, integer=True)
-    return {
-        "fit_intercept": check_flag(fit_intercept, "fit_intercept"),
-        "tol": check_number(tol, "tol", low=0.0, inclusive=False),
-        "max_iter": check_number(max_iter, "max_iter", low=0, integer=True),
-        "n_threads": effective_n_threads(n_jobs),
-        "progress": bool(verbose),
-    }

@@ -4,9 +4,12 @@ The raw predictions of the samples that are held out come from one product for a
 stand-in for an estimator, which hands them out without reading X.
 """
 
+import inspect
+
 import numpy as np
 from scipy import sparse
 from scipy.special import log_expit, log_softmax
+from sklearn.metrics import get_scorer, make_scorer
 
 from ..linalg.blas import single_threaded_blas
 from .classifier import raw_product
@@ -96,6 +99,29 @@ class HeldOut:
             part = raw_product(some, W, b).reshape(-1, n_Cs, n_classes)
             raw[:, first : first + step] = part.swapaxes(0, 1)
         return raw[..., 0] if n_classes == 1 else raw
+
+
+def score_function(scoring, classes):
+    """The scorer of a name, told which classes there are, as a fold need not hold all; or the same in a few lines."""
+    if scoring is None or (isinstance(scoring, str) and scoring == "accuracy"):
+        return accuracy
+    if isinstance(scoring, str) and scoring == "neg_log_loss":
+        return neg_log_loss
+    scorer = get_scorer(scoring)
+    if not hasattr(scorer, "_score_func"):
+        return scorer
+    accepted = inspect.signature(scorer._score_func).parameters
+    if "labels" not in accepted:
+        return scorer
+    known = {"labels": classes}
+    if len(classes) == 2 and "pos_label" in accepted:
+        known["pos_label"] = classes[1]
+    return make_scorer(
+        scorer._score_func,
+        greater_is_better=scorer._sign == 1,
+        response_method=scorer._response_method,
+        **{**known, **scorer._kwargs},
+    )
 
 
 def accuracy(raw, codes, sample_weight=None):

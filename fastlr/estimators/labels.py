@@ -38,28 +38,27 @@ def _two_values(y):
 def combine_weights(sample_weight, class_weight, classes, codes):
     """Sample weights times class weights; shape (0,) where all are one.
 
+    "balanced" is among the classes that have weight.
+
     Raises
     ------
     TypeError, ValueError
-        If the weights are malformed, or leave a class without weight.
+        If the weights are malformed, or leave no sample any weight.
     """
     weight = check_sample_weight(sample_weight, len(codes))
-    # Empty weights stand for ones.
-    totals = np.bincount(codes, weight if weight.size else None, len(classes)).astype(np.float64)
-    for label, total in zip(classes.tolist(), totals, strict=True):
-        if not total > 0.0:
-            left = "only one class" if len(classes) == 2 else "a class without weight"
-            raise ValueError(f"sample_weight leaves {left}: those of class {label!r} are all zero")
     if class_weight is None:
         return weight
     if isinstance(class_weight, str) and class_weight == "balanced":
-        factors = totals.sum() / (len(classes) * totals)
+        # Empty weights stand for ones.
+        totals = np.bincount(codes, weight if weight.size else None, len(classes)).astype(np.float64)
+        present = totals > 0.0
+        factors = np.divide(totals.sum() / present.sum(), totals, out=totals, where=present)
     else:
         try:
             factors = compute_class_weight(class_weight, classes=classes, y=classes[codes])
         except (OverflowError, TypeError, ValueError) as error:
             raise ValueError(f"class_weight must be a dict by class or 'balanced': {error}") from error
-        if not (np.isfinite(factors).all() and (factors > 0.0).all()):
-            raise ValueError(f"class_weight must hold finite numbers > 0 for all classes, got {class_weight!r}")
+        if not (np.isfinite(factors).all() and (factors >= 0.0).all()):
+            raise ValueError(f"class_weight must hold finite numbers >= 0, got {class_weight!r}")
     factors = factors[codes]
-    return factors * weight if weight.size else factors
+    return check_sample_weight(factors * weight if weight.size else factors, len(codes), "class_weight")

@@ -4,18 +4,18 @@ import logging
 import warnings
 
 import numpy as np
+from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
-from .._validation import check_choice, check_flag, check_number
+from .._validation import check_flag, check_number
 from ..fits.one import fit
 from ..fits.problem import Problem
-from ..runtime.team import effective_n_threads
 from ..solvers import SOLVERS
 from ..solvers._result import Outcome
+from .callbacks import Told, with_callbacks
 from .classifier import LogisticModel
 from .labels import combine_weights
-
-_SKLEARN_SOLVERS = ("lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga")
+from .parameters import check_multi_class, check_options, check_penalty, check_unused
 
 _logger = logging.getLogger("fastlr")
 
@@ -29,24 +29,40 @@ class LogisticRegression(LogisticModel):
     order, and CSR X of float64 and float32 are read as they stand: no converted copy is made, but of small X; of large
     X an eighth of the rows is sampled. Other sparse formats are converted to CSR once.
 
+    A class of y whose samples all weigh 0 stays in `classes_`. With an intercept the model is then the limit of small
+    weights: the class has coefficients 0, an intercept that leaves it a probability of 2e-16, and all else is as in a
+    fit without it.
+
     Parameters
     ----------
+    penalty : {"deprecated", "l2", None, "none", "elasticnet"}, default="deprecated"
+        For code written before scikit-learn 1.8: None and "none" are ``C=np.inf``, all other is what `l1_ratio` says.
     C : float, default=1.0
         Inverse strength of the penalty, > 0; ``np.inf`` for no penalty.
-    l1_ratio : float, default=0.0
-        Must be 0: the penalty is L2.
+    l1_ratio : float or None, default=0.0
+        Must be 0, or None for it: the penalty is L2.
+    dual : bool, default=False
+        Must be False, but with "liblinear".
     tol : float, default=1e-6
-        Certified relative gap at which a fit ends: (f - f*) / f* <= tol, for every solver.
+        Certified relative gap at which a fit ends: (f - f*) / f* <= tol, for every solver. 0 asks for as little as
+        rounding allows.
     fit_intercept : bool, default=True
         Whether the model has an intercept.
+    intercept_scaling : float, default=1
+        Must be 1.
     class_weight : dict, "balanced" or None, default=None
-        Weights of the classes, multiplied into the sample weights. "balanced" gives all classes the same total weight.
+        Weights of the classes, multiplied into the sample weights. "balanced" gives all classes that
+        have any the same total weight.
     solver : str, default="auto"
         "auto" chooses by the shape of X and the number of classes; "gram_newton" and "newton_cholesky", for two
         classes, "newton_cg" and "preconditioned_lbfgs" ask for an algorithm. All names of scikit-learn's solvers are
-        accepted and mean "auto": the optimum is the same. `solver_` tells which algorithm ran.
+        accepted and mean "auto": the optimum is the same, but for "liblinear", which penalises the intercept in
+        scikit-learn and not here. `solver_` tells which algorithm ran.
     max_iter : int, default=100
         Newton steps at most; ten steps of L-BFGS count as one.
+    multi_class : {"deprecated", "auto", "ovr", "multinomial"}, default="deprecated"
+        For code written before scikit-learn 1.8, where it names the model there is: "ovr" for two classes,
+        "multinomial" for more.
     warm_start : bool, default=False
         Start from the coefficients of the last fit.
     n_jobs : int or None, default=None
@@ -56,8 +72,6 @@ class LogisticRegression(LogisticModel):
         1 prints a line per iteration.
     random_state : int, RandomState or None, default=None
         Accepted and not needed: a fit draws no random numbers.
-    penalty : {"l2", None}, default="l2"
-        For code written before scikit-learn 1.8: None is ``C=np.inf``.
 
     Attributes
     ----------
@@ -84,7 +98,7 @@ class LogisticRegression(LogisticModel):
     history_ : list of dict
         A record per iteration: "iteration", "value", "gradient_norm", "gap", "n_passes".
     solver_ : str
-        The algorithm that ran.
+        The algorithm that ran; "none" where a single class has weight.
 
     Examples
     --------
@@ -98,32 +112,38 @@ class LogisticRegression(LogisticModel):
 
     def __init__(
         self,
+        penalty="deprecated",
         *,
         C=1.0,
         l1_ratio=0.0,
+        dual=False,
         tol=1e-6,
         fit_intercept=True,
+        intercept_scaling=1,
         class_weight=None,
         solver="auto",
         max_iter=100,
+        multi_class="deprecated",
         warm_start=False,
         n_jobs=None,
         verbose=0,
         random_state=None,
-        penalty="l2",
     ):
+        self.penalty = penalty
         self.C = C
         self.l1_ratio = l1_ratio
+        self.dual = dual
         self.tol = tol
         self.fit_intercept = fit_intercept
+        self.intercept_scaling = intercept_scaling
         self.class_weight = class_weight
         self.solver = solver
         self.max_iter = max_iter
+        self.multi_class = multi_class
         self.warm_start = warm_start
         self.n_jobs = n_jobs
         self.verbose = verbose
         self.random_state = random_state
-        self.penalty = penalty
 
     def fit(self, X, y, sample_weight=None):
         """Fit the model.
@@ -135,7 +155,7 @@ class LogisticRegression(LogisticModel):
         y : array-like of shape (n_samples,)
             Labels of two classes or more, of any kind.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative. Weight k is k copies, weight 0 is absence.
+            Non-negative, or one number for all. Weight k is k copies, weight 0 is absence.
 
         Returns
         -------
@@ -149,27 +169,29 @@ class LogisticRegression(LogisticModel):
         with self._unchanged_on_failure():
             return self._fit(X, y, sample_weight)
 
+    @with_callbacks
     def _fit(self, X, y, sample_weight):
-        C, tol, max_iter, n_threads = self._check_parameters()
+        C, options = self._check_parameters()
+        verbose = options.pop("progress")
+        fit_intercept = options.pop("fit_intercept")
         data = self._read(X, y)
         dtype, classes = data.dtype, data.classes
+        check_multi_class(self.multi_class, len(classes))
         weight = combine_weights(sample_weight, self.class_weight, classes, data.codes)
         start = self._start(len(classes), data.X.shape[1])
-        problem = Problem(data.features, data.codes, len(classes), weight, C, bool(self.fit_intercept))
+        problem = Problem(data.features, data.codes, len(classes), weight, C, fit_intercept)
+        told = Told(self, X, y, sample_weight)
+
+        def report(solver, record):
+            told.step()
+            if verbose:
+                _print_step(solver, record)
+
         with self._finite(data.X):
-            end = fit(
-                problem,
-                solver=self.solver,
-                tol=tol,
-                max_iter=max_iter,
-                start=start,
-                dtype=dtype,
-                n_threads=n_threads,
-                report=_report if self.verbose else None,
-            )
+            end = fit(problem, solver=self.solver, start=start, dtype=dtype, report=report, **options)
         result = end.result
         if not result.converged:
-            _warn_not_converged(result, np.isinf(C), tol, max_iter)
+            _warn_not_converged(result, np.isinf(C), options["tol"], options["max_iter"])
         with np.errstate(over="ignore"):
             coef = result.coef.astype(dtype)
         if not np.isfinite(coef).all():
@@ -184,6 +206,7 @@ class LogisticRegression(LogisticModel):
         self.n_passes_ = end.n_passes
         self.history_ = result.history
         self.solver_ = end.solver
+        told.end()
         return self
 
     def _start(self, n_classes, n_features):
@@ -191,28 +214,21 @@ class LogisticRegression(LogisticModel):
         if not (self.warm_start and hasattr(self, "coef_")):
             return None
         shape = (1 if n_classes == 2 else n_classes, n_features)
-        if self.coef_.shape != shape:
-            raise ValueError(f"warm_start needs the shape of the last fit's coef_, {self.coef_.shape}, got {shape}")
+        coef = self.coef_.toarray() if sparse.issparse(self.coef_) else self.coef_
+        if coef.shape != shape:
+            raise ValueError(f"warm_start needs the shape of the last fit's coef_, {coef.shape}, got {shape}")
         intercept = self.intercept_ if self.fit_intercept else np.zeros(shape[0])
-        return np.column_stack([self.coef_, intercept]).astype(np.float64)
+        return np.column_stack([coef, intercept]).astype(np.float64)
 
     def _check_parameters(self):
         C = check_number(self.C, "C", low=0.0, high=np.inf, inclusive=False)
-        if check_choice(self.penalty, "penalty", ("l2", None)) is None:
-            C = np.inf
-        if check_number(self.l1_ratio, "l1_ratio", low=0.0, high=1.0) != 0.0:
-            raise ValueError(f"l1_ratio must be 0: only the L2 penalty is available, got {self.l1_ratio!r}")
-        check_choice(self.solver, "solver", ("auto", *SOLVERS, *_SKLEARN_SOLVERS))
-        tol = check_number(self.tol, "tol", low=0.0, inclusive=False)
-        max_iter = check_number(self.max_iter, "max_iter", low=0, integer=True)
-        check_flag(self.fit_intercept, "fit_intercept")
+        check_unused(self, SOLVERS)
         check_flag(self.warm_start, "warm_start")
-        if not isinstance(self.verbose, (bool, np.bool_)):
-            check_number(self.verbose, "verbose", low=0, integer=True)
-        return C, tol, max_iter, effective_n_threads(self.n_jobs)
+        options = check_options(self.fit_intercept, self.tol, self.max_iter, self.n_jobs, self.verbose)
+        return check_penalty(self.penalty, self.l1_ratio, C), options
 
 
-def _report(solver, record):
+def _print_step(solver, record):
     print(
         f"{solver} {record['iteration']:3d}: objective {record['value']:.12g}, "
         f"gradient {record['gradient_norm']:.1e}, gap {record['gap']:.1e}, {record['n_passes']} passes"
@@ -238,4 +254,4 @@ def _warn_not_converged(result, unpenalised, tol, max_iter):
             "too large to be squared, allow no further progress. Scale the columns of X, or increase tol" + hint
         )
     _logger.info(message)
-    warnings.warn(message, ConvergenceWarning, stacklevel=3)
+    warnings.warn(message, ConvergenceWarning, stacklevel=4)

@@ -14,6 +14,7 @@ from scipy import sparse
 from ..runtime.parallel import run_all
 from ..runtime.team import Team
 from ..solvers import choose
+from .absent import present_classes
 from .one import fit_path, quiet_team
 from .problem import Problem
 from .result import ManyFits
@@ -24,12 +25,6 @@ def fold_weight(train, n_samples, weight):
     """Weights of the samples at the indices `train`, as often as they occur; `weight` may be empty for ones."""
     counts = np.bincount(train, minlength=n_samples).astype(np.float64)
     return counts * weight if weight.size else counts
-
-
-def missing_classes(weight, data):
-    """The classes to which a set of weights, empty for ones, gives nothing."""
-    totals = np.bincount(data.codes, weight if weight.size else None, len(data.classes))
-    return data.classes[~(totals > 0.0)]
 
 
 def solve_many(
@@ -58,23 +53,15 @@ def solve_many(
     ManyFits
     """
     fits = ManyFits.empty(data.classes, Cs, n_sets, data.X.shape[1])
-    usable = []
-    for k in range(n_sets):
-        missing = missing_classes(weight_of(k), data)
-        if missing.size:
-            why = f"no sample of class {missing.tolist()[0]!r} has weight"
-            fits.failures.update({(k, i): why for i in range(len(Cs))})
-        else:
-            usable.append(k)
     problem = Problem(data.features, data.codes, len(data.classes), np.empty(0), np.inf, fit_intercept)
+    whole = [k for k in range(n_sets) if present_classes(replace(problem, sample_weight=weight_of(k))) is None]
     with quiet_team(n_threads) as team, _progress_bar(n_sets * len(Cs), progress) as bar:
-        bar.update(len(fits.failures))
         batch = _Batch(problem, weight_of, fits, {"tol": tol, "max_iter": max_iter}, data.dtype, team, bar)
-        starts = dict.fromkeys(usable, start)
-        if usable and _is_wide(problem):
-            batch.fit_wide(usable, gram or SharedGram(), start)
-        elif len(usable) > 1 and _is_tall(problem):
-            starts.update(batch.fit_tall(usable))
+        starts = dict.fromkeys(range(n_sets), start)
+        if whole and _is_wide(problem):
+            batch.fit_wide(whole, gram or SharedGram(), start)
+        elif len(whole) > 1 and _is_tall(problem):
+            starts.update(batch.fit_tall(whole))
         batch.fit_each(starts)
     fits.failures = dict(sorted(fits.failures.items()))  # threads tell of them in any order
     return fits
@@ -203,11 +190,22 @@ class _NoBar:
         pass
 
 
+class _Lines(_NoBar):
+    """A progress bar where tqdm is not installed: a line for each fit."""
+
+    def __init__(self, total):
+        self._done, self._total = 0, total
+
+    def update(self, n):
+        self._done += n
+        print(f"{self._done} of {self._total} fits")
+
+
 def _progress_bar(total, shown):
     if not shown:
         return _NoBar()
     try:
         from tqdm.auto import tqdm
-    except ImportError as error:
-        raise ImportError("verbose=1 needs tqdm: pip install tqdm") from error
+    except ImportError:
+        return _Lines(total)
     return tqdm(total=total, desc="fits", unit="fit")

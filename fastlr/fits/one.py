@@ -14,6 +14,7 @@ from ..objectives import relative_gap
 from ..runtime.team import Team
 from ..solvers import MULTICLASS, NEEDS, SOLVERS, choose
 from ..solvers._result import Outcome, SolverResult, outcome_of
+from .absent import of_one_class, present_classes, with_others, without_others
 
 # Up to this many products of an entry of X and a class, a softmax problem is solved to the last digits: they cost next
 # to nothing there, and scikit-learn's solvers give them too.
@@ -32,7 +33,7 @@ class Fit:
     result : SolverResult
         Its outcome may be `SEPARATED`: there is no optimum, for want of a penalty.
     solver : str
-        The algorithm that ran last.
+        The algorithm that ran last; "none" where one class alone has weight.
     n_passes : int
         How often X was read.
     """
@@ -68,12 +69,13 @@ def fit(problem, *, solver, tol, max_iter, start, dtype, n_threads, report):
     ValueError
         If X holds NaN or infinity, or the solver cannot solve the problem.
     """
+    options = {"tol": tol, "max_iter": max_iter, "start": start, "dtype": dtype, "report": report, "solver": solver}
     with quiet_team(n_threads) as team:
-        objective = problem.objective(dtype, team)
-        return _run(problem, objective, team, solver=solver, tol=tol, max_iter=max_iter, start=start, report=report)
+        [end] = fit_path(problem, [problem.C], team=team, **options)
+        return end
 
 
-def fit_path(problem, Cs, *, tol, max_iter, start, dtype, team, report=None):
+def fit_path(problem, Cs, *, tol, max_iter, start, dtype, team, report=None, solver="auto"):
     """Fits of a problem for one C after the other, each from where the ones before lead.
 
     Parameters
@@ -82,7 +84,7 @@ def fit_path(problem, Cs, *, tol, max_iter, start, dtype, team, report=None):
         Its C is not looked at.
     Cs : iterable of float
         Fits along a rising C need the fewest steps.
-    tol, max_iter, start, dtype, report
+    tol, max_iter, start, dtype, report, solver
         See `fit`.
     team : Team
 
@@ -91,13 +93,27 @@ def fit_path(problem, Cs, *, tol, max_iter, start, dtype, team, report=None):
     Fit
         In the order of `Cs`.
     """
+    options = {"tol": tol, "max_iter": max_iter, "dtype": dtype, "report": report, "solver": solver}
+    present = present_classes(problem)
+    if present is None:
+        yield from _path(problem, Cs, team, start=start, **options)
+    elif len(present) == 1:
+        yield from (Fit(of_one_class(problem, present), "none", 0) for _ in Cs)
+    else:
+        part, C_factor = without_others(problem, present)
+        for end in _path(part, [C_factor * C for C in Cs], team, start=None, **options):
+            yield replace(end, result=with_others(end.result, problem, present))
+
+
+def _path(problem, Cs, team, *, tol, max_iter, start, dtype, report, solver):
+    """`fit_path`, of classes that all have weight."""
     objective = problem.objective(dtype, team)
     ends = []  # the last two, with their C
     for C in Cs:
         problem = replace(problem, C=C)
         objective = objective.with_penalty(problem.penalty(objective.loss.weight_sum))
         start = _extrapolated(ends, C) if ends else start
-        end = _run(problem, objective, team, solver="auto", tol=tol, max_iter=max_iter, start=start, report=report)
+        end = _run(problem, objective, team, solver=solver, tol=tol, max_iter=max_iter, start=start, report=report)
         ends = [*ends[-1:], (C, end.result.coef)]
         yield end
 

@@ -17,8 +17,8 @@ class Outcome(Enum):
 
 
 def outcome_of(gap, n_iter, tol, max_iter):
-    """The outcome of a run that ended at a gap after so many steps."""
-    if gap <= tol:
+    """The outcome of a run that ended at a gap after so many steps; tol=0 asks for as little as rounding allows."""
+    if gap <= tol or (tol == 0.0 and n_iter < max_iter):
         return Outcome.CONVERGED
     return Outcome.STEPS if n_iter >= max_iter else Outcome.ROUNDING
 

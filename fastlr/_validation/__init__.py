@@ -1,0 +1,31 @@
+"""Checks of what callers hand in: one clear error that names the argument, or what kernels and solvers can read."""
+
+from .arrays import (
+    NATIVE_DTYPES,
+    as_array,
+    as_real,
+    check_features,
+    check_finite,
+    check_sample_weight,
+    check_targets,
+    read_only,
+    refuse_masked,
+)
+from .parameters import check_choice, check_flag, check_number
+from .sparse import check_sparse_features
+
+__all__ = [
+    "NATIVE_DTYPES",
+    "as_array",
+    "as_real",
+    "check_choice",
+    "check_features",
+    "check_finite",
+    "check_flag",
+    "check_number",
+    "check_sample_weight",
+    "check_sparse_features",
+    "check_targets",
+    "read_only",
+    "refuse_masked",
+]

@@ -1,0 +1,86 @@
+"""Parameters that the estimators share, and what becomes of those that scikit-learn has and that mean nothing here."""
+
+import warnings
+
+import numpy as np
+
+from .._validation import check_choice, check_flag, check_number
+from ..runtime.team import effective_n_threads
+
+SKLEARN_SOLVERS = ("lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga")
+
+PENALTIES = ("deprecated", "l2", "l1", "elasticnet")
+_MULTI_CLASS = ("deprecated", "auto", "ovr", "multinomial")
+
+
+def check_options(fit_intercept, tol, max_iter, n_jobs, verbose):
+    """What fits take by name."""
+    if not isinstance(verbose, (bool, np.bool_)):
+        check_number(verbose, "verbose", low=0, integer=True)
+    return {
+        "fit_intercept": check_flag(fit_intercept, "fit_intercept"),
+        "tol": check_number(tol, "tol", low=0.0),
+        "max_iter": check_number(max_iter, "max_iter", low=0, integer=True),
+        # scikit-learn looks at n_jobs nowhere, so that 0 passes there.
+        "n_threads": effective_n_threads(n_jobs if n_jobs != 0 else None),
+        "progress": bool(verbose),
+    }
+
+
+def check_unused(model, solvers=()):
+    """Refuse `solver`, `dual`, `intercept_scaling` and `multi_class` of an estimator where they ask for another model.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one of them does, or is none of scikit-learn's; the message names it.
+    """
+    check_choice(model.solver, "solver", ("auto", *solvers, *SKLEARN_SOLVERS))
+    if check_flag(model.dual, "dual") and model.solver != "liblinear":
+        raise ValueError(f"Solver {model.solver} supports only dual=False, got dual={model.dual}")
+    if check_number(model.intercept_scaling, "intercept_scaling", low=0.0, inclusive=False) != 1.0:
+        raise ValueError(
+            f"intercept_scaling must be 1, got {model.intercept_scaling!r}: it weakens the penalty on the intercept in "
+            "liblinear, and there is none here"
+        )
+    check_choice(model.multi_class, "multi_class", _MULTI_CLASS)
+
+
+def check_multi_class(multi_class, n_classes):
+    """Refuse what `multi_class` asks for where it is not the one model there is for so many classes."""
+    if multi_class == ("ovr" if n_classes > 2 else "multinomial"):
+        instead = "wrap it in sklearn.multiclass.OneVsRestClassifier" if n_classes > 2 else 'leave it at "deprecated"'
+        raise ValueError(f"multi_class={multi_class!r} is another model for {n_classes} classes, not there: {instead}")
+
+
+def check_penalty(penalty, l1_ratio, C):
+    """C as `penalty` and `l1_ratio` leave it: infinite for no penalty.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they ask for anything but the L2 penalty or none.
+
+    Warns
+    -----
+    UserWarning
+        If they contradict each other, or the C given: `penalty` decides, as in scikit-learn.
+    """
+    check_choice(penalty, "penalty", (*PENALTIES, "none", None))
+    ratio = 0.0 if l1_ratio is None else check_number(l1_ratio, "l1_ratio", low=0.0, high=1.0)
+    if penalty in (None, "none"):
+        if C != 1.0:
+            warnings.warn("Setting penalty=None will ignore the C and l1_ratio parameters", stacklevel=5)
+        return np.inf
+    wanted = {"l2": 0.0, "l1": 1.0}.get(penalty, ratio)
+    if wanted != ratio and l1_ratio is not None and penalty == "l2":
+        message = f"Inconsistent values: penalty={penalty} with l1_ratio={l1_ratio}: l1_ratio is ignored"
+        warnings.warn(message, stacklevel=5)
+    refuse_l1(wanted, f"penalty={penalty!r}, l1_ratio={l1_ratio!r}")
+    return C
+
+
+def refuse_l1(l1_ratio, given):
+    """Raise ValueError unless the share of the L1 penalty is 0."""
+    if l1_ratio != 0.0:
+        raise ValueError(f"l1_ratio must be 0: only the L2 penalty is available, got {given}")
