@@ -15,10 +15,20 @@ _NAMES = {
     "LogisticRegressionCV": "estimators.cross_validation",
     "fit_many": "estimators.fit_many",
     "from_sklearn": "estimators.exchange",
+    "path": "estimators.path",
     "warmup": "_warmup",
 }
 
-__all__ = ["LogisticRegression", "LogisticRegressionCV", "__version__", "fit_many", "from_sklearn", "warmup", *_MODULES]
+__all__ = [
+    "LogisticRegression",
+    "LogisticRegressionCV",
+    "__version__",
+    "fit_many",
+    "from_sklearn",
+    "path",
+    "warmup",
+    *_MODULES,
+]
 
 
 def __getattr__(name):

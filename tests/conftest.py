@@ -24,7 +24,7 @@ from fastlr.matrices.csr import CSRMatrix
 from fastlr.matrices.dense import DenseMatrix
 from fastlr.matrices.small import SmallMatrix
 from fastlr.objectives.logistic import LogisticObjective
-from fastlr.objectives.penalties import L2
+from fastlr.objectives.penalties import L2, penalty_of
 from fastlr.runtime import team, threads
 from fastlr.runtime.team import Rest, Team
 
@@ -172,7 +172,7 @@ def logistic_objective(passes, *, l2=0.0, fit_intercept=True):
 
 def strength(C, weight_sum):
     """Of the penalty on the mean loss that stands for C."""
-    return L2.from_C(C, weight_sum).strength
+    return penalty_of(C, 0.0, weight_sum).strength
 
 
 @dataclass

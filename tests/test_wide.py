@@ -11,7 +11,7 @@ from fastlr.matrices.gram import GramMatrix
 from fastlr.matrices.small import SmallMatrix
 from fastlr.objectives import relative_gap
 from fastlr.objectives.logistic import LogisticObjective
-from fastlr.objectives.penalties import L2
+from fastlr.objectives.penalties import L2, penalty_of
 from fastlr.solvers import gram_newton
 from fastlr.solvers.gram_newton import GramNewton, descend
 
@@ -31,7 +31,7 @@ def newton_of(X, y, weight, fit_intercept=True):
 
 
 def optimum(newton, C):
-    newton.change_penalty(L2.from_C(C, newton.objective.loss.weight_sum))
+    newton.change_penalty(penalty_of(C, 0.0, newton.objective.loss.weight_sum))
     descend(newton, tol=1e-15, max_iter=100)
     return np.append(newton.point.a, newton.point.b)
 
@@ -121,7 +121,7 @@ def test_what_certifies_many_fits_certifies_one(fit_intercept):
     ends = np.array([optimum(newton, C) for C in CS]) * (1.0 + 1e-3 * np.random.default_rng(1).normal(size=(7, 41)))
     a, b = ends[:, :-1], ends[:, -1] * fit_intercept
     b[3] += 100.0 * fit_intercept  # where no dual point is near
-    penalties = [L2.from_C(C, weight.sum()) for C in CS]
+    penalties = [penalty_of(C, 0.0, weight.sum()) for C in CS]
     matrix, loss = SmallMatrix(X), LogisticLoss(y.astype(np.float64), weight, compiled=False)
     coefs, values, gaps = certify(matrix, loss, penalties, a, b, fit_intercept)
     assert matrix.n_passes == 3
@@ -147,7 +147,7 @@ def test_the_precision_of_the_factor_cannot_be_seen_in_the_optimum(shift, monkey
 
     monkeypatch.setattr(gram_newton, "_Steering", seen)
     newton = newton_of(X, y, weight)
-    newton.change_penalty(L2.from_C(1.0, newton.objective.loss.weight_sum))
+    newton.change_penalty(penalty_of(1.0, 0.0, newton.objective.loss.weight_sum))
     gap, n_iter, _ = descend(newton, tol=1e-8, max_iter=100)
     assert gap <= 1e-8
     assert n_iter <= 20

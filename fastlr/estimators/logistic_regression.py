@@ -35,12 +35,14 @@ class LogisticRegression(LogisticModel):
 
     Parameters
     ----------
-    penalty : {"deprecated", "l2", None, "none", "elasticnet"}, default="deprecated"
-        For code written before scikit-learn 1.8: None and "none" are ``C=np.inf``, all other is what `l1_ratio` says.
+    penalty : {"deprecated", "l2", "l1", "elasticnet", None, "none"}, default="deprecated"
+        For code written before scikit-learn 1.8: "l2" is ``l1_ratio=0``, "l1" is ``l1_ratio=1``, None and "none" are
+        ``C=np.inf``.
     C : float, default=1.0
         Inverse strength of the penalty, > 0; ``np.inf`` for no penalty.
     l1_ratio : float or None, default=0.0
-        Must be 0, or None for it: the penalty is L2.
+        In [0, 1]: the share of the L1 penalty, ``C * loss + l1_ratio * |w|_1 + (1 - l1_ratio) / 2 * |w|^2`` being
+        minimised; None is 0, the L2 penalty. With more, coefficients of features that are not needed are exactly 0.
     dual : bool, default=False
         Must be False, but with "liblinear".
     tol : float, default=1e-6
@@ -54,10 +56,10 @@ class LogisticRegression(LogisticModel):
         Weights of the classes, multiplied into the sample weights. "balanced" gives all classes that
         have any the same total weight.
     solver : str, default="auto"
-        "auto" chooses by the shape of X and the number of classes; "gram_newton" and "newton_cholesky", for two
-        classes, "newton_cg" and "preconditioned_lbfgs" ask for an algorithm. All names of scikit-learn's solvers are
-        accepted and mean "auto": the optimum is the same, but for "liblinear", which penalises the intercept in
-        scikit-learn and not here. `solver_` tells which algorithm ran.
+        "auto" chooses by the shape of X, the number of classes and the penalty; "gram_newton" and "newton_cholesky",
+        for two classes, "newton_cg", "preconditioned_lbfgs" and, with an L1 penalty, "prox_newton" ask for an
+        algorithm. All names of scikit-learn's solvers are accepted and mean "auto": the optimum is the same, but for
+        "liblinear", which penalises the intercept in scikit-learn and not here. `solver_` tells which algorithm ran.
     max_iter : int, default=100
         Newton steps at most; ten steps of L-BFGS count as one.
     multi_class : {"deprecated", "auto", "ovr", "multinomial"}, default="deprecated"
@@ -171,7 +173,7 @@ class LogisticRegression(LogisticModel):
 
     @with_callbacks
     def _fit(self, X, y, sample_weight):
-        C, options = self._check_parameters()
+        (C, l1_ratio), options = self._check_parameters()
         verbose = options.pop("progress")
         fit_intercept = options.pop("fit_intercept")
         data = self._read(X, y)
@@ -179,7 +181,7 @@ class LogisticRegression(LogisticModel):
         check_multi_class(self.multi_class, len(classes))
         weight = combine_weights(sample_weight, self.class_weight, classes, data.codes)
         start = self._start(len(classes), data.X.shape[1])
-        problem = Problem(data.features, data.codes, len(classes), weight, C, fit_intercept)
+        problem = Problem(data.features, data.codes, len(classes), weight, C, fit_intercept, l1_ratio)
         told = Told(self, X, y, sample_weight)
 
         def report(solver, record):

@@ -7,7 +7,16 @@ import numpy as np
 from .._validation import check_choice, check_flag, check_number
 from ..runtime.team import effective_n_threads
 
-SKLEARN_SOLVERS = ("lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga")
+SKLEARN_SOLVERS = (
+    "lbfgs",
+    "liblinear",
+    "newton-cd",
+    "newton-cd-gram",
+    "newton-cg",
+    "newton-cholesky",
+    "sag",
+    "saga",
+)
 
 PENALTIES = ("deprecated", "l2", "l1", "elasticnet")
 _MULTI_CLASS = ("deprecated", "auto", "ovr", "multinomial")
@@ -54,12 +63,12 @@ def check_multi_class(multi_class, n_classes):
 
 
 def check_penalty(penalty, l1_ratio, C):
-    """C as `penalty` and `l1_ratio` leave it: infinite for no penalty.
+    """C and the share of the L1 penalty, as `penalty` and `l1_ratio` leave them: C is infinite for no penalty.
 
     Raises
     ------
     TypeError, ValueError
-        If they ask for anything but the L2 penalty or none.
+        If they are out of their range.
 
     Warns
     -----
@@ -71,16 +80,11 @@ def check_penalty(penalty, l1_ratio, C):
     if penalty in (None, "none"):
         if C != 1.0:
             warnings.warn("Setting penalty=None will ignore the C and l1_ratio parameters", stacklevel=5)
-        return np.inf
+        return np.inf, 0.0
     wanted = {"l2": 0.0, "l1": 1.0}.get(penalty, ratio)
-    if wanted != ratio and l1_ratio is not None and penalty == "l2":
+    if penalty == "elasticnet" and l1_ratio is None:
+        raise ValueError('penalty="elasticnet" needs l1_ratio, a number in [0, 1], got None')
+    if wanted != ratio and l1_ratio not in (None, 0.0):
         message = f"Inconsistent values: penalty={penalty} with l1_ratio={l1_ratio}: l1_ratio is ignored"
         warnings.warn(message, stacklevel=5)
-    refuse_l1(wanted, f"penalty={penalty!r}, l1_ratio={l1_ratio!r}")
-    return C
-
-
-def refuse_l1(l1_ratio, given):
-    """Raise ValueError unless the share of the L1 penalty is 0."""
-    if l1_ratio != 0.0:
-        raise ValueError(f"l1_ratio must be 0: only the L2 penalty is available, got {given}")
+    return C, wanted

@@ -28,7 +28,19 @@ def fold_weight(train, n_samples, weight):
 
 
 def solve_many(
-    data, n_sets, weight_of, Cs, *, fit_intercept, tol, max_iter, n_threads, progress, gram=None, start=None
+    data,
+    n_sets,
+    weight_of,
+    Cs,
+    *,
+    fit_intercept,
+    tol,
+    max_iter,
+    n_threads,
+    progress,
+    l1_ratio=0.0,
+    gram=None,
+    start=None,
 ):
     """Fit all sets of weights with all values of C.
 
@@ -43,6 +55,8 @@ def solve_many(
         See `Problem` and `fit`.
     progress : bool
         Show a progress bar.
+    l1_ratio : float
+        Share of the L1 penalty; infinite values of C have none.
     gram : SharedGram, optional
         What other fits to the same X have made, or are to use.
     start : float64 array of shape (n_rows, n_features + 1), optional
@@ -53,7 +67,7 @@ def solve_many(
     ManyFits
     """
     fits = ManyFits.empty(data.classes, Cs, n_sets, data.X.shape[1])
-    problem = Problem(data.features, data.codes, len(data.classes), np.empty(0), np.inf, fit_intercept)
+    problem = Problem(data.features, data.codes, len(data.classes), np.empty(0), np.inf, fit_intercept, l1_ratio)
     whole = [k for k in range(n_sets) if present_classes(replace(problem, sample_weight=weight_of(k))) is None]
     with quiet_team(n_threads) as team, _progress_bar(n_sets * len(Cs), progress) as bar:
         batch = _Batch(problem, weight_of, fits, {"tol": tol, "max_iter": max_iter}, data.dtype, team, bar)
@@ -68,13 +82,13 @@ def solve_many(
 
 
 def _is_wide(problem):
-    if sparse.issparse(problem.X) or problem.n_classes > 2:
+    if sparse.issparse(problem.X) or problem.n_classes > 2 or problem.l1_ratio:
         return False
     return choose(*problem.X.shape, True) == "gram_newton"
 
 
 def _is_tall(problem):
-    if sparse.issparse(problem.X) or problem.n_classes > 2 or problem.is_small:
+    if sparse.issparse(problem.X) or problem.n_classes > 2 or problem.is_small or problem.l1_ratio:
         return False
     return choose(*problem.X.shape, True) == "newton_cholesky"
 

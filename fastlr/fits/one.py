@@ -184,10 +184,15 @@ def _attempts(problem, objective, team, solver):
 
 def _choose(problem, has_penalty, solver):
     if solver not in SOLVERS:
+        if problem.l1_ratio and has_penalty:
+            return "prox_newton"
         shape, is_sparse = problem.X.shape, sparse.issparse(problem.X)
         return choose(*shape, has_penalty, n_classes=problem.n_classes, is_sparse=is_sparse)
     if "a penalty" in NEEDS[solver] and not has_penalty:
         raise ValueError(f'solver="{solver}" needs a penalty: pass a finite C, or solver="auto"')
+    if ("an L1 penalty" in NEEDS[solver]) != bool(problem.l1_ratio):
+        there = "an L1 penalty" if problem.l1_ratio else "no L1 penalty"
+        raise ValueError(f'solver="{solver}" is not for l1_ratio={problem.l1_ratio:g}, {there}: pass solver="auto"')
     if "two classes" in NEEDS[solver] and problem.n_classes > 2:
         raise ValueError(f'solver="{solver}" is for two classes: pass one of {MULTICLASS}, or solver="auto"')
     return solver

@@ -8,7 +8,7 @@ from ..losses.logistic import LogisticLoss
 from ..losses.softmax import SoftmaxLoss
 from ..matrices import is_small, matrix_for
 from ..objectives.logistic import LogisticObjective
-from ..objectives.penalties import L2
+from ..objectives.penalties import penalty_of
 from ..objectives.softmax import SoftmaxObjective
 
 
@@ -26,6 +26,8 @@ class Problem:
     sample_weight : float64 array of shape (n_samples,) or (0,)
     C : float
     fit_intercept : bool
+    l1_ratio : float
+        Share of the L1 penalty.
     """
 
     X: np.ndarray
@@ -34,6 +36,7 @@ class Problem:
     sample_weight: np.ndarray
     C: float
     fit_intercept: bool
+    l1_ratio: float = 0.0
 
     @property
     def is_small(self):
@@ -56,7 +59,7 @@ class Problem:
 
     def penalty(self, weight_sum):
         """The penalty on the mean loss of samples with this sum of weights."""
-        return L2.from_C(self.C, weight_sum)
+        return penalty_of(self.C, self.l1_ratio, weight_sum)
 
     def objective(self, dtype, team):
         """All of it, products computed in `dtype`."""

@@ -7,7 +7,7 @@ With S the sum of the sample weights s_i, z_i = x_i . w + b, and coefficients [w
     f(coef) = 1/S sum_i s_i loss(z_i, y_i) + l2/2 |w|^2
 
 The intercept comes last and is never penalised; without one it stays 0 and its gradient is set to 0. scikit-learn's
-C, which weighs the summed loss against |w|^2/2, is l2 = 1 / (C S): `L2.from_C`.
+C, which weighs the summed loss against |w|^2/2, is l2 = 1 / (C S): `penalties.penalty_of`.
 
 Certificate
 -----------

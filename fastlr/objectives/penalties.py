@@ -7,6 +7,24 @@ to the diagonal of the Hessian there, is 0 where it does not bend.
 import numpy as np
 
 
+def penalty_of(C, l1_ratio, weight_sum):
+    """The penalty on the mean loss with the same optimum as scikit-learn's C, which weighs the summed loss.
+
+    Parameters
+    ----------
+    C : float
+        > 0; inf for no penalty.
+    l1_ratio : float
+        In [0, 1]: the share of the L1 penalty.
+    weight_sum : float
+        Sum of the sample weights.
+    """
+    # Never inf, however small C is.
+    strength = 1.0 / max(C * weight_sum, float(np.finfo(np.float64).tiny))
+    l1, l2 = l1_ratio * strength, (1.0 - l1_ratio) * strength
+    return ElasticNet(l1, l2) if l1 > 0.0 else L2(l2)
+
+
 class L2:
     """strength / 2 |W|^2; no penalty where the strength is 0.
 
@@ -20,20 +38,6 @@ class L2:
 
     def __init__(self, strength):
         self.strength = self.diagonal = float(strength)
-
-    @classmethod
-    def from_C(cls, C, weight_sum):
-        """The penalty on the mean loss with the same optimum as scikit-learn's C, which weighs the summed loss.
-
-        Parameters
-        ----------
-        C : float
-            > 0; inf for no penalty.
-        weight_sum : float
-            Sum of the sample weights.
-        """
-        # Never inf, however small C is.
-        return cls(1.0 / max(C * weight_sum, float(np.finfo(np.float64).tiny)))
 
     def __bool__(self):
         """Whether there is a penalty."""

@@ -1,12 +1,13 @@
 """One algorithm a file: ``solve(objective, start, *, tol, max_iter, callback) -> SolverResult``."""
 
-from . import gram_newton, newton_cg, newton_cholesky, preconditioned_lbfgs
+from . import gram_newton, newton_cg, newton_cholesky, preconditioned_lbfgs, prox_newton
 
 _MODULES = {
     "gram_newton": gram_newton,
     "newton_cholesky": newton_cholesky,
     "newton_cg": newton_cg,
     "preconditioned_lbfgs": preconditioned_lbfgs,
+    "prox_newton": prox_newton,
 }
 SOLVERS = {name: module.solve for name, module in _MODULES.items()}
 

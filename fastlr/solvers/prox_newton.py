@@ -15,7 +15,6 @@ Salmon, Dual extrapolation for sparse generalized linear models, JMLR 21, 2020 (
 
 import numpy as np
 
-from ..kernels.coordinates import descend
 from ..linalg.factor import ScaledCholesky
 from ..objectives import relative_gap
 from ._result import SolverResult, add_record, outcome_of
@@ -55,6 +54,8 @@ class _Model:
 
     def minimise(self):
         """Where the model is smallest, but for rounding: a step from the coefficients, of their shape."""
+        from ..kernels.coordinates import descend  # here, because all solvers are imported where a small fit is made
+
         tol = _EXACT * self._threshold.max(initial=0.0)
         for _ in range(_FACES):
             descend(self._H, self._threshold, self._v, self._q, _SWEEPS, tol)
