@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import numpy as np
 from sklearn.model_selection import check_cv
 
-from .._validation import as_real, check_choice, check_flag, check_sample_weight
+from .._validation import check_flag, check_sample_weight
 from ..fits.many import fold_weight, solve_many
 from ..fits.wide import SharedGram
 from .classifier import LogisticModel
@@ -15,7 +15,7 @@ from .fit_many import check_Cs, check_folds
 from .held_out import HeldOut, score_function
 from .labels import combine_weights
 from .leave_one_out import LeaveOneOut
-from .parameters import PENALTIES, check_multi_class, check_options, check_unused, refuse_l1
+from .parameters import check_l1_ratios, check_multi_class, check_options, check_unused
 from .routing import Routing
 
 
@@ -32,9 +32,9 @@ class LogisticRegressionCV(Routing, LogisticModel):
     Cs : int or array-like of shape (n_Cs,), default=10
         Inverse strengths of the penalty to choose from, > 0, ``np.inf`` for none; a number of them means so many from
         1e-4 to 1e4.
-    l1_ratios : array-like or None
-        None or (0,): the penalty is L2. Its default, as those of `scoring` and `use_legacy_attributes`, is the one of
-        the installed scikit-learn.
+    l1_ratios : array-like of shape (n_l1_ratios,) or None
+        Shares of the L1 penalty to choose from, in [0, 1]; None is (0,), the L2 penalty. Its default, as those of
+        `scoring` and `use_legacy_attributes`, is the one of the installed scikit-learn.
     fit_intercept : bool, default=True
         Whether the models have an intercept.
     cv : int, splitter, iterable or "loo", default=None
@@ -76,16 +76,16 @@ class LogisticRegressionCV(Routing, LogisticModel):
     C_ : float
         The C that was chosen; without `refit`, the mean of those of the folds.
     l1_ratio_ : float
-        0.
+        The share that was chosen; without `refit`, the mean of those of the folds.
     Cs_ : ndarray of shape (n_Cs,)
-    l1_ratios_ : ndarray of shape (1,)
-    scores_ : ndarray of shape (n_folds, 1, n_Cs)
+    l1_ratios_ : ndarray of shape (n_l1_ratios,)
+    scores_ : ndarray of shape (n_folds, n_l1_ratios, n_Cs)
         NaN for a fold that could not be scored, which is then left out of the choice.
-    coefs_paths_ : ndarray of shape (n_folds, 1, n_Cs, n_classes or 1, n_features + 1)
+    coefs_paths_ : ndarray of shape (n_folds, n_l1_ratios, n_Cs, n_classes or 1, n_features + 1)
         Intercepts last; without an intercept n_features numbers.
-    n_iter_ : ndarray of shape (n_folds, 1, n_Cs)
+    n_iter_ : ndarray of shape (n_folds, n_l1_ratios, n_Cs)
         Steps taken.
-    gaps_ : ndarray of shape (n_folds, 1, n_Cs)
+    gaps_ : ndarray of shape (n_folds, n_l1_ratios, n_Cs)
         Certified bounds on (f - f*) / f*, one for each fit.
     gap_, objective_ : float
         Those of the model that was refitted; only with `refit`.
@@ -175,7 +175,7 @@ class LogisticRegressionCV(Routing, LogisticModel):
             return self._fit(X, y, sample_weight, params)
 
     def _fit(self, X, y, sample_weight, params):
-        Cs, l1_ratios, options = self._check_parameters()
+        Cs, ratios, are_given, options = self._check_parameters()
         scoring = resolve("scoring", self.scoring, None)
         legacy = check_flag(resolve("use_legacy_attributes", self.use_legacy_attributes, True), "use_legacy_attributes")
         options["gram"] = SharedGram()
@@ -187,6 +187,8 @@ class LogisticRegressionCV(Routing, LogisticModel):
         routed = self._route("fit", sample_weight, params)
         n_samples = len(data.codes)
         if isinstance(self.cv, str) and self.cv == "loo":
+            if ratios.any():
+                raise ValueError(f'cv="loo" is for l1_ratios=(0,), whose Hessian it takes, got {self.l1_ratios!r}')
             folds = [(np.arange(n_samples), None)]
             held_out = LeaveOneOut(data, weight, Cs, options["fit_intercept"], options["n_threads"])
         else:
@@ -200,43 +202,42 @@ class LogisticRegressionCV(Routing, LogisticModel):
             return fold_weight(folds[k][0], n_samples, weight)
 
         with self._finite(data.X):
-            fits = solve_many(data, len(folds), weight_of, Cs, **options)
+            fits = [solve_many(data, len(folds), weight_of, Cs, **options, l1_ratio=ratio) for ratio in ratios.tolist()]
         self.classes_ = data.classes
         self.Cs_ = Cs
-        self.l1_ratios_ = np.array([None]) if l1_ratios is None else l1_ratios
-        self.l1_ratio_ = 0.0
-        self.n_iter_ = fits.n_iters[:, None]
-        self.gaps_ = fits.gaps[:, None]
-        paths = np.concatenate([fits.coefs, fits.intercepts[..., None]], axis=-1)
-        self.coefs_paths_ = paths[:, None] if self.fit_intercept else fits.coefs[:, None]
+        self.l1_ratios_ = ratios if are_given else np.array([None])
+        self.n_iter_, self.gaps_, coefs, intercepts = (
+            np.stack([getattr(part, name) for part in fits], axis=1)
+            for name in ("n_iters", "gaps", "coefs", "intercepts")
+        )
+        self.coefs_paths_ = np.concatenate([coefs, intercepts[..., None]], axis=-1) if self.fit_intercept else coefs
         score = score_function(scoring, data.classes)
-        self.scores_ = held_out.scores(fits, score, routed.scorer.score)[:, None]
-        self._choose(data, fits, weight, options)
+        self.scores_ = np.stack([held_out.scores(part, score, routed.scorer.score) for part in fits], axis=1)
+        self._choose(data, ratios, np.concatenate([coefs, intercepts[..., None]], axis=-1), weight, options)
         if legacy:
-            to_legacy(self, l1_ratios is not None)
-        fits.warn_of_failures("fold", stacklevel=4)
+            to_legacy(self, are_given)
+        for part in fits:
+            part.warn_of_failures("fold", stacklevel=4)
         return self
 
-    def _choose(self, data, fits, weight, options):
-        """Set `C_`, `coef_` and `intercept_`."""
-        scores = self.scores_[:, 0]
+    def _choose(self, data, ratios, coefs, weight, options):
+        """Set `C_`, `l1_ratio_`, `coef_` and `intercept_` from the fits of the folds."""
+        # Of shape (n_folds, n_l1_ratios * n_Cs).
+        scores, coefs = self.scores_.reshape(len(self.scores_), -1), coefs.reshape(len(coefs), -1, *coefs.shape[3:])
         scored = ~np.isnan(scores).any(axis=1)
         if not scored.any():
             warnings.warn("No fold could be scored: the first of Cs is taken", stacklevel=5)
             scores, scored = np.zeros_like(scores), ~scored
+        best = scores[scored].sum(axis=0).argmax() if self.refit else scores[scored].argmax(axis=1)
+        ratios, Cs = ratios[best // len(self.Cs_)], self.Cs_[best % len(self.Cs_)]
+        self.C_, self.l1_ratio_ = float(Cs.mean()), float(ratios.mean())
+        mean = coefs[scored, best].mean(axis=0)  # what the folds have in common
         if not self.refit:
-            folds, best = np.flatnonzero(scored), scores[scored].argmax(axis=1)
-            self.C_ = float(self.Cs_[best].mean())
-            self.coef_ = fits.coefs[folds, best].mean(axis=0)
-            self.intercept_ = fits.intercepts[folds, best].mean(axis=0)
+            self.coef_, self.intercept_ = mean[:, :-1], mean[:, -1]
             return
-        best = int(scores[scored].sum(axis=0).argmax())
-        self.C_ = float(self.Cs_[best])
         with self._finite(data.X):
-            # What the folds have in common is near.
-            start = np.column_stack([fits.coefs[scored, best].mean(axis=0), fits.intercepts[scored, best].mean(axis=0)])
-            options = {**options, "progress": False, "start": start}
-            last = solve_many(data, 1, lambda k: weight, self.Cs_[best : best + 1], **options)
+            options = {**options, "progress": False, "start": mean, "l1_ratio": self.l1_ratio_}
+            last = solve_many(data, 1, lambda k: weight, Cs.reshape(1), **options)
         last.warn_of_failures("all data", stacklevel=5)
         self.coef_, self.intercept_ = last.coefs[0, 0], last.intercepts[0, 0]
         self.gap_, self.objective_ = float(last.gaps[0, 0]), float(last.objectives[0, 0])
@@ -246,15 +247,9 @@ class LogisticRegressionCV(Routing, LogisticModel):
         check_unused(self)
         check_flag(self.refit, "refit")
         l1_ratios = resolve("l1_ratios", self.l1_ratios, None)
-        given = f"penalty={self.penalty!r}, l1_ratios={l1_ratios!r}"
-        refuse_l1(float(check_choice(self.penalty, "penalty", PENALTIES) == "l1"), given)
-        if l1_ratios is not None:
-            l1_ratios = as_real(l1_ratios, "l1_ratios").astype(np.float64)
-            if l1_ratios.shape != (1,):
-                raise ValueError(f"l1_ratios must be (0,): only the L2 penalty is available, got {given}")
-            refuse_l1(l1_ratios[0], given)
+        ratios = check_l1_ratios(self.penalty, l1_ratios)
         options = check_options(self.fit_intercept, self.tol, self.max_iter, self.n_jobs, self.verbose)
-        return Cs, l1_ratios, options
+        return Cs, ratios, l1_ratios is not None, options
 
     def score(self, X, y, *, sample_weight=None, **params):
         """Score of the predictions for X, by `scoring`.

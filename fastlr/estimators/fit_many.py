@@ -24,6 +24,7 @@ def fit_many(
     folds=None,
     sample_weight=None,
     class_weight=None,
+    l1_ratio=0.0,
     fit_intercept=True,
     tol=1e-6,
     max_iter=100,
@@ -47,7 +48,7 @@ def fit_many(
         Non-negative: one set, multiplied into the folds, or, without folds, one for each set.
     class_weight : dict, "balanced" or None, default=None
         As in `LogisticRegression`; "balanced" balances each set of weights, but the whole data where there are folds.
-    fit_intercept, tol, max_iter, n_jobs
+    l1_ratio, fit_intercept, tol, max_iter, n_jobs
         As in `LogisticRegression`, for each fit.
     verbose : int, default=0
         1 shows a progress bar (needs tqdm).
@@ -78,6 +79,7 @@ def fit_many(
     """
     Cs = check_Cs(Cs)
     options = check_options(fit_intercept, tol, max_iter, n_jobs, verbose)
+    options["l1_ratio"] = check_number(l1_ratio, "l1_ratio", low=0.0, high=1.0)
     model = LogisticModel()
     targets = _targets(model, X, y)
     trains = None if folds is None else [train for train, _ in check_folds(folds, "folds", len(targets[0].codes))]

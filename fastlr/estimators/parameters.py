@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 
-from .._validation import check_choice, check_flag, check_number
+from .._validation import as_real, check_choice, check_flag, check_number
 from ..runtime.team import effective_n_threads
 
 SKLEARN_SOLVERS = (
@@ -88,3 +88,36 @@ def check_penalty(penalty, l1_ratio, C):
         message = f"Inconsistent values: penalty={penalty} with l1_ratio={l1_ratio}: l1_ratio is ignored"
         warnings.warn(message, stacklevel=5)
     return C, wanted
+
+
+def check_l1_ratios(penalty, l1_ratios):
+    """Shares of the L1 penalty to choose from, as `penalty` and `l1_ratios`, None for one by `penalty`, leave them.
+
+    Returns
+    -------
+    float64 array of shape (n_l1_ratios,)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are out of their range.
+
+    Warns
+    -----
+    UserWarning
+        If they contradict each other: `penalty` decides, as in scikit-learn.
+    """
+    check_choice(penalty, "penalty", PENALTIES)
+    if l1_ratios is None and penalty == "elasticnet":
+        raise ValueError('penalty="elasticnet" needs l1_ratios, numbers in [0, 1], got None')
+    wanted = {"l1": 1.0, "l2": 0.0}.get(penalty)
+    if l1_ratios is None:
+        return np.array([wanted or 0.0])
+    ratios = as_real(l1_ratios, "l1_ratios").astype(np.float64)
+    if ratios.ndim != 1 or not ratios.size or not ((ratios >= 0.0) & (ratios <= 1.0)).all():
+        raise ValueError(f"l1_ratios must be a list of numbers in [0, 1], got {l1_ratios!r}")
+    if wanted is not None and (ratios != wanted).any():
+        message = f"l1_ratios={l1_ratios!r} is ignored: it is for penalty='elasticnet', and penalty is {penalty!r}"
+        warnings.warn(message, stacklevel=6)
+        return np.array([wanted])
+    return ratios
