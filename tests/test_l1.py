@@ -1,0 +1,187 @@
+"""L1 and elastic-net penalties, as users ask for them."""
+
+import warnings
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer
+from sklearn.linear_model import LogisticRegression as TheirRegression
+from sklearn.linear_model import LogisticRegressionCV as TheirCV
+
+import fastlr
+from fastlr import LogisticRegression, LogisticRegressionCV, fit_many
+
+NEWEST = {"use_legacy_attributes": False, "scoring": "neg_log_loss"}
+
+
+@pytest.fixture(scope="module")
+def data():
+    X, y = load_breast_cancer(return_X_y=True)
+    return ((X - X.mean(axis=0)) / X.std(axis=0))[:, :12], y
+
+
+@pytest.fixture
+def saga():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield {"solver": "saga", "tol": 1e-10, "max_iter": 20_000}
+
+
+def value_of(model, X, y, C, l1_ratio):
+    """The objective of scikit-learn's documentation, over the sum of the weights."""
+    w, raw = model.coef_[0], model.decision_function(X)
+    penalty = l1_ratio * np.abs(w).sum() + 0.5 * (1.0 - l1_ratio) * w @ w
+    return np.logaddexp(0.0, np.where(y == 1, -raw, raw)).mean() + penalty / (C * len(y))
+
+
+@pytest.mark.parametrize("C", [0.01, 1.0])
+@pytest.mark.parametrize("l1_ratio", [1.0, 0.3])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_the_model_is_scikit_learns(data, saga, C, l1_ratio, fit_intercept):
+    X, y = data
+    options = {"C": C, "l1_ratio": l1_ratio, "fit_intercept": fit_intercept}
+    model = LogisticRegression(tol=1e-12, **options).fit(X, y)
+    theirs = TheirRegression(**saga, **options).fit(X, y)
+    assert model.solver_ == "prox_newton" and model.gap_ <= 1e-12
+    assert model.objective_ == pytest.approx(value_of(model, X, y, C, l1_ratio), rel=1e-12)
+    assert model.objective_ <= value_of(theirs, X, y, C, l1_ratio) * (1.0 + 1e-12)
+    np.testing.assert_allclose(model.coef_, theirs.coef_, atol=2e-3)
+    assert (model.coef_ == 0.0).any() or (C == 1.0 and l1_ratio < 1.0)
+
+
+@pytest.mark.parametrize(
+    "old, new",
+    [
+        ({"penalty": "l1", "solver": "liblinear"}, {"l1_ratio": 1.0}),
+        ({"penalty": "l1", "l1_ratio": None, "solver": "saga"}, {"l1_ratio": 1.0}),
+        ({"penalty": "elasticnet", "l1_ratio": 0.5, "solver": "saga"}, {"l1_ratio": 0.5}),
+        ({"penalty": "l2", "solver": "newton-cd"}, {"l1_ratio": 0.0}),
+        ({"solver": "newton-cd-gram", "l1_ratio": 1}, {"l1_ratio": 1.0}),
+        ({"penalty": None}, {"C": np.inf}),
+        ({"C": np.inf, "l1_ratio": 1.0}, {"C": np.inf}),
+    ],
+    ids=str,
+)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_old_and_new_parameters_ask_for_the_same(data, old, new):
+    X, y = data
+    model = LogisticRegression(**old).fit(X, y)
+    np.testing.assert_array_equal(model.coef_, LogisticRegression(**new).fit(X, y).coef_)
+    assert clone(model).get_params() == model.get_params()
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"l1_ratio": 1.5}, "l1_ratio must be"),
+        ({"l1_ratio": "all"}, "l1_ratio must be"),
+        ({"penalty": "elasticnet", "l1_ratio": None}, "needs l1_ratio"),
+        ({"l1_ratio": 1.0, "solver": "newton_cholesky"}, "not for l1_ratio=1"),
+        ({"solver": "prox_newton"}, "not for l1_ratio=0"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_is_refused_by_name(data, options, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        LogisticRegression(**options).fit(*data)
+
+
+def test_parameters_that_contradict_each_other_warn(data):
+    for options in ({"penalty": "l1", "l1_ratio": 0.5}, {"penalty": "l2", "l1_ratio": 0.5}):
+        with pytest.warns(UserWarning, match="Inconsistent values"):
+            LogisticRegression(**options).fit(*data)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "uint8", "int64"])
+@pytest.mark.parametrize("make", [np.ascontiguousarray, np.asfortranarray, sparse.csr_array, sparse.csc_matrix])
+def test_every_kind_of_X(data, dtype, make):
+    X, y = data
+    whole = np.clip(10 * X + 50, 0, 255).astype(np.uint8)
+    expected = LogisticRegression(C=0.1, l1_ratio=1.0, tol=1e-10).fit(whole.astype(np.float64), y)
+    model = LogisticRegression(C=0.1, l1_ratio=1.0, tol=1e-6).fit(make(whole.astype(dtype)), y)
+    assert model.gap_ <= 1e-6
+    np.testing.assert_allclose(model.coef_, expected.coef_, atol=1e-3)
+    np.testing.assert_array_equal(model.coef_ == 0.0, expected.coef_ == 0.0)
+    assert model.coef_.dtype == (np.float32 if dtype == "float32" else np.float64)
+
+
+def test_a_warm_start_goes_on(data):
+    X, y = data
+    model = LogisticRegression(l1_ratio=1.0, warm_start=True).fit(X, y)
+    assert model.fit(X, y).n_iter_ <= 1
+    assert LogisticRegression(l1_ratio=1.0).fit(X, y).n_iter_ > 1
+    model.sparsify()
+    assert sparse.issparse(model.coef_) and model.fit(X, y).n_iter_ <= 1
+
+
+@pytest.mark.parametrize("refit", [True, False])
+def test_cross_validation_is_scikit_learns(data, saga, refit):
+    X, y = data
+    options = {"Cs": [0.01, 0.1], "cv": 3, "l1_ratios": np.array([0.0, 0.4, 1.0]), "refit": refit, **NEWEST}
+    accepted = TheirCV().get_params()
+    model = LogisticRegressionCV(tol=1e-10, **options).fit(X, y)
+    if "use_legacy_attributes" not in accepted:
+        pytest.skip("a scikit-learn with other attributes")
+    theirs = TheirCV(**saga, **options).fit(X, y)
+    assert model.scores_.shape == (3, 3, 2)
+    np.testing.assert_allclose(model.scores_, theirs.scores_, atol=1e-5)
+    np.testing.assert_allclose(model.coefs_paths_, theirs.coefs_paths_, atol=1e-3)
+    assert (model.C_, model.l1_ratio_) == pytest.approx((theirs.C_, theirs.l1_ratio_))
+    np.testing.assert_allclose(model.coef_, theirs.coef_, atol=1e-3)
+    assert (model.gaps_ <= 1e-10).all()
+
+
+def test_cross_validation_refuses_shares_by_name(data):
+    for options, message in (
+        ({"l1_ratios": (2.0,)}, "l1_ratios must be"),
+        ({"l1_ratios": (0.5,), "cv": "loo"}, "l1_ratios=\\(0,\\)"),
+        ({"l1_ratios": None, "penalty": "elasticnet"}, "needs l1_ratios"),
+    ):
+        with pytest.raises((TypeError, ValueError), match=message):
+            LogisticRegressionCV(**options, **NEWEST).fit(*data)
+
+
+def test_many_fits_are_the_fits_one_by_one(data):
+    X, y = data
+    weights = np.random.default_rng(0).integers(0, 3, (3, len(y)))
+    fits = fit_many(X, y, Cs=[0.03, 1.0, np.inf], l1_ratio=0.7, sample_weight=weights, tol=1e-9)
+    for k, weight in enumerate(weights):
+        for i, C in enumerate((0.03, 1.0)):
+            model = LogisticRegression(C=C, l1_ratio=0.7, tol=1e-9).fit(X, y, weight)
+            np.testing.assert_allclose(fits.coefs[k, i], model.coef_, atol=1e-4)
+            np.testing.assert_array_equal(fits.coefs[k, i] == 0.0, model.coef_ == 0.0)
+
+
+def test_a_path_begins_without_features_and_is_fits_one_by_one(data):
+    X, y = data
+    path = fastlr.path(X, y, Cs=8, ratio=1e-2, tol=1e-9)
+    assert path.Cs[0] / path.Cs[-1] == pytest.approx(1e-2)
+    assert path.n_active[0] == 0 and path.n_active[1] > 0 and (path.gaps <= 1e-9).all()
+    assert path.deviances[0] == pytest.approx(0.0, abs=1e-9) and (np.diff(path.deviances) > 0.0).all()
+    for C, coef, intercept in zip(path.Cs, path.coefs, path.intercepts, strict=True):
+        model = LogisticRegression(C=C, l1_ratio=1.0, tol=1e-9).fit(X, y)
+        np.testing.assert_allclose(coef.toarray(), model.coef_, atol=1e-3)
+        np.testing.assert_allclose(intercept, model.intercept_, atol=1e-3)
+    # No C below the first has a feature either: it is the largest that has none.
+    above = LogisticRegression(C=path.Cs[0] * 1.01, l1_ratio=1.0).fit(X, y)
+    assert np.count_nonzero(above.coef_) == 1
+
+
+def test_a_path_ends_where_it_is_told(data):
+    X, y = data
+    whole = fastlr.path(X, y, Cs=30)
+    some = fastlr.path(X, y, Cs=30, max_features=4)
+    assert some.n_active[-1] >= 4 > some.n_active[:-1].max()
+    np.testing.assert_array_equal(some.intercepts, whole.intercepts[: len(some.Cs)])
+    half = fastlr.path(X, y, Cs=30, max_deviance=0.5)
+    assert half.deviances[-1] >= 0.5 > half.deviances[-2]
+    given = fastlr.path(sparse.csr_array(X), y, Cs=[1.0, 0.1], l1_ratio=0.5)
+    np.testing.assert_array_equal(given.Cs, [0.1, 1.0])
+
+
+@pytest.mark.parametrize("options", [{"l1_ratio": 0.0}, {"ratio": 2.0}, {"Cs": 0}, {"max_features": -1}], ids=str)
+def test_a_path_refuses_by_name(data, options):
+    with pytest.raises(ValueError, match=f"{next(iter(options))} must be"):
+        fastlr.path(*data, **options)
