@@ -62,7 +62,7 @@ class CSRMatrix(Matrix):
     def __init__(self, X, *, name="X", team=None):
         super().__init__(X, np.float64, name, team)
         self.arrays = compressed_rows(X)
-        self._hessian = None
+        self._hessian = self._by_columns = None
 
     def _bind(self, loss):
         return (SparseClassPasses if loss.passes == "classes" else _RowPasses)(self, loss)
@@ -72,8 +72,10 @@ class CSRMatrix(Matrix):
         return CSRMatrix(self.X[rows], name=self._name, team=self.team)
 
     def columns(self, places):
-        """See `Matrix`."""
-        return CSRMatrix(self.X[:, places], name=self._name, team=self.team)
+        """See `Matrix`; from a copy in compressed columns, which the first call makes."""
+        if self._by_columns is None:
+            self._by_columns = self.X.tocsc()
+        return CSRMatrix(self._by_columns[:, places].tocsr(), name=self._name, team=self.team)
 
     def moments(self, loss):
         """See `Matrix`: two passes."""
