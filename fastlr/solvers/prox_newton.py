@@ -23,14 +23,15 @@ from ._steps import ARMIJO, rounding
 NEEDS = ("an L1 penalty",)
 
 _ALL_FEATURES = 300  # up to here there is no working set
-_FEWEST = 64  # features of a working set
+_FEWEST, _FEWEST_SPARSE = 64, 256  # features of a working set
 _MAX_HALVINGS = 30
 _MAX_LOST = 3  # steps in a row whose effect was lost in rounding
 _SHORTER = 0.5  # a gap this much smaller than the smallest so far is progress
 _FACES = 20  # changes of signs that one model may take
 _COARSE, _SHARE = 0.1, 0.1  # gap of the first working set, and of others in gaps of the whole problem
 _SWEEPS = 3  # of coordinate descent, before the equations of what is not zero are tried
-_EXACT = 1e-12  # of the largest threshold: the model is solved to rounding
+_EXACT = 1e-12  # of the largest threshold: the model is solved to rounding,
+_ROUNDING = 1e-14  # which is that of its terms
 
 
 class _Model:
@@ -56,7 +57,8 @@ class _Model:
         """Where the model is smallest, but for rounding: a step from the coefficients, of their shape."""
         from ..kernels.coordinates import descend  # here, because all solvers are imported where a small fit is made
 
-        tol = _EXACT * self._threshold.max(initial=0.0)
+        terms = self._H.diagonal() * np.abs(self._v) + np.abs(self._q)
+        tol = max(_EXACT * self._threshold.max(initial=0.0), _ROUNDING * terms.max(initial=0.0))
         for _ in range(_FACES):
             descend(self._H, self._threshold, self._v, self._q, _SWEEPS, tol)
             if self._solve_face() and self._violation() <= tol:
@@ -86,6 +88,15 @@ class _Model:
         return float(np.where(self._v == 0.0, np.abs(self._q) - self._threshold, slope).max(initial=0.0))
 
 
+class _Features:
+    """Some of the features, or all, and the objective over them."""
+
+    def __init__(self, objective, places=None):
+        self.places = places
+        self.objective = objective if places is None else objective.columns(places)
+        self.members = slice(None) if places is None else np.append(places, objective.matrix.shape[1])
+
+
 class _Run:
     """Where a fit is, and what it has cost."""
 
@@ -100,63 +111,77 @@ class _Run:
 
     def with_all_features(self):
         """One model of all features after the other."""
-        self.coef, self.value, _, _, self.gap = self._descend(self.objective, self.coef, self._tol)
+        self.coef, _, self.gap = self._descend(_Features(self.objective), self.coef, self._tol)
 
     def with_working_sets(self):
         """Optima of working sets, until no other feature is wanted."""
         objective, penalty = self.objective, self.objective.penalty
         self.value, gradient = objective.loss_gradient(self.coef)
         a = gradient[:, :-1] - penalty.gradient(self.coef[:, :-1])
+        features = step = None
+        fewest = _FEWEST_SPARSE if objective.matrix.is_sparse else _FEWEST
         while True:
-            places = _working_set(a, self.coef)
-            members = np.append(places, objective.matrix.shape[1])
-            part = objective.columns(places)
+            if features is None or not _holds(features, a, penalty.l1, self._tol):
+                features, step = _Features(objective, _working_set(a, self.coef, fewest)), None
             inner = max(_SHARE * self._tol, min(_COARSE, _SHARE * self.gap))
-            coef, _, _, step, gap = self._descend(part, self.coef[:, members], inner)
-            self.coef = _lifted(coef, members, objective.shape)
+            coef, step, gap = self._descend(features, self.coef[:, features.members], inner, step)
+            self.coef = _lifted(coef, features.members, objective.shape)
             self.value, gradient = objective.loss_gradient(self.coef)
-            if step is None or gap == np.inf:
+            if gap == np.inf:
                 return
-            step = _lifted(step, members, objective.shape)
-            product = objective.hessian_product(step)
-            a = gradient[:, :-1] - penalty.gradient(self.coef[:, :-1] + step[:, :-1]) + product[:, :-1]
-            self.gap = relative_gap(objective.step_gap(self.coef, self.value, gradient, step, product), self.value)
+            whole = _lifted(step, features.members, objective.shape)
+            product = objective.hessian_product(whole)
+            a = gradient[:, :-1] - penalty.gradient(self.coef[:, :-1] + whole[:, :-1]) + product[:, :-1]
+            self.gap = relative_gap(objective.step_gap(self.coef, self.value, gradient, whole, product), self.value)
             self._record(gradient, self.gap)
             if self.gap <= self._tol or self.n_iter >= self._max_iter:
                 return
 
-    def _descend(self, objective, coef, tol):
-        """Newton's method with all features of an objective; where it ends, with value, gradient, step and gap."""
+    def _descend(self, features, coef, tol, step=None):
+        """Newton's method with some features; where it ends, the step from there, and the gap.
+
+        A step that is given is that from `coef`, known from before.
+        """
+        objective = features.objective
         self.value, gradient = objective.loss_gradient(coef)
-        first, best, n_lost = self.n_iter, np.inf, 0
+        first, gap, best, n_lost = self.n_iter, np.inf, np.inf, 0
         while True:
-            hessian = objective.hessian()
-            if not np.isfinite(hessian).all():
-                return coef, self.value, gradient, None, np.inf
-            step = _Model(objective.penalty, hessian, coef, gradient).minimise()
-            product = (hessian @ step.ravel()).reshape(step.shape)
-            gap = relative_gap(objective.step_gap(coef, self.value, gradient, step, product), self.value)
-            if gap <= max(tol, self._tol) and objective.overshoot(step) > 1.0:
-                gap = np.inf
-            self._record(gradient, gap)
-            # One step at least, or the same features might be asked for in turns.
-            if gap <= (tol if self.n_iter > first else self._tol) or self.n_iter >= self._max_iter:
-                break
+            if step is None:
+                hessian = objective.hessian()
+                if not np.isfinite(hessian).all():
+                    return coef, None, np.inf
+                step = _Model(objective.penalty, hessian, coef, gradient).minimise()
+                product = (hessian @ step.ravel()).reshape(step.shape)
+                gap = relative_gap(objective.step_gap(coef, self.value, gradient, step, product), self.value)
+                if gap <= max(tol, self._tol) and objective.overshoot(step) > 1.0:
+                    gap = np.inf
+                self._record(gradient, gap)
+                # One step at least, or the same features might be asked for in turns.
+                if gap <= (tol if self.n_iter > first else self._tol) or self.n_iter >= self._max_iter:
+                    break
             before = self.value
             end = _line_search(objective, coef, before, gradient, step)
             if end is None or n_lost == _MAX_LOST:
                 break
             self.n_iter += 1
             coef, self.value, gradient = end
+            step = None
             lost = gap > _SHORTER * best and self.value > before - rounding(objective, before)
             n_lost, best = n_lost + 1 if lost else 0, min(best, gap)
-        return coef, self.value, gradient, step, gap
+        return coef, step, gap
 
 
-def _working_set(a, coef):
+def _holds(features, a, l1, tol):
+    """Whether all features that are wanted are among those at hand."""
+    others = np.abs(a).max(axis=0)
+    others[features.places] = 0.0
+    return others.max(initial=0.0) <= l1 * (1.0 + tol)
+
+
+def _working_set(a, coef, fewest):
     """Features to be looked at: those that are not zero, and of all other the ones with the largest |a|."""
     support = np.flatnonzero(coef[:, :-1].any(axis=0))
-    size = min(a.shape[1], max(_FEWEST, 2 * support.size))
+    size = min(a.shape[1], max(fewest, 2 * support.size))
     pull = np.abs(a).max(axis=0)
     pull[support] = np.inf
     return np.sort(np.argpartition(pull, -size)[-size:])
