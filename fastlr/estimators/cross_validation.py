@@ -246,17 +246,16 @@ class LogisticRegressionCV(Routing, LogisticModel):
         check_unused(self)
         check_flag(self.refit, "refit")
         l1_ratios = resolve("l1_ratios", self.l1_ratios, None)
-        given = f"penalty={self.penalty!r}, l1_ratios={l1_ratios!r}"
-        refuse_l1(float(check_choice(self.penalty, "penalty", PENALTIES) == "l1"), given)
+        check_choice(self.penalty, "penalty", PENALTIES)
         if l1_ratios is not None:
             l1_ratios = as_real(l1_ratios, "l1_ratios").astype(np.float64)
             if l1_ratios.shape != (1,):
-                raise ValueError(f"l1_ratios must be (0,): only the L2 penalty is available, got {given}")
-            refuse_l1(l1_ratios[0], given)
+                raise ValueError(f"l1_ratios must be (0,): only the L2 penalty is available, got {l1_ratios.tolist()}")
+        refuse_l1(self.penalty, l1_ratios if l1_ratios is None else float(l1_ratios[0]), "l1_ratios")
         options = check_options(self.fit_intercept, self.tol, self.max_iter, self.n_jobs, self.verbose)
         return Cs, l1_ratios, options
 
-    def score(self, X, y, *, sample_weight=None, **params):
+    def score(self, X, y, sample_weight=None, **params):
         """Score of the predictions for X, by `scoring`.
 
         Parameters

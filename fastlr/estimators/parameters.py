@@ -72,15 +72,15 @@ def check_penalty(penalty, l1_ratio, C):
         if C != 1.0:
             warnings.warn("Setting penalty=None will ignore the C and l1_ratio parameters", stacklevel=5)
         return np.inf
-    wanted = {"l2": 0.0, "l1": 1.0}.get(penalty, ratio)
-    if wanted != ratio and l1_ratio is not None and penalty == "l2":
-        message = f"Inconsistent values: penalty={penalty} with l1_ratio={l1_ratio}: l1_ratio is ignored"
-        warnings.warn(message, stacklevel=5)
-    refuse_l1(wanted, f"penalty={penalty!r}, l1_ratio={l1_ratio!r}")
+    if penalty == "l2" and ratio != 0.0:
+        warnings.warn(f"Inconsistent values: penalty={penalty} with l1_ratio={l1_ratio}", stacklevel=5)
+    refuse_l1(penalty, l1_ratio, "l1_ratio")
     return C
 
 
-def refuse_l1(l1_ratio, given):
-    """Raise ValueError unless the share of the L1 penalty is 0."""
-    if l1_ratio != 0.0:
-        raise ValueError(f"l1_ratio must be 0: only the L2 penalty is available, got {given}")
+def refuse_l1(penalty, l1_ratio, name):
+    """Raise ValueError where a penalty and the share of L1 in it, which errors call `name`, ask for more than L2."""
+    if penalty == "elasticnet" and l1_ratio is None:
+        raise ValueError(f"{name} must be specified when penalty is elasticnet")
+    if penalty != "l2" and (penalty == "l1" or l1_ratio not in (None, 0.0)):
+        raise ValueError(f"{name} must be 0: only the L2 penalty is available, got {l1_ratio!r}, penalty={penalty!r}")
