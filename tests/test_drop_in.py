@@ -6,6 +6,7 @@ import io
 import warnings
 from contextlib import redirect_stdout
 from decimal import Decimal
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -243,11 +244,11 @@ def test_a_search_of_scikit_learn_comes_with_its_scores():
     options = {name: value for name, value in SEARCH.items() if name in SklearnLogisticRegressionCV().get_params()}
     theirs = SklearnLogisticRegressionCV(**{**options, "l1_ratios": None}).set_params(cv=3)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
+        warnings.simplefilter("ignore")
         theirs.fit(X, Y)
     model = from_sklearn(theirs)
     assert type(model) is LogisticRegressionCV
-    np.testing.assert_array_equal(model.scores_, theirs.scores_)
+    np.testing.assert_equal(model.scores_, theirs.scores_)
     np.testing.assert_allclose(model.predict_proba(X), theirs.predict_proba(X))
 
 
@@ -313,6 +314,8 @@ def test_a_callback_is_told_of_the_fit_and_of_each_step():
     np.testing.assert_array_equal(recorder.fitted.coef_, model.coef_)
     np.testing.assert_array_equal(model.coef_, MODEL.coef_)
     recorder.calls.clear()
+    LogisticRegressionCV(**SEARCH).set_callbacks(recorder).fit(X, Y)
+    assert recorder.calls == ["setup", "begin fit", "end fit", "teardown"]
     with pytest.raises(ValueError, match="NaN"):
         model.fit(np.where(X > 1, np.nan, X), Y)
     assert recorder.calls[-1] == "teardown"
@@ -456,6 +459,19 @@ def test_where_tqdm_is_missing_a_verbose_search_prints_lines(monkeypatch):
         LogisticRegressionCV(verbose=1, **SEARCH).fit(X, Y)
     lines = shown.getvalue().splitlines()
     assert lines == [f"{k} of 6 fits" for k in range(1, 7)]
+
+
+@pytest.mark.slow
+def test_scikit_learns_own_tests_pass_with_these_classes_in_place(tmp_path):
+    run_python(
+        "import sys, pytest\n"
+        "options = '-q -p in_place -p no:cacheprovider -W ignore::pytest.PytestUnknownMarkWarning'.split()\n"
+        "sys.path.append(sys.argv[1])\n"
+        "sys.exit(pytest.main([*options, '--pyargs', 'sklearn.linear_model.tests.test_logistic']))\n",
+        str(Path(__file__).parent),
+        timeout=1_800,
+        cwd=tmp_path,
+    )
 
 
 def test_iris_by_the_names_in_the_documentation():
