@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from sklearn import get_config
+from sklearn.linear_model import LogisticRegressionCV
 from sklearn.metrics import get_scorer
 from sklearn.utils import Bunch
 from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping, process_routing
@@ -11,8 +12,9 @@ from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping
 class Routing:
     """Of an estimator with `cv` and `scoring`."""
 
-    # Sample weights of `score` are the scorer's, which may ask for none.
-    __metadata_request__score: ClassVar = {"sample_weight": UNUSED}
+    # From scikit-learn 1.9 on, sample weights of `score` are the scorer's, which may ask for none.
+    if "_LogisticRegressionCV__metadata_request__score" in vars(LogisticRegressionCV):
+        __metadata_request__score: ClassVar = {"sample_weight": UNUSED}
 
     def get_metadata_routing(self):
         """How metadata reach the splitter and the scorer.
