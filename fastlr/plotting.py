@@ -90,17 +90,21 @@ def plot_cv(model, ax=None):
         FigureCanvasAgg(figure)
         ax = figure.subplots()
     order = np.argsort(model.Cs_)
-    Cs, scores = model.Cs_[order], model.scores_[:, 0, order]
+    scores = model.scores_
+    if isinstance(scores, dict):  # use_legacy_attributes: by class, and all the same
+        scores = next(iter(scores.values()))
+    Cs, scores = model.Cs_[order], scores.reshape(len(scores), -1)[:, order]
     scores = scores[~np.isnan(scores).any(axis=1)]
     mean, spread = scores.mean(axis=0), scores.std(axis=0)
     for fold in scores if len(scores) > 1 else ():
         ax.plot(Cs, fold, color="tab:gray", alpha=0.4, linewidth=1)
     ax.fill_between(Cs, mean - spread, mean + spread, color="tab:blue", alpha=0.2, linewidth=0)
     ax.plot(Cs, mean, color="tab:blue", marker="o", markersize=3, label="mean over folds")
-    ax.axvline(model.C_, color="tab:red", linestyle="--", label=f"chosen: C={model.C_:.3g}")
+    C = np.ravel(model.C_)[0]
+    ax.axvline(C, color="tab:red", linestyle="--", label=f"chosen: C={C:.3g}")
     ax.set_xscale("log")
     ax.set_xlabel("C")
-    ax.set_ylabel("score" if model.scoring is None or callable(model.scoring) else model.scoring)
+    ax.set_ylabel("score" if model.scoring in (None, "warn") or callable(model.scoring) else model.scoring)
     ax.grid(alpha=0.3)
     ax.legend()
     return ax

@@ -77,7 +77,7 @@ def test_old_and_new_parameters_ask_for_the_same(data, old, new):
     [
         ({"l1_ratio": 1.5}, "l1_ratio must be"),
         ({"l1_ratio": "all"}, "l1_ratio must be"),
-        ({"penalty": "elasticnet", "l1_ratio": None}, "needs l1_ratio"),
+        ({"penalty": "elasticnet", "l1_ratio": None}, "l1_ratio must be specified"),
         ({"l1_ratio": 1.0, "solver": "newton_cholesky"}, "not for l1_ratio=1"),
         ({"solver": "prox_newton"}, "not for l1_ratio=0"),
     ],
@@ -137,7 +137,7 @@ def test_cross_validation_refuses_shares_by_name(data):
     for options, message in (
         ({"l1_ratios": (2.0,)}, "l1_ratios must be"),
         ({"l1_ratios": (0.5,), "cv": "loo"}, "l1_ratios=\\(0,\\)"),
-        ({"l1_ratios": None, "penalty": "elasticnet"}, "needs l1_ratios"),
+        ({"l1_ratios": None, "penalty": "elasticnet"}, "l1_ratios must be specified"),
     ):
         with pytest.raises((TypeError, ValueError), match=message):
             LogisticRegressionCV(**options, **NEWEST).fit(*data)

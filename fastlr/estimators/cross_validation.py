@@ -9,6 +9,7 @@ from sklearn.model_selection import check_cv
 from .._validation import check_flag, check_sample_weight
 from ..fits.many import fold_weight, solve_many
 from ..fits.wide import SharedGram
+from .callbacks import Told, with_callbacks
 from .classifier import LogisticModel
 from .cv_attributes import DEFAULTS, resolve, to_legacy
 from .fit_many import check_Cs, check_folds
@@ -174,11 +175,13 @@ class LogisticRegressionCV(Routing, LogisticModel):
         with self._unchanged_on_failure():
             return self._fit(X, y, sample_weight, params)
 
+    @with_callbacks
     def _fit(self, X, y, sample_weight, params):
         Cs, ratios, are_given, options = self._check_parameters()
         scoring = resolve("scoring", self.scoring, None)
         legacy = check_flag(resolve("use_legacy_attributes", self.use_legacy_attributes, True), "use_legacy_attributes")
         options["gram"] = SharedGram()
+        told = Told(self, X, y, sample_weight)
         data = self._read(X, y)
         check_multi_class(self.multi_class, len(data.classes))
         if sample_weight is not None:
@@ -218,6 +221,7 @@ class LogisticRegressionCV(Routing, LogisticModel):
             to_legacy(self, are_given)
         for part in fits:
             part.warn_of_failures("fold", stacklevel=4)
+        told.end()
         return self
 
     def _choose(self, data, ratios, coefs, weight, options):
@@ -251,7 +255,7 @@ class LogisticRegressionCV(Routing, LogisticModel):
         options = check_options(self.fit_intercept, self.tol, self.max_iter, self.n_jobs, self.verbose)
         return Cs, ratios, l1_ratios is not None, options
 
-    def score(self, X, y, *, sample_weight=None, **params):
+    def score(self, X, y, sample_weight=None, **params):
         """Score of the predictions for X, by `scoring`.
 
         Parameters

@@ -13,8 +13,8 @@ DEFAULTS.update((name, _INSTALLED[name].default) for name in set(DEFAULTS) & set
 
 _CHANGES = {  # in the beginning scikit-learn's words, which filters of warnings look for
     "l1_ratios": "The default value for l1_ratios will change from None to (0.0,) in version 1.10.",
-    "scoring": "The default value of the parameter 'scoring' will change from None, i.e. accuracy, to 'neg_log_loss' in "
-    "version 1.11.",
+    "scoring": "The default value of the parameter 'scoring' will change from None, i.e. accuracy, to 'neg_log_loss' "
+    "in version 1.11.",
     "use_legacy_attributes": "The fitted attributes of LogisticRegressionCV will be simplified in version 1.10. The "
     "default value of use_legacy_attributes will change from True to False.",
 }

@@ -83,7 +83,7 @@ def check_penalty(penalty, l1_ratio, C):
         return np.inf, 0.0
     wanted = {"l2": 0.0, "l1": 1.0}.get(penalty, ratio)
     if penalty == "elasticnet" and l1_ratio is None:
-        raise ValueError('penalty="elasticnet" needs l1_ratio, a number in [0, 1], got None')
+        raise ValueError("l1_ratio must be specified when penalty is elasticnet")
     if wanted != ratio and l1_ratio not in (None, 0.0):
         message = f"Inconsistent values: penalty={penalty} with l1_ratio={l1_ratio}: l1_ratio is ignored"
         warnings.warn(message, stacklevel=5)
@@ -109,7 +109,7 @@ def check_l1_ratios(penalty, l1_ratios):
     """
     check_choice(penalty, "penalty", PENALTIES)
     if l1_ratios is None and penalty == "elasticnet":
-        raise ValueError('penalty="elasticnet" needs l1_ratios, numbers in [0, 1], got None')
+        raise ValueError("l1_ratios must be specified when penalty is elasticnet")
     wanted = {"l1": 1.0, "l2": 0.0}.get(penalty)
     if l1_ratios is None:
         return np.array([wanted or 0.0])

@@ -1,13 +1,20 @@
 """How metadata reach the splitter and the scorer of a search."""
 
+from typing import ClassVar
+
 from sklearn import get_config
+from sklearn.linear_model import LogisticRegressionCV
 from sklearn.metrics import get_scorer
 from sklearn.utils import Bunch
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping, process_routing
 
 
 class Routing:
     """Of an estimator with `cv` and `scoring`."""
+
+    # From scikit-learn 1.9 on, sample weights of `score` are the scorer's, which may ask for none.
+    if "_LogisticRegressionCV__metadata_request__score" in vars(LogisticRegressionCV):
+        __metadata_request__score: ClassVar = {"sample_weight": UNUSED}
 
     def get_metadata_routing(self):
         """How metadata reach the splitter and the scorer.
@@ -36,8 +43,8 @@ class Routing:
             return process_routing(self, method, **weights, **params)
         if params:
             raise ValueError(
-                f"{', '.join(params)} can be passed to {method} only with "
-                "sklearn.set_config(enable_metadata_routing=True)"
+                f"Passing {', '.join(params)} to {method} is only supported if enable_metadata_routing=True, see "
+                "sklearn.set_config"
             )
         return Bunch(splitter=Bunch(split={}), scorer=Bunch(score=weights))
 
