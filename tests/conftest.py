@@ -140,8 +140,8 @@ class Asked:
     def hessian_product(self, direction):
         return self.inner.hessian_product(self.rows(direction)).reshape(np.shape(direction))
 
-    def gap_bound(self, gradient, *column):
-        return self.inner.gap_bound(self.rows(gradient), *column)
+    def gap_bound(self, gradient, *hessian):
+        return self.inner.gap_bound(self.rows(gradient), *hessian)
 
     def rough_gap(self, gradient):
         return self.inner.rough_gap(self.rows(gradient))

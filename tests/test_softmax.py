@@ -151,18 +151,19 @@ def check_passes(problem):
     assert_within(gradient, expected_gradient, problem.probability_bound() @ problem.absolute)
 
     product = design.hessian_product(direction)
-    expected = reference.softmax_hessian_product(X, weight, coef, direction)
-    assert_within(product, expected, problem.product_bound(direction) @ problem.absolute)
+    expected_product = reference.softmax_hessian_product(X, weight, coef, direction)
+    assert_within(product, expected_product, problem.product_bound(direction) @ problem.absolute)
 
     hessian = design.intercept_hessian()
     expected = reference.softmax_intercept_hessian(X, weight, coef)
     assert_within(hessian, expected, 2 * problem.probability_bound().sum())
     np.testing.assert_allclose(hessian, hessian.T, rtol=0, atol=problem.rtol * problem.weights.sum())
 
-    if isinstance(design.matrix, SmallMatrix):
-        product = (design.hessian() @ direction.ravel()).reshape(coef.shape)
-        expected = reference.softmax_hessian_product(X, weight, coef, direction)
-        assert_within(product, expected, 4 * problem.product_bound(direction) @ problem.absolute)
+    if coef.size <= 1_000:
+        hessian = design.matrix.class_sandwich(design.loss, coef)
+        np.testing.assert_array_equal(hessian, hessian.T)
+        product = (hessian @ direction.ravel()).reshape(coef.shape)
+        assert_within(product, expected_product, 4 * problem.product_bound(direction) @ problem.absolute)
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
@@ -673,7 +674,7 @@ def check_whole_way(name, form, shape, use_weight, l2, fit_intercept):
     for value, bound in bounds:
         assert value - minimum <= bound * (1 + 1e-9) + 1e-14
     for record in result.history:
-        assert (record["value"] - minimum) / minimum <= record["gap"] + 1e-13
+        assert (record["value"] - minimum) / minimum <= record["gap"] + 2e-13
 
 
 @pytest.mark.parametrize("name", MULTICLASS)
@@ -718,21 +719,29 @@ def test_separates_sees_whether_all_that_weighs_is_right(form):
     assert not softmax_objective(form(X[:3]), classes[:3]).separates(np.zeros(9))  # ties are not right
 
 
+@kinds
 @weighted
 @pytest.mark.parametrize("l2", [0.0, 0.01])
 @intercepts
-def test_the_preconditioner_of_a_small_problem_is_the_inverse_of_the_hessian(weights, l2, fit_intercept):
-    X, classes, weight = classified(90, 5, 4)
-    passes = Passes(SmallMatrix(X), SoftmaxLoss(classes, 4, weight if weights else np.empty(0)))
-    objective = softmax_objective_of(passes, l2=l2, fit_intercept=fit_intercept)
+def test_the_hessian_is_that_of_the_products_but_for_equal_changes_of_all_classes(kind, weights, l2, fit_intercept):
+    problem = make_softmax_problem((90, 5, 4), kind, weights)
+    objective = problem.objective(l2=l2, fit_intercept=fit_intercept)
     rng = np.random.default_rng(0)
-    objective.loss_gradient(0.1 * rng.normal(size=objective.n_coef))
-    direction = rng.normal(size=(4, 6))
-    direction -= direction.mean(axis=0)  # equal shifts of all classes have no curvature of their own
-    if not fit_intercept:
-        direction[:, -1] = 0.0
-    apply = objective.preconditioner()
-    np.testing.assert_allclose(apply(objective.hessian_product(direction.ravel())), direction.ravel(), atol=1e-10)
+    coef = problem.coef.copy()
+    coef[:, -1] *= fit_intercept
+    _, gradient = objective.loss_gradient(coef.ravel())
+    hessian = objective.hessian()
+    direction = rng.normal(size=coef.shape)
+    direction -= direction.mean(axis=0)
+    direction[:, -1] *= fit_intercept
+    product = objective.hessian_product(direction.ravel())
+    scale = problem.rtol * np.abs(hessian) @ np.abs(direction).ravel()
+    assert_within(hessian @ direction.ravel(), product, 100 * scale)
+    equal = np.tile(rng.normal(size=6), 4)
+    assert equal @ hessian @ equal > 0.0
+    gradient = gradient.reshape(coef.shape) * 1e-3
+    bound = objective.gap_bound(gradient)
+    assert objective.gap_bound(gradient, hessian) == pytest.approx(bound, rel=1e4 * problem.rtol)
 
 
 @pytest.mark.parametrize("n_iris", [150, 60])
@@ -775,7 +784,8 @@ def test_all_classes_share_the_factor_that_zeros_give():
     # The same curvature, 3/16, for every class.
     ones = np.column_stack([X, np.ones(300)])
     block = 3 / 16 * ones.T @ ones / 300 + 0.01 * np.diag([1, 1, 1, 1, 1, 0])
-    np.testing.assert_allclose(mapped, np.linalg.solve(block, gradient.T).T, rtol=1e-6)
+    expected = np.linalg.solve(block, gradient.T).T
+    np.testing.assert_allclose(mapped, expected - expected.mean(axis=0), rtol=1e-6)
 
 
 @pytest.mark.parametrize("Cs", [np.logspace(-3, 3, 7), [1.0, 1.0, 0.1, 10.0, np.inf, 1e3], [1.0, 1.1, 1e6]])
@@ -793,7 +803,7 @@ def test_a_path_ends_at_the_optimum_of_each_C_in_whatever_order(Cs):
 def test_a_path_goes_on_where_its_fits_lead():
     X, classes, _ = classified(3_000, 20, 5)
     problem = Problem(X, classes, 5, np.empty(0), 1.0, True)
-    Cs = np.logspace(-3, 3, 10)
+    Cs = np.logspace(-3, 3, 20)
     with quiet_team(1) as team:
         path = list(fit_path(problem, Cs, tol=1e-6, max_iter=100, start=None, dtype=np.float64, team=team))
         one_by_one, start = 0, None

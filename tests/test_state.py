@@ -98,7 +98,7 @@ PLACES = [
     "fastlr.estimators.classifier.encode_labels",
     "fastlr.estimators.logistic_regression.combine_weights",
     "fastlr.fits.one.Team.__exit__",
-    "fastlr.fits.one.choose",
+    "fastlr.fits.one.plan",
     "fastlr.matrices.small.SmallMatrix.__init__",
     "fastlr.objectives.base.Objective.loss_gradient",
     "fastlr.objectives.logistic.LogisticObjective.hessian",

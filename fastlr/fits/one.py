@@ -12,7 +12,7 @@ from scipy import sparse
 from ..linalg.blas import single_threaded_blas
 from ..objectives import relative_gap
 from ..runtime.team import Team
-from ..solvers import MULTICLASS, NEEDS, SOLVERS, choose
+from ..solvers import MULTICLASS, NEEDS, SOLVERS, plan
 from ..solvers._result import Outcome, SolverResult, outcome_of
 from .absent import of_one_class, present_classes, with_others, without_others
 
@@ -144,25 +144,31 @@ def _run(problem, first, team, *, solver, tol, max_iter, start, report):
     """One fit over an objective that is there already."""
     aim = min(tol, _SMALL_TOL) if _is_cheap(problem, first) else tol
     n_passes, n_iter, history = 0, 0, []
-    for objective, name in _attempts(problem, first, team, solver):
+    objective, steps = first, _plan(problem, bool(first.penalty), solver)
+    while True:
+        name, most = steps[0]
         before = objective.n_passes
-        callback = None if report is None else partial(report, name)
-        result = SOLVERS[name](objective, start, tol=aim, max_iter=max_iter - n_iter, callback=callback)
+        limits = {"tol": aim, "max_iter": max_iter - n_iter, "callback": report and partial(report, name)}
+        if most < math.inf:
+            limits["max_passes"] = most
+        result = SOLVERS[name](objective, start, **limits)
         _certify_end(objective, result)
         n_passes += objective.n_passes - before
         n_iter += result.n_iter
         history += result.history
-        if result.gap <= tol or n_iter >= max_iter:
-            break
         start = result.coef
+        is_blurred = objective.dtype == np.float32 and objective.n_passes - before < most  # by products in float32
+        steps = steps if is_blurred else steps[1:]
+        if result.gap <= tol or n_iter >= max_iter or not steps:
+            break
+        if is_blurred or name == "gram_newton":
+            objective = problem.objective(np.float64, team)
         _logger.info("%s in %s is not exact enough for tol=%g", name, objective.dtype, tol)
     result.n_iter, result.history = n_iter, history
     result.outcome = outcome_of(result.gap, n_iter, tol, max_iter)
     if not objective.penalty and objective.separates(result.coef):
         result.gap, result.outcome = np.inf, Outcome.SEPARATED
-    if problem.n_classes > 2:
-        # A shift common to all classes changes no probability: the middle is what a penalty prefers.
-        result.coef -= result.coef.mean(axis=0)
+    result.coef = objective.centred(result.coef)
     return Fit(result, name, n_passes)
 
 
@@ -172,22 +178,11 @@ def _is_cheap(problem, objective):
     return bool(objective.penalty) and problem.n_classes > 2 and n_products <= _SMALL_PRODUCTS
 
 
-def _attempts(problem, objective, team, solver):
-    """Objectives and names of solvers, each for where rounding stopped the last one."""
-    name = _choose(problem, bool(objective.penalty), solver)
-    yield objective, name
-    if objective.dtype == np.float32:  # of products
-        yield problem.objective(np.float64, team), name
-    if name == "gram_newton" and solver not in SOLVERS:  # of the Gram matrix of badly scaled columns
-        yield problem.objective(np.float64, team), _choose(problem, False, solver)
-
-
-def _choose(problem, has_penalty, solver):
+def _plan(problem, has_penalty, solver):
+    """Names of solvers and how many passes they may take, each for where the one before does not arrive."""
     if solver not in SOLVERS:
-        if problem.l1_ratio and has_penalty:
-            return "prox_newton"
-        shape, is_sparse = problem.X.shape, sparse.issparse(problem.X)
-        return choose(*shape, has_penalty, n_classes=problem.n_classes, is_sparse=is_sparse)
+        kind = {"n_classes": problem.n_classes, "is_sparse": sparse.issparse(problem.X)}
+        return plan(*problem.X.shape, has_penalty, has_l1=has_penalty and problem.l1_ratio > 0.0, **kind)
     if "a penalty" in NEEDS[solver] and not has_penalty:
         raise ValueError(f'solver="{solver}" needs a penalty: pass a finite C, or solver="auto"')
     if ("an L1 penalty" in NEEDS[solver]) != bool(problem.l1_ratio):
@@ -195,7 +190,7 @@ def _choose(problem, has_penalty, solver):
         raise ValueError(f'solver="{solver}" is not for l1_ratio={problem.l1_ratio:g}, {there}: pass solver="auto"')
     if "two classes" in NEEDS[solver] and problem.n_classes > 2:
         raise ValueError(f'solver="{solver}" is for two classes: pass one of {MULTICLASS}, or solver="auto"')
-    return solver
+    return [(solver, math.inf)]
 
 
 def _certify_end(objective, result):

@@ -52,6 +52,12 @@ class SoftmaxLoss:
         """Weights, float64 of shape (n_samples,), ones where there are none."""
         return self.sample_weight if self.sample_weight.size else np.ones(len(self.classes))
 
+    def best_intercepts(self):
+        """The intercepts that are best where all else is zero, of mean 0: float64 of shape (n_classes,)."""
+        totals = np.bincount(self.classes, self.weights(), self.n_rows)
+        logs = np.log(np.maximum(totals / self.weight_sum, np.finfo(np.float64).tiny))
+        return logs - logs.mean()
+
     def weighted(self):
         """The quadratic with the weights for second derivatives."""
         return Quadratic(self.weights())
@@ -80,9 +86,28 @@ class SoftmaxLoss:
         curved *= self._p
         return curved * self.sample_weight[:, None] if self.sample_weight.size else curved
 
-    def sandwich(self, X1):
-        """The Hessian of the summed loss from the rows [x 1], for the same; of shape (n_coef, n_coef)."""
-        return reference.softmax_curvature(X1, self.sample_weight if self.sample_weight.size else None, self._p)
+    def curvature_factors(self, raw, rows):
+        """Second derivatives of the loss of some samples, in factors.
+
+        Parameters
+        ----------
+        raw : float64 array of shape (n, n_classes)
+            Raw predictions.
+        rows : slice
+
+        Returns
+        -------
+        own, shared : float64 arrays of shape (n, n_classes)
+            The derivative for classes k and l of a sample is -shared_k shared_l, for k twice own_k squared.
+        """
+        p = special.softmax(raw, axis=1)
+        root = np.sqrt(self.sample_weight[rows, None]) if self.sample_weight.size else 1.0
+        places, top = np.arange(len(p)), p.argmax(axis=1)
+        others = p.copy()
+        others[places, top] = 0.0
+        rest = 1.0 - p
+        rest[places, top] = others.sum(axis=1)  # with the digits that 1 - p has lost
+        return root * np.sqrt(p * rest), root * p
 
     def curvature_sum(self):
         """The sum of the second derivatives, of shape (n_classes, n_classes), for the same."""

@@ -17,6 +17,7 @@ from scipy import sparse
 
 from .._validation import check_finite
 from ..runtime.team import Team
+from ._class_hessian import class_sandwich
 
 _BLOCK_ENTRIES = 1_000_000  # of rows that NumPy widens at a time
 
@@ -156,6 +157,10 @@ class Matrix(ABC):
             If X holds NaN or infinity.
         """
 
+    def class_sandwich(self, loss, coefs):
+        """[X 1]^T D [X 1] of a `SoftmaxLoss`, D at coefficients: one pass; see `_class_hessian`."""
+        return class_sandwich(self, loss, coefs)
+
     def curvature_sum(self, loss):
         """1^T D 1 of a `SoftmaxLoss`, D from the last `sweep`: one pass.
 
@@ -181,7 +186,7 @@ class Matrix(ABC):
         unit[0, -1] = 1.0
         return self.product(loss, unit)[0]
 
-    def blocks(self, width=1, most=None):
+    def blocks(self, width=1, most=None, first=0, stop=None):
         """The rows of the matrix, some at a time: for what is worth no kernel.
 
         Parameters
@@ -190,6 +195,8 @@ class Matrix(ABC):
             Numbers that the caller makes of each row.
         most : int, optional
             Rows of a block, at most.
+        first, stop : int
+            The rows; by default all.
 
         Yields
         ------
@@ -197,8 +204,9 @@ class Matrix(ABC):
         block : float64 array, or SciPy CSR, of shape (n, n_features)
         """
         n_rows = max(1, min(_BLOCK_ENTRIES // max(width, self.shape[1]), most or self.shape[0]))
-        for first in range(0, self.shape[0], n_rows):
-            rows = slice(first, min(first + n_rows, self.shape[0]))
+        stop = self.shape[0] if stop is None else stop
+        for start in range(first, stop, n_rows):
+            rows = slice(start, min(start + n_rows, stop))
             block = self.X[rows].astype(np.float64, copy=False)
             yield rows, block if self.scale == 1.0 else self.scale * block
 

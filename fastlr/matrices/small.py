@@ -106,11 +106,9 @@ class SmallMatrix(Matrix):
 
     @np.errstate(all="ignore")
     def sandwich(self, loss):
-        """See `Matrix`; of many classes, of shape (n_coef, n_coef)."""
+        """See `Matrix`."""
         self.n_passes += 1
         n_samples, n_features = self.shape
-        if loss.passes == "classes":
-            return loss.sandwich(np.column_stack([self.X, np.ones(n_samples)]))
         root = np.sqrt(loss.curvature)
         scaled = np.empty((n_samples, n_features + 1), order="C" if self.X.flags.c_contiguous else "F")
         np.multiply(self.X, root[:, None], out=scaled[:, :-1])

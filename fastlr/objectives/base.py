@@ -89,6 +89,15 @@ class Objective:
             product[:, -1] = directions[:, -1]
         return product
 
+    @property
+    def hessian_cost(self):
+        """What a Hessian costs to form and to factorise, roughly, in passes."""
+        return hessian_cost(self.matrix.shape[0], self.n_coef)
+
+    def centred(self, coefs):
+        """Coefficients without what changes no probability."""
+        return coefs
+
     def rough_gap(self, gradient):
         """Bound on f - f* by strong convexity, were the intercepts at their best: a first test, as it costs no pass.
 
@@ -137,6 +146,14 @@ class Objective:
         if "standardisation" not in self._known:
             self._known["standardisation"] = standardisation(self.matrix, self.loss, centred=self.fit_intercept)
         return self._known["standardisation"]
+
+
+def hessian_cost(n_samples, n_coef):
+    """What a Hessian of dense X costs to form and to factorise, in passes.
+
+    Measured to form, for two classes: 4 at 50 features, 21 at 400.
+    """
+    return 1.0 + n_coef / 16 + n_coef**2 / (24 * n_samples)
 
 
 def penalised(objective, coefs, value, gradient, weight_sum):

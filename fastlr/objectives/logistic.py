@@ -158,19 +158,19 @@ class LogisticObjective(Objective):
 
         return apply
 
-    def gap_bound(self, gradient, intercept_column=None):
+    def gap_bound(self, gradient, hessian=None):
         """Bound on f - f* where `loss_gradient` was last evaluated, see `gap_bound`.
 
         Parameters
         ----------
         gradient : float64 array of shape (1, n_features + 1)
-        intercept_column : float64 array of shape (n_features + 1,), optional
-            Last column of the Hessian there, if known; else it takes a pass.
+        hessian : float64 array of shape (n_features + 1, n_features + 1), optional
+            That there, if known; else its last column takes a pass.
         """
 
         def column():
-            if intercept_column is not None:
-                return intercept_column
+            if hessian is not None:
+                return hessian[:, -1]
             return self.matrix.intercept_column(self.loss) / self.loss.weight_sum
 
         return gap_bound(self.penalty, gradient, column)

@@ -29,11 +29,9 @@ logistic regression and maximum entropy models, Machine Learning 85, 2011 (the d
 import numpy as np
 
 from ..linalg.factor import ScaledCholesky
-from ..matrices.small import SmallMatrix
 from ._sample import Sample
 from .base import Objective
 
-_FEW_COEFFICIENTS = 200  # up to here, of a small X, the whole Hessian is factorised
 _FEW_FEATURES = 128  # up to here every class gets a factor of its own
 _FACTORED_FEATURES = 3_000  # up to here all classes share one
 _ROWS_PER_FEATURE = 64  # of the subsample, where every class has a factor
@@ -48,19 +46,20 @@ class SoftmaxObjective(Objective):
     def __init__(self, matrix, loss, penalty, fit_intercept=True):
         super().__init__(matrix, loss, penalty, fit_intercept)
         self._factored = matrix.shape[1] <= (_FEW_FEATURES if matrix.is_sparse else _FACTORED_FEATURES)
-        self._whole = isinstance(matrix, SmallMatrix) and self.n_coef <= _FEW_COEFFICIENTS
 
     def loss_gradient(self, coefs):
         """Value and gradient of f at coefs, see `Objective`."""
         self._coefs = coefs
         return super().loss_gradient(coefs)
 
-    def gap_bound(self, gradient):
-        """Bound on f - f* where `loss_gradient` was last evaluated; see the module's docstring. Takes two passes.
+    def gap_bound(self, gradient, hessian=None):
+        """Bound on f - f* where `loss_gradient` was last evaluated; see the module's docstring.
 
         Parameters
         ----------
         gradient : float64 array of shape (n_classes, n_features + 1)
+        hessian : float64 array of shape (n_coef, n_coef), optional
+            That there, if known; else what is needed of it takes two passes.
 
         Returns
         -------
@@ -71,15 +70,43 @@ class SoftmaxObjective(Objective):
             return np.inf
         if not gradient[:, -1].any():
             return self.rough_gap(gradient)
-        hessian = self.matrix.curvature_sum(self.loss) / self.loss.weight_sum
-        # Equal shifts of all intercepts change nothing; taken out of the matrix, it can be inverted.
-        hessian += 1.0 / len(hessian)
+        if hessian is not None:
+            intercepts = slice(self.shape[1] - 1, None, self.shape[1])
+            curvature = hessian[intercepts, intercepts]
+        else:
+            curvature = self.matrix.curvature_sum(self.loss) / self.loss.weight_sum
+            # Equal shifts of all intercepts change nothing; taken out of the matrix, it can be inverted.
+            curvature += 1.0 / len(curvature)
         direction = np.zeros(self.shape)
-        t = direction[:, -1] = ScaledCholesky(hessian).solve(gradient[:, -1])
+        t = direction[:, -1] = ScaledCholesky(curvature).solve(gradient[:, -1])
+        t -= t.mean()
         if np.ptp(t) > 1.0:
             return np.inf
-        rest = (gradient - self.hessian_product(direction))[:, :-1]
+        if hessian is not None:
+            product = (hessian @ direction.ravel()).reshape(self.shape)
+        else:
+            product = self.hessian_product(direction)
+        rest = (gradient - product)[:, :-1]
         return float(gradient[:, -1] @ t + self.penalty.dual_bound(np.vdot(rest, rest)))
+
+    def remember(self):
+        """Where `loss_gradient` was last evaluated a line begins; it ends at the next evaluation."""
+        self._start = self._coefs
+
+    def largest_change(self):
+        """Bound on how far the dual point of the step since `remember` goes, see `overshoot`: one pass."""
+        changes = self.matrix.predictions(self._coefs - self._start)
+        return max(float(np.ptp(change, axis=1).max()) for _, change in changes)
+
+    def slopes(self, coefs, directions):
+        """Derivatives of f along a line from `coefs`.
+
+        Returns
+        -------
+        callable
+            Maps the share of `directions` to the derivative there: a pass.
+        """
+        return lambda length: float(np.vdot(self.loss_gradient(coefs + length * directions)[1], directions))
 
     def overshoot(self, directions):
         """How far the dual point of a step of Newton's method goes, where 1 is as far as it may: two passes.
@@ -94,24 +121,34 @@ class SoftmaxObjective(Objective):
         return self.loss.separates(self.matrix.predictions(coefs))
 
     def preconditioner(self):
-        """Rough inverse of the Hessian where `loss_gradient` was last evaluated.
+        """Rough inverse of the Hessian where `loss_gradient` was last evaluated, for steps that shift no class mean.
 
-        Where X is small and there are few coefficients, the inverse itself. Else the coupling of classes is left out:
-        the block of class k is [X 1]^T D_k [X 1], D_k the curvatures p_k (1 - p_k), of which those of a subsample are
-        taken. With few features each block is formed and factorised; with more, one for all classes, from mean
-        curvatures; with still more, the diagonals, see `_diagonal_preconditioner`.
+        The coupling of classes is left out: the block of class k is [X 1]^T D_k [X 1], D_k the curvatures
+        p_k (1 - p_k), of which those of a subsample are taken. With few features each block is formed and factorised;
+        with more, one for all classes, from mean curvatures; with still more, the diagonals, see
+        `_diagonal_blocks`. Equal changes of all classes, which the loss does not feel and blocks do, are taken out:
+        at the optimum the classes' mean is 0, and only the penalty would bring it back there, slowly.
 
         Returns
         -------
         callable
             Maps a gradient to a direction, both float64 arrays of shape (n_classes, n_features + 1).
         """
+        blocks = self._factored_blocks() if self._factored else self._diagonal_blocks()
+        return lambda gradient: self.centred(blocks(self.centred(gradient)))
+
+    def centred(self, coefs):
+        """Coefficients less the mean of the classes, which changes no probability and is what an L2 penalty prefers.
+
+        An L1 penalty has preferences of its own: intercepts alone are centred.
+        """
+        mean = coefs.mean(axis=0)
+        if not self.penalty.is_smooth:
+            mean[:-1] = 0.0
+        return coefs - mean
+
+    def _factored_blocks(self):
         n_features = self.matrix.shape[1]
-        if self._whole:
-            factor = ScaledCholesky(self._hessian())
-            return lambda gradient: factor.solve(gradient.ravel()).reshape(self.shape)
-        if not self._factored:
-            return self._diagonal_preconditioner()
         each = n_features <= _FEW_FEATURES
         sample = self._sample((_ROWS_PER_FEATURE if each else _ROWS_PER_SHARED_FEATURE) * n_features)
         curvatures = sample.curvatures(self._coefs, average=not each)
@@ -139,20 +176,28 @@ class SoftmaxObjective(Objective):
     def preconditioner_cost(self):
         """What a preconditioner costs to form, roughly, in passes over X."""
         n_samples, n_features = self.matrix.shape
-        if self._whole or not self._factored:
+        if not self._factored:
             return 1.0
         each = n_features <= _FEW_FEATURES
         n_sampled = min(n_samples, (_ROWS_PER_FEATURE if each else _ROWS_PER_SHARED_FEATURE) * n_features)
         return n_sampled * n_features / (4.0 * n_samples * (1 if each else self.shape[0]))
 
-    def _hessian(self):
-        """Hessian of f where `loss_gradient` was last evaluated; there equal shifts of all classes cost something."""
-        hessian = self.matrix.sandwich(self.loss) / self.loss.weight_sum
-        diagonal = hessian.diagonal().copy()
+    def hessian(self):
+        """Hessian of f where `loss_gradient` was last evaluated: one pass, of much arithmetic.
+
+        Returns
+        -------
+        float64 array of shape (n_coef, n_coef)
+            Of `coefs.ravel()`. Equal changes of all classes, which no gradient here asks for, have the curvature of a
+            change of one, so that the matrix can be inverted; not so with an L1 penalty, which may ask for them.
+            Without an intercept, its rows and columns are those of the identity.
+        """
+        hessian = self.matrix.class_sandwich(self.loss, self._coefs)
+        hessian /= self.loss.weight_sum
         n_classes, width = self.shape
-        for j in range(width):
-            same = slice(j, None, width)
-            hessian[same, same] += diagonal[same].mean() / n_classes
+        if self.penalty.is_smooth:
+            shift = hessian.diagonal().reshape(self.shape).mean(axis=0) / n_classes
+            hessian.reshape(n_classes, width, n_classes, width)[:, range(width), :, range(width)] += shift[:, None, None]
         diagonal = hessian.reshape(-1)[:: self.n_coef + 1].reshape(self.shape)
         diagonal[:, :-1] += self.penalty.diagonal
         if not self.fit_intercept:
@@ -168,7 +213,7 @@ class SoftmaxObjective(Objective):
             block[-1, -1] = 1.0
         return block
 
-    def _diagonal_preconditioner(self):
+    def _diagonal_blocks(self):
         """Diagonals of the blocks, of centred columns, as if the curvatures of a class were those of its mean."""
         if "moments" not in self._known:
             first, second, total = self.matrix.moments(self.loss.weighted())

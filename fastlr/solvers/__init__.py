@@ -1,6 +1,10 @@
 """One algorithm a file: ``solve(objective, start, *, tol, max_iter, callback) -> SolverResult``."""
 
+import math
+
+from ..objectives.base import hessian_cost
 from . import gram_newton, newton_cg, newton_cholesky, preconditioned_lbfgs, prox_newton
+from .newton_cholesky import sampled_rows
 
 _MODULES = {
     "gram_newton": gram_newton,
@@ -14,35 +18,67 @@ SOLVERS = {name: module.solve for name, module in _MODULES.items()}
 # What each asks of a problem, in words for errors.
 NEEDS = {name: module.NEEDS for name, module in _MODULES.items()}
 
-# Those that solve problems of many classes too.
-MULTICLASS = tuple(name for name, needs in NEEDS.items() if "two classes" not in needs)
+# Those that solve problems of many classes too, with an L2 penalty or none.
+MULTICLASS = tuple(name for name, needs in NEEDS.items() if not {"two classes", "an L1 penalty"} & set(needs))
 
-# Factorising a matrix of this size takes about 0.1 s, and several are needed.
+# Above so many coefficients a Hessian takes too much memory.
 _LARGEST_FACTOR = 3_000
 
-# Sparse rows make a Hessian cheaply as long as it stays in cache.
+# Sparse rows make a Hessian of two classes cheaply as long as it stays in cache.
 _LARGEST_SPARSE_FACTOR = 500
 
+# Rough numbers of Hessians and passes.
+_HESSIANS, _HESSIANS_AFTER_SAMPLE = 4, 2  # that Newton's method takes from zeros, and from a subsample's optimum
+_PASSES_WITHOUT = 400  # that conjugate gradients take for two classes
+_CHEAP = 16  # passes: for many classes a Hessian that costs no more is not put off
+_TRIED, _MOST_TRIED = 2, 300  # Hessians that passes of L-BFGS may cost before one is formed, and passes at most
 
-def choose(n_samples, n_features, has_penalty, *, n_classes=2, is_sparse=False):
-    """Name of the solver that suits the problem: the rule of ``solver="auto"``.
+
+def plan(n_samples, n_features, has_penalty, *, has_l1=False, n_classes=2, is_sparse=False):
+    """The solvers that suit a problem, by what they are estimated to cost: the rule of ``solver="auto"``.
 
     Parameters
     ----------
     n_samples, n_features : int
     has_penalty : bool
         The Gram matrix needs one.
+    has_l1 : bool
+        Whether it bends at zero.
     n_classes : int
     is_sparse : bool
 
     Returns
     -------
-    str
+    list of (str, float)
+        Names, each for where the one before does not arrive, and how many passes over X it may take.
     """
+    if has_l1:
+        return [("prox_newton", math.inf)]
     if n_classes > 2:
-        return "preconditioned_lbfgs"
+        return _plan_of_many(n_samples, n_classes * (n_features + 1))
     if is_sparse:
-        return "newton_cholesky" if n_features <= _LARGEST_SPARSE_FACTOR else "newton_cg"
+        return [("newton_cholesky" if n_features <= _LARGEST_SPARSE_FACTOR else "newton_cg", math.inf)]
+    if n_features > _LARGEST_FACTOR:
+        cholesky = []
+    else:
+        n_hessians = _HESSIANS_AFTER_SAMPLE if sampled_rows(n_samples, n_features) else _HESSIANS
+        cost = n_hessians * hessian_cost(n_samples, n_features)
+        cholesky = [("newton_cholesky", math.inf)]
     if has_penalty and n_samples <= min(n_features, _LARGEST_FACTOR):
-        return "gram_newton"
-    return "newton_cholesky" if n_features <= _LARGEST_FACTOR else "newton_cg"
+        return [("gram_newton", math.inf), *(cholesky or [("newton_cg", math.inf)])]
+    if cholesky and cost > _PASSES_WITHOUT:
+        return [("newton_cg", cost), *cholesky]
+    return cholesky or [("newton_cg", math.inf)]
+
+
+def _plan_of_many(n_samples, n_coef):
+    if n_coef > _LARGEST_FACTOR:
+        return [("preconditioned_lbfgs", _MOST_TRIED), ("newton_cg", math.inf)]
+    cost = hessian_cost(n_samples, n_coef)
+    newton = [("newton_cholesky", math.inf)]
+    return newton if cost <= _CHEAP else [("preconditioned_lbfgs", min(_TRIED * cost, _MOST_TRIED)), *newton]
+
+
+def choose(*shape, **kind):
+    """Name of the solver that comes first; parameters as of `plan`."""
+    return plan(*shape, **kind)[0][0]

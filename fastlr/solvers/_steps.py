@@ -166,7 +166,7 @@ def safeguarded_step(objective, coef, value, gradient, direction):
 
 def first_evaluation(objective, start):
     """Coefficients to start from, with value and gradient there: zeros unless `start` is better."""
-    coef = np.zeros(objective.shape) if start is None else start
+    coef = np.zeros(objective.shape) if start is None else objective.centred(start)
     value, gradient = objective.loss_gradient(coef)
     if start is not None and not value <= objective.value_at_zero:
         coef = np.zeros(objective.shape)

@@ -21,8 +21,9 @@ _MAX_LOST = 3
 class _Truncated:
     """Newton directions, the more exact the nearer to the optimum (7.1: the forcing sequence)."""
 
-    def __init__(self, objective):
+    def __init__(self, objective, last_pass):
         self._objective = objective
+        self._last_pass = last_pass
         self._first = None
 
     def __call__(self, gradient):
@@ -30,13 +31,19 @@ class _Truncated:
         start = float(np.vdot(gradient, precondition(gradient)))
         self._first = self._first or start or 1.0
         accuracy = min(0.25, (start / self._first) ** 0.25)
-        return newton_direction(self._objective, gradient, precondition, lambda squared: squared <= accuracy**2 * start)
+
+        def is_enough(squared):
+            return squared <= accuracy**2 * start or self._objective.n_passes >= self._last_pass
+
+        return newton_direction(self._objective, gradient, precondition, is_enough)
 
 
-def solve(objective, start=None, *, tol, max_iter, callback=None):
-    """Minimise an objective; parameters and result as of `newton_cholesky.solve`."""
+def solve(objective, start=None, *, tol, max_iter, callback=None, max_passes=np.inf):
+    """Minimise an objective, with at most about so many passes over X; otherwise as `newton_cholesky.solve`."""
+    last_pass = objective.n_passes + max_passes
     coef, value, gradient = first_evaluation(objective, start)
-    certificate, progress, truncated = certificate_for(objective, tol), Progress(objective), _Truncated(objective)
+    certificate, progress = certificate_for(objective, tol), Progress(objective)
+    truncated = _Truncated(objective, last_pass)
     history = []
     n_iter = 0
     while True:
@@ -44,7 +51,7 @@ def solve(objective, start=None, *, tol, max_iter, callback=None):
         direction = None if objective.penalty else truncated(gradient)
         gap, reached, direction = certificate(value, gradient, direction)
         add_record(history, callback, n_iter, value, np.linalg.norm(gradient), gap, objective.n_passes)
-        if reached or n_iter >= max_iter or progress.n_lost == _MAX_LOST:
+        if reached or n_iter >= max_iter or objective.n_passes >= last_pass or progress.n_lost == _MAX_LOST:
             break
         if direction is None:
             direction = truncated(gradient)

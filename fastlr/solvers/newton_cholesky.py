@@ -22,9 +22,10 @@ from ._steps import Promise, descends, rounding
 _SAMPLED_ENTRIES = 1_000_000  # from this size of X on, a subsample is solved first
 _SAMPLE_SHARE = 8
 _SAMPLE_PER_FEATURE = 24
-NEEDS = ("two classes",)
+NEEDS = ()
 
 _MEMORY = 12  # pairs of L-BFGS
+_SHORT = 0.5  # share of the slope that is left at the end of a step that ought to have been longer
 _MAX_HALVINGS = 60
 _MAX_LOST = 3
 _FLOAT32_BLUR = 64.0 * float(np.finfo(np.float32).eps)  # pivots of float32 products below this may be rounding
@@ -39,7 +40,7 @@ class Steering(QuasiNewton):
         factor = ScaledCholesky(hessian)
         self.smallest_pivot = factor.smallest_pivot
         self._hessian = hessian
-        super().__init__(lambda gradient: factor.solve(gradient[0])[None], _MEMORY)
+        super().__init__(lambda gradient: factor.solve(gradient.ravel()).reshape(gradient.shape), _MEMORY)
 
     def with_penalty(self, change):
         """The same Hessian after the penalty has changed by so much, without pairs."""
@@ -64,8 +65,7 @@ class _Newton:
         self.n_iter = 0
         self._n_lost = 0  # steps in a row whose effect, or direction, was lost in rounding
         self._steers_well = True
-        # A Hessian costs about as many passes as this (measured: 4 at 50 features, 21 at 400).
-        self._hessian_cost = 1.0 + objective.n_coef / 16
+        self._hessian_cost = objective.hessian_cost
         self.length2 = None  # squared length of the gradient as `steering` measures it, if known
         self._bound = None  # made where pivots are doubtful
         self.step_gap = np.inf  # bound on f - f* here, from steps with the exact Hessian
@@ -98,7 +98,7 @@ class _Newton:
 
         Lost are columns whose squares vanish, and in float32 what sets nearly collinear columns apart.
         """
-        if self.hessian is None or self.gradient[0, self.hessian.diagonal() == 0.0].any():
+        if self.hessian is None or self.gradient.ravel()[self.hessian.diagonal() == 0.0].any():
             return False
         return self.objective.dtype == np.float64 or self.steering.smallest_pivot > _FLOAT32_BLUR
 
@@ -120,7 +120,8 @@ class _Newton:
         length, value, gradient = self._try(direction, 1.0)
         if exact and not doubtful and self.objective.largest_change() <= 1.0:
             self.step_gap = min(self.step_gap, -slope)
-        if not self._accept(value, gradient, slope):
+        is_short = self.hessian is not None and np.vdot(gradient, direction) < _SHORT * slope
+        if is_short or not self._accept(value, gradient, slope):
             length, value, gradient = self._try(direction, self._search(direction))
             if not self._accept(value, gradient, length * slope):
                 return False
@@ -128,11 +129,12 @@ class _Newton:
         step = length * direction
         self.steering.learn(step, self.gradient, gradient)
         length2 = self.steering.norm2(gradient)
-        blurred = self.hessian is not None and not exact
-        lost = length2 > 0.25 * self.length2 and (blurred or value > self.value - self._noise)
-        self._n_lost = self._n_lost + 1 if lost else 0
+        fresh = self.hessian is not None
+        lost = length2 > 0.25 * self.length2 and ((fresh and not exact) or value > self.value - self._noise)
+        # What is lost with a Hessian from elsewhere may not be with that of where we are.
+        self._n_lost = self._n_lost + fresh if lost else 0
         contraction = np.sqrt(length2 / self.length2) if self.length2 > 0.0 else 0.0
-        self._steers_well = contraction ** (1.0 + self._hessian_cost) < _FRESH_CONTRACTION
+        self._steers_well = not lost and contraction ** (1.0 + self._hessian_cost) < _FRESH_CONTRACTION
         self.coef, self.value, self.gradient, self.length2 = self.coef + step, value, gradient, length2
         self.hessian = None
         self.n_iter += 1
@@ -158,19 +160,22 @@ class _Newton:
         )
 
     def _search(self, direction):
-        """Length of a step whose slope is at most half of that at its start, found without reading X.
+        """Length of a step at whose end the slope is down still, by at most half as much as at its start.
 
-        The raw predictions are linear in the length, and the last evaluation was at the end of the step that failed.
+        So f, which is convex, is smaller there. For a step that proved too long or too short.
+
+        For two classes found without reading X: the raw predictions are linear in the length, and the last evaluation
+        was at the end of the step.
         """
         slope_at = self.objective.slopes(self.coef, direction)
-        low, high = 0.0, 1.0
-        first = slope_at(0.0)
+        low, high, length = 0.0, np.inf, 1.0
+        first = float(np.vdot(self.gradient, direction))
         for _ in range(_MAX_HALVINGS):
-            length = 0.5 * (low + high)
             slope = slope_at(length)
-            if abs(slope) <= 0.5 * abs(first):
+            if _SHORT * first <= slope <= 0.0:
                 break
             low, high = (length, high) if slope < 0.0 else (low, length)
+            length = min(0.5 * (low + high), 2.0 * length)
         return length
 
     def gap(self, promise, tol):
@@ -183,18 +188,24 @@ class _Newton:
             return gap
         rough = relative_gap(objective.rough_gap(self.gradient), self.value)
         if promise.is_near(rough):
-            column = None if self.hessian is None else self.hessian[:, -1]
-            gap = min(gap, relative_gap(objective.gap_bound(self.gradient, column), self.value))
+            gap = min(gap, relative_gap(objective.gap_bound(self.gradient, self.hessian), self.value))
             if gap > tol:
                 promise.missed(rough, gap)
         return gap
 
 
+def sampled_rows(n_samples, n_features):
+    """Rows of the subsample whose optimum is the start; 0 where X is too small for it to pay."""
+    n_sampled = max(n_samples // _SAMPLE_SHARE, _SAMPLE_PER_FEATURE * n_features)
+    pays = n_samples * n_features >= _SAMPLED_ENTRIES and n_sampled <= n_samples // 4
+    return n_sampled if pays else 0
+
+
 def _start_from_subsample(objective):
     """Optimum of a subsample and the Hessian that led there, or None where X is too small for it to pay."""
     n_samples, n_features = objective.matrix.shape
-    n_sampled = max(n_samples // _SAMPLE_SHARE, _SAMPLE_PER_FEATURE * n_features)
-    if n_samples * n_features < _SAMPLED_ENTRIES or n_sampled > n_samples // 4:
+    n_sampled = sampled_rows(n_samples, n_features)
+    if not n_sampled:
         return None
     sample = objective.subsample(sample_rows(n_samples, n_sampled))
     newton = _Newton(sample, *(_start_from_subsample(sample) or (np.zeros(objective.shape),)))
@@ -228,7 +239,7 @@ def solve(objective, start=None, *, tol, max_iter, callback=None, steering=None)
     -------
     SolverResult
     """
-    state = _start_from_subsample(objective) if start is None else (start, steering)
+    state = _start_from_subsample(objective) if start is None else (objective.centred(start), steering)
     newton = _Newton(objective, *(state or (np.zeros(objective.shape),)))
     if state and not newton.value <= objective.value_at_zero:  # a start that misleads
         newton = _Newton(objective, np.zeros(objective.shape))

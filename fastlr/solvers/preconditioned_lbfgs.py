@@ -36,8 +36,12 @@ class _Model:
         self.lasts = _PROVISIONAL if provisional else objective.preconditioner_cost
 
 
-def solve(objective, start=None, *, tol, max_iter, callback=None):
-    """Minimise an objective; parameters and result as of `newton_cholesky.solve`, but ten steps count as one."""
+def solve(objective, start=None, *, tol, max_iter, callback=None, max_passes=np.inf):
+    """Minimise an objective, with at most about so many passes over X.
+
+    Parameters and result are those of `newton_cholesky.solve`, but ten steps count as one.
+    """
+    last_pass = objective.n_passes + max_passes
     coef, value, gradient = first_evaluation(objective, start)
     certificate, progress = certificate_for(objective, tol), Progress(objective)
     model = _Model(objective, value, provisional=not coef.any())
@@ -47,7 +51,8 @@ def solve(objective, start=None, *, tol, max_iter, callback=None):
         direction = -model.inverse(gradient)
         gap, reached, direction = certificate(value, gradient, direction)
         add_record(history, callback, n_steps, value, np.linalg.norm(gradient), gap, objective.n_passes)
-        if reached or n_steps >= _STEPS_PER_ITERATION * max_iter or progress.n_lost == _MAX_LOST:
+        ended = n_steps >= _STEPS_PER_ITERATION * max_iter or objective.n_passes >= last_pass
+        if reached or ended or progress.n_lost == _MAX_LOST:
             break
         end = safeguarded_step(objective, coef, value, gradient, direction)
         if end is None:

@@ -22,8 +22,8 @@ from ._steps import ARMIJO, rounding
 
 NEEDS = ("an L1 penalty",)
 
-_ALL_FEATURES = 300  # up to here there is no working set
-_FEWEST, _FEWEST_SPARSE = 64, 256  # features of a working set
+_ALL_COEFFICIENTS = 300  # up to here there is no working set
+_FEWEST, _FEWEST_SPARSE = 64, 256  # coefficients of a working set
 _MAX_HALVINGS = 30
 _MAX_LOST = 3  # steps in a row whose effect was lost in rounding
 _SHORTER = 0.5  # a gap this much smaller than the smallest so far is progress
@@ -119,7 +119,7 @@ class _Run:
         self.value, gradient = objective.loss_gradient(self.coef)
         a = gradient[:, :-1] - penalty.gradient(self.coef[:, :-1])
         features = step = None
-        fewest = _FEWEST_SPARSE if objective.matrix.is_sparse else _FEWEST
+        fewest = (_FEWEST_SPARSE if objective.matrix.is_sparse else _FEWEST) // objective.shape[0] + 1
         while True:
             if features is None or not _holds(features, a, penalty.l1, self._tol):
                 features, step = _Features(objective, _working_set(a, self.coef, fewest)), None
@@ -218,7 +218,7 @@ def solve(objective, start=None, *, tol, max_iter, callback=None):
         if objective.fit_intercept:
             start[:, -1] = objective.loss.best_intercepts()
     run = _Run(objective, start, tol=tol, max_iter=max_iter, callback=callback)
-    if objective.matrix.shape[1] <= _ALL_FEATURES:
+    if objective.n_coef <= _ALL_COEFFICIENTS:
         run.with_all_features()
     else:
         run.with_working_sets()
