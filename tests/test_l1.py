@@ -5,8 +5,9 @@ import warnings
 import numpy as np
 import pytest
 from scipy import sparse
+from scipy.special import logsumexp
 from sklearn.base import clone
-from sklearn.datasets import load_breast_cancer
+from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.linear_model import LogisticRegression as TheirRegression
 from sklearn.linear_model import LogisticRegressionCV as TheirCV
 
@@ -185,3 +186,54 @@ def test_a_path_ends_where_it_is_told(data):
 def test_a_path_refuses_by_name(data, options):
     with pytest.raises(ValueError, match=f"{next(iter(options))} must be"):
         fastlr.path(*data, **options)
+
+
+@pytest.fixture(scope="module")
+def irises():
+    return load_iris(return_X_y=True)
+
+
+def softmax_value(model, X, y, C, l1_ratio):
+    raw, W = model.decision_function(X), model.coef_
+    losses = logsumexp(raw, axis=1) - raw[np.arange(len(y)), y]
+    penalty = l1_ratio * np.abs(W).sum() + 0.5 * (1.0 - l1_ratio) * np.vdot(W, W)
+    return losses.mean() + penalty / (C * len(y))
+
+
+@pytest.mark.parametrize("l1_ratio", [1.0, 0.5])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_many_classes_are_certified_and_no_worse_than_scikit_learns(irises, saga, l1_ratio, fit_intercept):
+    X, y = irises
+    options = {"C": 0.1, "l1_ratio": l1_ratio, "fit_intercept": fit_intercept}
+    model = LogisticRegression(tol=1e-10, **options).fit(X, y)
+    theirs = TheirRegression(**saga, **options).fit(X, y)
+    assert model.solver_ == "prox_newton" and model.gap_ <= 1e-10
+    assert model.objective_ == pytest.approx(softmax_value(model, X, y, 0.1, l1_ratio), rel=1e-12)
+    assert model.objective_ <= softmax_value(theirs, X, y, 0.1, l1_ratio) * (1.0 + 1e-10)
+    np.testing.assert_allclose(model.predict_proba(X), theirs.predict_proba(X), atol=1e-3)
+    assert (model.coef_ == 0.0).any()
+    assert abs(model.intercept_.sum()) <= 1e-12
+
+
+@pytest.mark.parametrize("l1_ratio", [1.0, 0.5])
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_array])
+def test_gradients_of_many_classes_are_subgradients_of_the_penalty(l1_ratio, make):
+    rng = np.random.default_rng(0)
+    X, C = rng.normal(size=(200, 90)), 0.2  # more coefficients than one model has: working sets
+    y = (X[:, :4] + rng.gumbel(size=(200, 4))).argmax(axis=1)
+    model = LogisticRegression(C=C, l1_ratio=l1_ratio, tol=1e-12).fit(make(X), y)
+    residual = model.predict_proba(X) - np.eye(4)[y]
+    gradient, W = residual.T @ X + (1.0 - l1_ratio) / C * model.coef_, model.coef_
+    limit = l1_ratio / C
+    np.testing.assert_allclose(gradient[W != 0.0], -limit * np.sign(W[W != 0.0]), atol=1e-4 * limit)
+    assert np.abs(gradient).max() <= limit * (1.0 + 1e-4)
+    np.testing.assert_allclose(residual.sum(axis=0), 0.0, atol=1e-4)
+
+
+def test_a_path_of_many_classes(irises):
+    X, y = irises
+    path = fastlr.path(X, y, Cs=6, tol=1e-8)
+    assert path.n_active[0] == 0 < path.n_active[-1] and (path.gaps <= 1e-8).all()
+    model = LogisticRegression(C=path.Cs[-1], l1_ratio=1.0, tol=1e-8).fit(X, y)
+    assert path.objectives[-1] == pytest.approx(model.objective_, rel=1e-7)
+    assert path.coefs[-1].shape == (3, 4)
