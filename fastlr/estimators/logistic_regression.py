@@ -56,8 +56,8 @@ class LogisticRegression(LogisticModel):
     solver : str, default="auto"
         "auto" chooses by the shape of X and the number of classes; "gram_newton" and "newton_cholesky", for two
         classes, "newton_cg" and "preconditioned_lbfgs" ask for an algorithm. All names of scikit-learn's solvers are
-        accepted and mean "auto": the optimum is the same, but for "liblinear", which penalises the intercept in
-        scikit-learn and not here. `solver_` tells which algorithm ran.
+        accepted and mean "auto": the optimum is the same, but for "liblinear", which in scikit-learn penalises the
+        intercept and, before 1.8, fits many classes one by one. `solver_` tells which algorithm ran.
     max_iter : int, default=100
         Newton steps at most; ten steps of L-BFGS count as one.
     multi_class : {"deprecated", "auto", "ovr", "multinomial"}, default="deprecated"
