@@ -369,12 +369,14 @@ ANY_FEATURES = st.one_of(
     st.tuples(st.just("pandas"), st.sampled_from(PANDAS_DTYPES)),
     st.tuples(st.just("polars"), st.sampled_from(POLARS_DTYPES)),
 )
-BITS = (X > 0).astype(float)
+BITS = (_rng.random((1_100, 3)) < 0.5).astype(float)  # more than NumPy's products are for
+OF_BITS = (BITS[:, 0] + _rng.normal(size=1_100) > 0.5).astype(int)
+OF_BITS_3 = OF_BITS + (_rng.random(1_100) < 0.3)
 
 
 @given(ANY_FEATURES, st.booleans())
 def test_features_of_any_dtype_are_their_numbers_or_refused_in_one_line(which, many_classes):
-    x, y = features_of(*which, BITS), Y3 if many_classes else Y
+    x, y = features_of(*which, BITS), OF_BITS_3 if many_classes else OF_BITS
     if x is None:
         return
     try:
@@ -388,7 +390,7 @@ def test_features_of_any_dtype_are_their_numbers_or_refused_in_one_line(which, m
     np.testing.assert_allclose(model.predict_proba(x), expected.predict_proba(BITS), atol=1e-3)
 
 
-@pytest.mark.parametrize("values", [BITS[:, 0], [Decimal(1), Decimal(2)] * 45], ids=["floats", "decimals"])
+@pytest.mark.parametrize("values", [[0.5, 1.5] * 45, [Decimal(1), Decimal(2)] * 45], ids=["floats", "decimals"])
 def test_weights_of_any_library_are_their_numbers(values):
     values = np.array(values, dtype=object) + 1
     expected = LogisticRegression().fit(X, Y, sample_weight=values.astype(float)).coef_

@@ -197,7 +197,9 @@ class SoftmaxObjective(Objective):
         n_classes, width = self.shape
         if self.penalty.is_smooth:
             shift = hessian.diagonal().reshape(self.shape).mean(axis=0) / n_classes
-            hessian.reshape(n_classes, width, n_classes, width)[:, range(width), :, range(width)] += shift[:, None, None]
+            hessian.reshape(n_classes, width, n_classes, width)[:, range(width), :, range(width)] += shift[
+                :, None, None
+            ]
         diagonal = hessian.reshape(-1)[:: self.n_coef + 1].reshape(self.shape)
         diagonal[:, :-1] += self.penalty.diagonal
         if not self.fit_intercept:

@@ -18,8 +18,9 @@ SOLVERS = {name: module.solve for name, module in _MODULES.items()}
 # What each asks of a problem, in words for errors.
 NEEDS = {name: module.NEEDS for name, module in _MODULES.items()}
 
-# Those that solve problems of many classes too, with an L2 penalty or none.
-MULTICLASS = tuple(name for name, needs in NEEDS.items() if not {"two classes", "an L1 penalty"} & set(needs))
+# Those for an L2 penalty or none, and those of them that solve problems of many classes too.
+SMOOTH = tuple(name for name, needs in NEEDS.items() if "an L1 penalty" not in needs)
+MULTICLASS = tuple(name for name in SMOOTH if "two classes" not in NEEDS[name])
 
 # Above so many coefficients a Hessian takes too much memory.
 _LARGEST_FACTOR = 3_000
