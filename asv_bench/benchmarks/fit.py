@@ -225,6 +225,25 @@ class Speedup:
     track_ratio.unit = "x"
 
 
+class HardSoftmax:
+    """Fits of many classes that few solvers bring to an end: no competitor reaches the gap on the unscaled ones."""
+
+    params = ((247, 10, 19), (1_500, 3, 29), (3_000, 16, 26), (4_000, 120, 9))
+    param_names = ("shape",)
+    timeout = 300
+
+    def setup(self, shape):
+        self.X, self.y = fit_data.rare_classes(*shape)
+        self.model = fastlr.LogisticRegression(C=1e4)
+        self.model.fit(self.X, self.y)  # compilers
+
+    def time_fit(self, shape):
+        self.model.fit(self.X, self.y)
+
+    def track_gap(self, shape):
+        return self.model.gap_
+
+
 class Memory:
     """Most bytes that a fit has in use beside X, as Python's allocators see them, as a share of X's."""
 

@@ -127,6 +127,16 @@ def embeddings(n_samples, n_features, n_classes):
     return X * (0.25 * np.sqrt(n_features) / np.linalg.norm(X, axis=1, keepdims=True)), y
 
 
+def rare_classes(n_samples, n_features, n_classes):
+    """Classes of geometric sizes, the last of a sample or two, and columns on scales from 1e-4 to 1e4."""
+    rng = np.random.default_rng(0)
+    sizes = 0.75 ** np.arange(n_classes)
+    y = rng.choice(n_classes, size=n_samples, p=sizes / sizes.sum())
+    y[:n_classes] = np.arange(n_classes)
+    X = 0.5 * rng.normal(size=(n_classes, n_features))[y] + rng.normal(size=(n_samples, n_features))
+    return X * 10.0 ** rng.uniform(-4.0, 4.0, size=n_features), y
+
+
 SOURCES = {
     "signs float64": (signs, np.float64),
     "signs float32": (signs, np.float32),

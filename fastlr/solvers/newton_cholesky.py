@@ -25,7 +25,7 @@ _SAMPLE_PER_FEATURE = 24
 NEEDS = ()
 
 _MEMORY = 12  # pairs of L-BFGS
-_SHORT = 0.5  # share of the slope that is left at the end of a step that ought to have been longer
+_SHORT = 0.5  # share of the slope that may be left at the end of a step
 _MAX_HALVINGS = 60
 _MAX_LOST = 3
 _FLOAT32_BLUR = 64.0 * float(np.finfo(np.float32).eps)  # pivots of float32 products below this may be rounding
@@ -120,8 +120,7 @@ class _Newton:
         length, value, gradient = self._try(direction, 1.0)
         if exact and not doubtful and self.objective.largest_change() <= 1.0:
             self.step_gap = min(self.step_gap, -slope)
-        is_short = self.hessian is not None and np.vdot(gradient, direction) < _SHORT * slope
-        if is_short or not self._accept(value, gradient, slope):
+        if not self._accept(value, gradient, slope):
             length, value, gradient = self._try(direction, self._search(direction))
             if not self._accept(value, gradient, length * slope):
                 return False
@@ -160,22 +159,20 @@ class _Newton:
         )
 
     def _search(self, direction):
-        """Length of a step at whose end the slope is down still, by at most half as much as at its start.
-
-        So f, which is convex, is smaller there. For a step that proved too long or too short.
+        """Length of a step at whose end f still falls, at most half as steeply as at its start: so it has fallen.
 
         For two classes found without reading X: the raw predictions are linear in the length, and the last evaluation
-        was at the end of the step.
+        was at the end of the step that failed.
         """
         slope_at = self.objective.slopes(self.coef, direction)
-        low, high, length = 0.0, np.inf, 1.0
+        low, high = 0.0, 1.0
         first = float(np.vdot(self.gradient, direction))
         for _ in range(_MAX_HALVINGS):
+            length = 0.5 * (low + high)
             slope = slope_at(length)
             if _SHORT * first <= slope <= 0.0:
                 break
             low, high = (length, high) if slope < 0.0 else (low, length)
-            length = min(0.5 * (low + high), 2.0 * length)
         return length
 
     def gap(self, promise, tol):

@@ -1,0 +1,178 @@
+"""Many classes where curvature is unevenly spread: rare classes, columns of any scale, any C, next to separable."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+from scipy import sparse
+from scipy.special import log_softmax
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression as SklearnLogisticRegression
+from sklearn.preprocessing import StandardScaler
+from test_softmax import make_softmax_problem, softmax_objective
+
+from fastlr import LogisticRegression, reference
+from fastlr.fits.one import fit_path, quiet_team
+from fastlr.fits.problem import Problem
+from fastlr.solvers import SOLVERS, plan
+
+
+def geometric(n_samples, n_features, n_classes, *, spread=0.5, decades=4.0, seed=0):
+    """Classes of geometric sizes, the last of one sample each, and columns scaled over so many decades."""
+    rng = np.random.default_rng(seed)
+    sizes = 0.7 ** np.arange(n_classes)
+    y = rng.choice(n_classes, size=n_samples, p=sizes / sizes.sum())
+    y[:n_classes] = np.arange(n_classes)
+    X = spread * rng.normal(size=(n_classes, n_features))[y] + rng.normal(size=(n_samples, n_features))
+    return X * 10.0 ** rng.uniform(-decades, decades, size=n_features), y
+
+
+def single_precision(*shape, **kind):
+    """The same, of numbers that are float32's."""
+    X, y = geometric(*shape, **kind)
+    return X.astype(np.float32).astype(np.float64), y
+
+
+def objective_at(coef, X, y, C):
+    """scikit-learn's objective over C and the number of samples, in plain NumPy."""
+    losses = -log_softmax(X @ coef[:, :-1].T + coef[:, -1], axis=1)[np.arange(len(y)), y]
+    return losses.mean() + (coef[:, :-1] ** 2).sum() / (2 * C * len(y))
+
+
+@cache
+def plain_newton(shape, spread, decades, C):
+    """The objective where 30 steps of a plain Newton's method get to: never below the minimum."""
+    X, y = single_precision(*shape, spread=spread, decades=decades)
+    n, n_classes, width = len(y), y.max() + 1, X.shape[1] + 1
+    l2 = np.append(np.full(width - 1, 1 / (C * n)), 0.0)
+    coef = np.zeros((n_classes, width))
+    value = objective_at(coef, X, y, C)
+    for _ in range(30):
+        gradient = reference.softmax_loss_gradient(X, y, None, coef)[1] / n + l2 * coef
+        hessian = reference.softmax_hessian(X, None, coef) / n + np.diag(np.tile(l2, n_classes))
+        scale = 1 / np.sqrt(hessian.diagonal() + 1e-300)
+        scaled = hessian * scale * scale[:, None] + 1e-12 * np.eye(coef.size)  # equal changes of all classes
+        step = scale * np.linalg.solve(scaled, -scale * gradient.ravel())
+        for length in 0.5 ** np.arange(30.0):
+            trial = coef + length * step.reshape(coef.shape)
+            if objective_at(trial, X, y, C) < value:
+                coef, value = trial, objective_at(trial, X, y, C)
+                break
+        else:
+            break
+    return value
+
+
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_array, np.float32], ids=["dense", "sparse", "float32"])
+@pytest.mark.parametrize(
+    ("shape", "spread", "decades", "C"),
+    [
+        ((247, 10, 19), 0.5, 4.0, 1e4),
+        ((300, 6, 8), 0.5, 0.0, 1e6),
+        ((120, 5, 9), 0.5, 4.0, 1e-5),
+        ((500, 3, 29), 0.7, 4.0, 1e4),
+        ((200, 8, 5), 1.5, 2.0, 1e4),
+        ((60, 40, 4), 0.5, 3.0, 10.0),
+        ((4_583, 2, 22), 0.1, 2.0, 1e-4),
+    ],
+    ids=str,
+)
+def test_hard_tables_arrive_without_a_warning(form, shape, spread, decades, C):
+    X, y = single_precision(*shape, spread=spread, decades=decades)
+    model = LogisticRegression(C=C).fit(form(X), y)
+    assert model.gap_ <= 1e-6
+    assert model.objective_ <= plain_newton(shape, spread, decades, C) * (1 + 1e-6)
+
+
+@pytest.mark.parametrize("C", [1.0, 1e4])
+def test_standardised_tables_reach_scikit_learns_optimum(C):
+    X, y = geometric(247, 10, 19)
+    X = StandardScaler().fit_transform(X)
+    model = LogisticRegression(C=C).fit(X, y)
+    theirs = SklearnLogisticRegression(C=C, solver="newton-cholesky", tol=1e-10, max_iter=1_000).fit(X, y)
+    expected = objective_at(np.column_stack([theirs.coef_, theirs.intercept_]), X, y, C)
+    assert expected / (1 + 1e-9) <= model.objective_ <= expected * (1 + 1e-6)
+
+
+def test_unscaled_columns_take_few_passes():
+    X, y = geometric(3_000, 40, 6, spread=0.3)
+    model = LogisticRegression(C=100.0).fit(X, y)
+    assert model.solver_ == "preconditioned_lbfgs"
+    assert model.n_passes_ <= 60
+
+
+def test_a_solver_that_does_not_gain_gives_way():
+    X, y = geometric(247, 10, 19)
+    model = LogisticRegression(C=1e4).fit(X, y)
+    assert [name for name, _ in plan(*X.shape, True, n_classes=19)] == ["preconditioned_lbfgs", "newton_cholesky"]
+    assert model.solver_ == "newton_cholesky"
+    with pytest.warns(ConvergenceWarning):
+        alone = LogisticRegression(C=1e4, solver="preconditioned_lbfgs").fit(X, y)
+    assert alone.n_passes_ > model.n_passes_
+    values = [record["value"] for record in model.history_]
+    assert (np.diff(values) <= 1e-12).all()  # each goes on where the one before ended
+
+
+@pytest.mark.parametrize(
+    ("n_samples", "n_features", "n_classes", "names"),
+    [
+        (150, 4, 3, ["newton_cholesky"]),
+        (1_797, 64, 10, ["preconditioned_lbfgs", "newton_cholesky"]),
+        (10_000, 784, 10, ["preconditioned_lbfgs", "newton_cg"]),
+        (8_000, 2_500, 2, ["newton_cg", "newton_cholesky"]),
+        (50_000, 400, 2, ["newton_cholesky"]),
+        (300, 4_000, 2, ["gram_newton", "newton_cg"]),
+        (100, 200, 2, ["gram_newton", "newton_cholesky"]),
+    ],
+)
+def test_plans_follow_from_what_passes_and_hessians_cost(n_samples, n_features, n_classes, names):
+    assert [name for name, _ in plan(n_samples, n_features, True, n_classes=n_classes)] == names
+
+
+@pytest.mark.parametrize("name", ["newton_cg", "preconditioned_lbfgs"])
+def test_no_more_passes_than_allowed(name):
+    X, y = geometric(247, 10, 19, decades=0.0)
+    objective = softmax_objective(X, y, l2=1e-7)
+    result = objective.solved(SOLVERS[name], tol=1e-12, max_iter=100, max_passes=20)
+    assert not result.converged
+    assert 20 <= result.history[-1]["n_passes"] <= 25
+
+
+@pytest.mark.parametrize("name", ["newton_cholesky", "newton_cg", "preconditioned_lbfgs"])
+def test_what_is_common_to_all_classes_of_a_start_is_no_hindrance(name):
+    X, y = geometric(400, 6, 5, decades=0.0)
+    objective = softmax_objective(X, y, l2=1e-6)
+    start = np.tile(np.arange(7.0), 5)
+    result = objective.solved(SOLVERS[name], start, tol=1e-8, max_iter=100)
+    assert result.converged
+    assert result.value <= objective.solved(SOLVERS[name], tol=1e-8, max_iter=100).value * (1 + 1e-8)
+
+
+def test_hessians_have_the_same_bits_for_any_number_of_threads():
+    problem = make_softmax_problem((9_000, 20, 5))
+    results = []
+    for n_threads in (1, 2, 3):
+        design = problem.design(n_threads)
+        results.append(design.matrix.class_sandwich(design.loss, problem.coef))
+    np.testing.assert_array_equal(results[0], results[1])
+    np.testing.assert_array_equal(results[0], results[2])
+    expected = reference.softmax_hessian(problem.dense, None, problem.coef)
+    np.testing.assert_allclose(results[0], expected, rtol=1e-9, atol=1e-10 * np.abs(expected).max())
+
+
+def test_the_hessian_keeps_the_digits_of_probabilities_near_one():
+    coef = np.zeros((3, 2))
+    coef[0, -1] = 40.0
+    problem = make_softmax_problem((6, 1, 3))
+    design = problem.design()
+    hessian = design.matrix.class_sandwich(design.loss, coef)
+    # 1 - p = 2 exp(-40) of the first class, of which 1.0 - p would leave nothing.
+    assert hessian[1, 1] == pytest.approx(6 * 2 * np.exp(-40.0), rel=1e-10)
+
+
+def test_a_path_over_rare_classes_arrives_for_every_C():
+    X, y = geometric(300, 8, 12)
+    problem = Problem(X, y, 12, np.empty(0), 1.0, True)
+    with quiet_team(1) as team:
+        path = fit_path(problem, np.logspace(-4, 6, 8), tol=1e-6, max_iter=100, start=None, dtype=np.float64, team=team)
+        assert all(end.result.converged for end in path)
