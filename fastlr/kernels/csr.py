@@ -13,7 +13,7 @@ import numpy as np
 from numba import uint64
 
 from ..runtime.blocks import guarded_empty
-from ..runtime.jit import CONTRACT, kernel
+from ..runtime.jit import CONTRACT, helper, kernel
 from ..runtime.rounds import NO_BLOCK, operation, take
 from .blocks import add_blocks
 from .links import apply_link
@@ -27,7 +27,7 @@ def work_space():
     return np.empty(MAX_CHUNK), guarded_empty(MAX_CHUNK)
 
 
-@kernel(CONTRACT)
+@helper(CONTRACT)
 def _dot_row(data, indices, first, stop, w):
     z = 0.0
     for t in range(first, stop):
@@ -36,14 +36,14 @@ def _dot_row(data, indices, first, stop, w):
     return z
 
 
-@kernel(CONTRACT)
+@helper(CONTRACT)
 def _add_row(data, indices, first, stop, r, gradient):
     for t in range(first, stop):
         k = uint64(t)
         gradient[indices[k]] += r * data[k]
 
 
-@kernel(CONTRACT)
+@helper(CONTRACT)
 def fused_pass(
     what, data, indices, indptr, formula, y, sample_weight, w, b, start, stop, raw, curvature, gradient, z, residual
 ):
@@ -96,7 +96,7 @@ def fused_pass(
     return loss, total
 
 
-@kernel(CONTRACT)
+@helper(CONTRACT)
 def column_squares(data, indices, indptr, curvature, start, stop, squares):
     """Write sum_i curvature_i x_ij^2 over the rows [start, stop) into `squares`; returns the sum of the curvatures."""
     total = 0.0
@@ -113,7 +113,7 @@ def column_squares(data, indices, indptr, curvature, start, stop, squares):
     return total
 
 
-@kernel(CONTRACT, cache=True)
+@kernel(CONTRACT)
 def serve(
     state, n_blocks, seen, task, z, residual,
     X, formula, y, sample_weight, w, intercept, starts, raw, curvature, sums, gradients, result,
@@ -164,7 +164,7 @@ def serve(
             )  # fmt: skip
 
 
-@kernel(CONTRACT, cache=True)
+@kernel(CONTRACT)
 def serve_hessian(state, n_blocks, seen, task, X, curvature, starts, hessians):
     """The Hessian of the loss from the curvatures that the last pass left.
 
@@ -197,7 +197,7 @@ def serve_hessian(state, n_blocks, seen, task, X, curvature, starts, hessians):
                 _add_half_product(data, indices, indptr[i], indptr[i + 1], curvature[i], hessian)
 
 
-@kernel(CONTRACT)
+@helper(CONTRACT)
 def _add_half_product(data, indices, first, stop, h, hessian):
     """Add a matrix that together with its transpose is h [x 1]^T [x 1] of a row.
 

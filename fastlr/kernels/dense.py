@@ -7,7 +7,7 @@ block writes sums of its own. Numba picks the file for X's layout when it compil
 from numba.extending import overload
 
 from ..runtime.blocks import guarded_empty
-from ..runtime.jit import INLINED, kernel
+from ..runtime.jit import helper, helper_options, kernel
 from ..runtime.rounds import NO_BLOCK, is_odd, operation, take, wait_for_blocks
 from . import columns, rows
 from .blocks import add_blocks, add_sums
@@ -25,11 +25,11 @@ def _fused_pass(
 
 
 # The implementation itself, not a function that calls it: a layer less to compile.
-@overload(_fused_pass, jit_options=INLINED)
+@overload(_fused_pass, jit_options=helper_options())
 def _overload_fused_pass(
     what, X, formula, y, sample_weight, w, b, start, stop, ahead, raw, curvature, gradient, z, residual, part
 ):
-    return (rows if X.layout == "C" else columns).fused_pass.py_func
+    return (rows if X.layout == "C" else columns).fused_pass
 
 
 def padded_vector(n, dtype, beside=None):
@@ -63,7 +63,7 @@ def features_work_space(X, dtype):
     return (padded_vector(len(X), dtype, X),)
 
 
-@kernel(cache=True)
+@kernel()
 def serve(
     state, n_blocks, seen, task, z, residual, part,
     X, formula, y, sample_weight, w, intercept, rows_per_block, ahead, raw, curvature, sums, gradients, result,
@@ -114,13 +114,13 @@ def serve(
         )  # fmt: skip
 
 
-@kernel()
+@helper()
 def _to_and_fro(block, n_blocks, odd):
     """The block counted from the other end in every other round, which begins where the last one left X in cache."""
     return n_blocks - 1 - block if odd else block
 
 
-@kernel(cache=True)
+@kernel()
 def serve_features(
     state, n_blocks, seen, task, part,
     X, formula, y, sample_weight, step, coef, w, intercept, features_per_block, rows_per_block,
@@ -197,7 +197,7 @@ def serve_features(
             columns.transposed_product(X, residual, first, stop, gradient)
 
 
-@kernel()
+@helper()
 def _link_block(what, formula, y, sample_weight, b, first, stop, raw, curvature, residual, partial):
     """Add up the raw predictions of the samples [first, stop) and apply the link."""
     z = partial[0, first:stop]

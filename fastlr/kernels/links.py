@@ -4,12 +4,12 @@
 residuals (and add up the loss). Dense and sparse passes of every layout share these lines.
 """
 
-from ..runtime.jit import kernel
+from ..runtime.jit import helper, kernel
 from .operations import Operation
 from .pointwise import formula_of
 
 
-@kernel()
+@helper()
 def apply_link(what, z, count, start, formula, y, sample_weight, raw, curvature, residual):
     """Apply the link of an operation to the raw predictions ``z[:count]`` of the rows from `start`.
 
@@ -76,7 +76,7 @@ def apply_link(what, z, count, start, formula, y, sample_weight, raw, curvature,
     return loss, total
 
 
-@kernel(cache=True)
+@kernel()
 def apply_loss(z, formula, y, sample_weight, raw, curvature, residual):
     """`apply_link` of `LOSS_GRADIENT` to all rows, for Python to call."""
     return apply_link(Operation.LOSS_GRADIENT, z, z.size, 0, formula, y, sample_weight, raw, curvature, residual)

@@ -9,7 +9,7 @@ are, but for rounding: its place among them decides which instructions add its s
 import numpy as np
 
 from ..runtime.blocks import guarded_empty
-from ..runtime.jit import kernel
+from ..runtime.jit import helper, kernel
 from ..runtime.rounds import NO_BLOCK, operation, take
 from .operations import Operation
 from .pointwise import formula_of
@@ -36,7 +36,7 @@ def work_space(n_features, n_fits, dtype):
     return tile, part, guarded_empty(even(n_fits) * rows, dtype)
 
 
-@kernel()
+@helper()
 def _weighted_residuals(formula, z, y, weight, sums):
     """Turn raw predictions into weighted derivatives of the loss; adds the loss and their sum to `sums`."""
     loss = 0.0
@@ -50,7 +50,7 @@ def _weighted_residuals(formula, z, y, weight, sums):
     sums[1] += total
 
 
-@kernel()
+@helper()
 def _weighted_curvatures(formula, z, y, weight, sums):
     """Turn raw predictions into weighted second derivatives of the loss; adds their sum to `sums`."""
     total = 0.0
@@ -61,7 +61,7 @@ def _weighted_curvatures(formula, z, y, weight, sums):
     sums[1] += total
 
 
-@kernel(cache=True, counting=True)
+@kernel(counting=True)
 def serve(
     state, n_blocks, seen, task, tile, part, flat_raw,
     X, formula, y, weights, sets, n_fits, coef, intercepts, starts, sums, gradients,

@@ -16,7 +16,7 @@ from numba import types, uint64
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
-from ..runtime.jit import INLINED, kernel
+from ..runtime.jit import helper, helper_options, kernel
 from ..runtime.machine import vector_registers
 from .llvm import intp, multiply_add, prefetch, splat, vector_type
 
@@ -75,12 +75,12 @@ def pack(A, scale, start, count, first, n_columns, panel):
     raise TypeError("only kernels can call this: how it packs is chosen by the layout of A, where they are compiled")
 
 
-@overload(pack, jit_options=INLINED)
+@overload(pack, jit_options=helper_options())
 def _overload_pack(A, scale, start, count, first, n_columns, panel):
-    return (_pack_along_rows if A.layout == "C" else _pack_along_columns).py_func
+    return _pack_along_rows if A.layout == "C" else _pack_along_columns
 
 
-@kernel()
+@helper()
 def _pack_along_rows(A, scale, start, count, first, n_columns, panel):
     width = _SLIVER_BYTES // panel.itemsize
     n_slivers = (n_columns + width - 1) // width
@@ -99,7 +99,7 @@ def _pack_along_rows(A, scale, start, count, first, n_columns, panel):
             panel[c // width, k, c % width] = scale[k] * A[start + k, first + c]
 
 
-@kernel()
+@helper()
 def _pack_along_columns(A, scale, start, count, first, n_columns, panel):
     """Eight columns are written together, which the compiler does by transposing them in registers."""
     width = _SLIVER_BYTES // panel.itemsize
@@ -208,7 +208,7 @@ _SHORT_BLOCK = min(4, _BLOCK)  # for the last rows, if they are few
 _add_block, _add_short_block = make_add_block(_BLOCK), make_add_block(_SHORT_BLOCK)
 
 
-@kernel()
+@helper()
 def add_product(left, n_rows, right, n_columns, depth, lower, out):
     """out += left^T right, of the first columns of two panels.
 
@@ -238,7 +238,7 @@ def add_product(left, n_rows, right, n_columns, depth, lower, out):
                     _add_short_block(left, row, right, column // width, depth, out)
 
 
-@kernel(cache=True)
+@kernel()
 def mirror(parts, out):
     """Write the symmetric matrix whose lower triangle is the sum of those of some parts.
 

@@ -6,7 +6,7 @@ busy all the time: a pass over 60,000 x 400 float64 numbers then takes 7.8 ms, a
 AMD Zen 4; NumPy's two products 23). In cache, asking only costs.
 """
 
-from ..runtime.jit import kernel
+from ..runtime.jit import helper
 from .links import apply_link
 from .operations import Operation
 from .vectors import LONG_STRIP, WIDE_STRIP, long_adds, long_dots, wide_adds, wide_dots
@@ -27,13 +27,13 @@ _SUMMED_ROWS = 96  # rows, or little more, added up in w's dtype before the sum 
 _LONG_ROW = 256
 
 
-@kernel()
+@helper()
 def _is_long(X):
     """Whether the rows of X are handled in long strips."""
     return X.itemsize > 1 and X.shape[1] >= _LONG_ROW
 
 
-@kernel()
+@helper()
 def _chunk_rows(X):
     """Rows per chunk: a multiple of `LONG_STRIP`, at most `MAX_CHUNK`."""
     row_bytes = X.shape[1] * X.itemsize
@@ -42,7 +42,7 @@ def _chunk_rows(X):
     return max(LONG_STRIP, min(MAX_CHUNK, fitting // LONG_STRIP * LONG_STRIP))
 
 
-@kernel()
+@helper()
 def fused_pass(
     what, X, formula, y, sample_weight, w, b, start, stop, ahead, raw, curvature, gradient, z, residual, part
 ):
@@ -103,7 +103,7 @@ def fused_pass(
     return loss, total
 
 
-@kernel()
+@helper()
 def _move(part, is_first, gradient):
     """Add `part` to `gradient`, or write it there, and empty it."""
     if is_first:
@@ -116,17 +116,17 @@ def _move(part, is_first, gradient):
             part[k] = 0
 
 
-@kernel()
+@helper()
 def _stretch(w):
     return _FLOAT_STRETCH if w.itemsize == 4 else _DOUBLE_STRETCH
 
 
-@kernel()
+@helper()
 def _whole_strips(count):
     return (count + LONG_STRIP - 1) // LONG_STRIP * LONG_STRIP
 
 
-@kernel()
+@helper()
 def _add_dots(X, first, count, w, ahead, z):
     """Add X w of `count` rows from `first` to z."""
     last = X.shape[0] - 1
@@ -141,7 +141,7 @@ def _add_dots(X, first, count, w, ahead, z):
                 wide_dots(X, first + k, last, w, left, right, ahead, z, k)
 
 
-@kernel()
+@helper()
 def _add_rows(X, first, count, residual, ahead, gradient):
     """Add residual times row, of `count` rows from `first`, to the gradient."""
     last = X.shape[0] - 1

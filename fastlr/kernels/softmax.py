@@ -13,7 +13,7 @@ With m = max_k z_k, e_k = exp(z_k - m) and t the class of the sample,
 import numpy as np
 
 from ..runtime.blocks import guarded_empty
-from ..runtime.jit import kernel
+from ..runtime.jit import helper, kernel
 from ..runtime.rounds import NO_BLOCK, operation, take
 from .operations import Operation
 from .pointwise import exp_negative, log1p_positive
@@ -52,7 +52,7 @@ def _vectors(rows, n_classes, dtype):
     return raw, change, np.empty((n_classes, n_classes), dtype), guarded_empty((4, rows)), np.empty(rows, np.int64)
 
 
-@kernel()
+@helper()
 def _exponentials(Z, top, rest, largest):
     """Turn raw predictions into exp(z - their largest), in place.
 
@@ -76,7 +76,7 @@ def _exponentials(Z, top, rest, largest):
             Z[k, i] = e
 
 
-@kernel()
+@helper()
 def loss_residuals(Z, classes, weight, vectors, largest, sums):
     """Turn the raw predictions of a tile into weighted residuals, in place.
 
@@ -110,7 +110,7 @@ def loss_residuals(Z, classes, weight, vectors, largest, sums):
         sums[1 + k] += total
 
 
-@kernel()
+@helper()
 def curved(Z, T, weight, vectors, largest, sums):
     """Turn changes T of the raw predictions Z of a tile into those of the weighted residuals, in place.
 
@@ -135,7 +135,7 @@ def curved(Z, T, weight, vectors, largest, sums):
         sums[1 + k] += total
 
 
-@kernel(cache=True, counting=True)
+@kernel(counting=True)
 def serve(
     state, n_blocks, seen, task, tile, part, flat_raw, flat_change, square, vectors, largest,
     X, classes, sample_weight, coef, intercepts, starts, sums, gradients, products,
@@ -208,7 +208,7 @@ def serve(
                 _add_class_products(Z, T, weight, vectors[1], square, sums[block], products[block])
 
 
-@kernel(counting=True)
+@helper(counting=True)
 def _add_class_products(Z, T, weight, rest, square, sums, products):
     for k in range(Z.shape[0]):
         for i in range(Z.shape[1]):

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from ..runtime.blocks import guarded_empty
-from ..runtime.jit import kernel
+from ..runtime.jit import helper, kernel
 from ..runtime.rounds import NO_BLOCK, take
 from . import products
 
@@ -20,7 +20,7 @@ def packed_space(n_columns, n_panels, dtype):
     return np.ones(products.DEPTH, dtype), panels
 
 
-@kernel(cache=True)
+@kernel()
 def serve_hessian(state, n_blocks, seen, task, scale, panels, X, curvature, rows_per_block, hessians):
     """The Hessian of the loss from the curvatures that the last pass left.
 
@@ -51,7 +51,7 @@ def serve_hessian(state, n_blocks, seen, task, scale, panels, X, curvature, rows
         _hessian_block(X, curvature, start, stop, scale, panels[0], hessians[block])
 
 
-@kernel()
+@helper()
 def _hessian_block(X, curvature, start, stop, scale, panel, hessian):
     n_features = X.shape[1]
     width = panel.shape[2]
@@ -76,7 +76,7 @@ def gram_panel(n_samples, n_threads):
     return -(-n_samples // (48 * n_panels)) * 48
 
 
-@kernel(cache=True)
+@kernel()
 def serve_gram(state, n_blocks, seen, task, ones, panels, X, rows_per_tile, gram):
     """X X^T, a tile of the lower triangle for each block.
 
@@ -108,7 +108,7 @@ def serve_gram(state, n_blocks, seen, task, ones, panels, X, rows_per_tile, gram
         _gram_tile(X.T, ones, i * rows_per_tile[0], j * rows_per_tile[0], rows_per_tile[0], panels, gram)
 
 
-@kernel()
+@helper()
 def _gram_tile(A, ones, i, j, size, panels, gram):
     """Rows from i and columns from j of A^T A."""
     n_features, n_samples = A.shape

@@ -9,7 +9,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from .jit import CONTRACT, kernel
+from .jit import CONTRACT, helper, kernel
 
 # Places in the shared int64 state, which a team makes. One to a cache line, so that spinning on one does not slow
 # another.
@@ -82,7 +82,7 @@ def compare_and_swap(typingctx, state, index, expected, value):
     return types.boolean(state, types.intp, types.int64, types.int64), codegen
 
 
-@kernel(CONTRACT)
+@helper(CONTRACT)
 def take(state, n_blocks, seen, task, block):
     """Report a block as written and take the next, of this round or of one that follows.
 
@@ -131,7 +131,7 @@ def take(state, n_blocks, seen, task, block):
         joined = True
 
 
-@kernel(CONTRACT)
+@helper(CONTRACT)
 def _claim(state, task):
     """A block of the task's round; negative when none is left, or the round is of another task."""
     while True:
@@ -143,19 +143,19 @@ def _claim(state, task):
             return count - 1
 
 
-@kernel(CONTRACT)
+@helper(CONTRACT)
 def operation(state):
     """What the round is about. Read it anew for every block: a late thread may have got a block of the next round."""
     return atomic_load(state, _OPERATION) >> 1
 
 
-@kernel(CONTRACT)
+@helper(CONTRACT)
 def is_odd(state):
     """Whether the round is the second, fourth, ... of its team; like `operation`, of the block in hand."""
     return atomic_load(state, _OPERATION) & 1 == 1
 
 
-@kernel(CONTRACT)
+@helper(CONTRACT)
 def _join_round(state, n_blocks, seen, task):
     """Number of the round to work on: the current one for the leader, one after `seen` for a helper.
 
@@ -172,7 +172,7 @@ def _join_round(state, n_blocks, seen, task):
     return seen
 
 
-@kernel(CONTRACT)
+@helper(CONTRACT)
 def wait_for_blocks(state, n_blocks):
     """Wait until so many blocks of the round are written."""
     spin = 0
@@ -182,7 +182,7 @@ def wait_for_blocks(state, n_blocks):
             _sched_yield()
 
 
-@kernel(CONTRACT, cache=True)
+@kernel(CONTRACT)
 def open_round(state, task, name, n_blocks):
     """Begin a round: `n_blocks` blocks of a task, to be done the operation `name`."""
     atomic_store(state, _OPERATION, (name << 1) | (atomic_load(state, _EPOCH) & 1))
