@@ -17,6 +17,7 @@ from ..runtime.jit import CONTRACT, helper, kernel
 from ..runtime.rounds import NO_BLOCK, operation, take
 from .blocks import add_blocks
 from .links import apply_link
+from .llvm import smaller
 from .operations import Operation
 
 MAX_CHUNK = 64  # rows of a chunk: a few hundred entries each, and they stay in cache between the two products
@@ -79,7 +80,7 @@ def fused_pass(
     total = 0.0
     gradient[:] = 0.0
     for first in range(start, stop, MAX_CHUNK):
-        count = min(MAX_CHUNK, stop - first)
+        count = smaller(MAX_CHUNK, stop - first)
         for i in range(count):
             z[i] = b
             # Rows without weight, those that a fold holds out, are read for NaN only.

@@ -12,6 +12,7 @@ from ..runtime.rounds import NO_BLOCK, is_odd, operation, take, wait_for_blocks
 from . import columns, rows
 from .blocks import add_blocks, add_sums
 from .links import apply_link
+from .llvm import smaller
 from .operations import Operation
 from .vectors import LONG_STRIP, PADDING
 
@@ -107,7 +108,7 @@ def serve(
             return seen
         place = _to_and_fro(block, sums.shape[0], is_odd(state))
         start = place * rows_per_block[0]
-        stop = min(X.shape[0], start + rows_per_block[0])
+        stop = smaller(X.shape[0], start + rows_per_block[0])
         sums[place, 0], sums[place, 1] = _fused_pass(
             operation(state), X, formula, y, sample_weight, w, intercept[0], start, stop, ahead[0],
             raw, curvature, gradients[place], z, residual, part,
@@ -178,7 +179,7 @@ def serve_features(
             if what == Operation.STEP:
                 place = _to_and_fro(place, n_features_blocks, is_odd(state))
             first = place * features_per_block[0]
-            stop = min(X.shape[1], first + features_per_block[0])
+            stop = smaller(X.shape[1], first + features_per_block[0])
             if what == Operation.STEP:
                 columns.descend(X, step[0], coef, w, first, stop, residual, gradient, part, partial[place])
             else:
@@ -186,14 +187,14 @@ def serve_features(
         elif place >= 0:
             wait_for_blocks(state, n_features_blocks)
             first = place * rows_per_block[0]
-            stop = min(X.shape[0], first + rows_per_block[0])
+            stop = smaller(X.shape[0], first + rows_per_block[0])
             sums[place, 0], sums[place, 1] = _link_block(
                 what, formula, y, sample_weight, intercept[0], first, stop, raw, curvature, residual, partial
             )
         else:
             wait_for_blocks(state, n_features_blocks + sums.shape[0])
             first = (n_features_blocks - 1 - block) * features_per_block[0]  # back from where the products ended
-            stop = min(X.shape[1], first + features_per_block[0])
+            stop = smaller(X.shape[1], first + features_per_block[0])
             columns.transposed_product(X, residual, first, stop, gradient)
 
 

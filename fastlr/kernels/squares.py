@@ -8,6 +8,7 @@ from ..runtime.blocks import guarded_empty
 from ..runtime.jit import helper, kernel
 from ..runtime.rounds import NO_BLOCK, take
 from . import products
+from .llvm import smaller
 
 _GRAM_TILE = 1_056  # rows, at most
 
@@ -47,7 +48,7 @@ def serve_hessian(state, n_blocks, seen, task, scale, panels, X, curvature, rows
         if block < 0:
             return seen
         start = block * rows_per_block[0]
-        stop = min(X.shape[0], start + rows_per_block[0])
+        stop = smaller(X.shape[0], start + rows_per_block[0])
         _hessian_block(X, curvature, start, stop, scale, panels[0], hessians[block])
 
 
@@ -57,7 +58,7 @@ def _hessian_block(X, curvature, start, stop, scale, panel, hessian):
     width = panel.shape[2]
     hessian[:] = 0.0
     for first in range(start, stop, products.DEPTH):
-        count = min(stop - first, products.DEPTH)
+        count = smaller(stop - first, products.DEPTH)
         for i in range(count):
             scale[i] = math.sqrt(curvature[first + i])
         products.pack(X, scale, first, count, 0, n_features, panel)
@@ -112,13 +113,13 @@ def serve_gram(state, n_blocks, seen, task, ones, panels, X, rows_per_tile, gram
 def _gram_tile(A, ones, i, j, size, panels, gram):
     """Rows from i and columns from j of A^T A."""
     n_features, n_samples = A.shape
-    n_rows = min(size, n_samples - i)
-    n_columns = min(size, n_samples - j)
-    tile = gram[i : min(i + size, gram.shape[0]), j : min(j + size, gram.shape[1])]
+    n_rows = smaller(size, n_samples - i)
+    n_columns = smaller(size, n_samples - j)
+    tile = gram[i : smaller(i + size, gram.shape[0]), j : smaller(j + size, gram.shape[1])]
     tile[:] = 0.0
     left, right = panels[0], panels[1] if i != j else panels[0]
     for first in range(0, n_features, products.DEPTH):
-        count = min(n_features - first, products.DEPTH)
+        count = smaller(n_features - first, products.DEPTH)
         products.pack(A, ones, first, count, i, n_rows, left)
         if i != j:
             products.pack(A, ones, first, count, j, n_columns, right)

@@ -54,7 +54,7 @@ def options(fastmath=FASTMATH, *, counting=False):
 
 def helper_options(fastmath=FASTMATH, *, counting=False):
     """Those of a part, for what `@overload` returns."""
-    return {**options(fastmath, counting=counting), **helpers.options()}
+    return {**options(fastmath, counting=counting), **helpers.options(is_helper=True)}
 
 
 _logger = logging.getLogger("fastlr")
@@ -243,7 +243,8 @@ def kernel(fastmath=FASTMATH, *, counting=False):
     """
 
     def decorate(py_func):
-        dispatcher = numba.njit(**options(fastmath, counting=counting))(py_func)
+        flags = {**options(fastmath, counting=counting), **helpers.options(is_helper=False)}
+        dispatcher = numba.njit(**flags)(py_func)
         if not numba.config.DISABLE_JIT:
             _enable_cache(dispatcher)
         return dispatcher

@@ -117,30 +117,21 @@ def take(state, n_blocks, seen, task, block):
     if joined:
         atomic_add(state, _DONE, 1)
     while True:
-        if joined:
-            block = _claim(state, task)
-            if block >= 0:
-                return seen, block
-            if n_blocks >= 0:
-                wait_for_blocks(state, n_blocks)
-                return seen, NO_BLOCK
+        while joined:
+            ticket = atomic_load(state, _TICKET)
+            count = ticket & _COUNT_MASK
+            if ticket >> _COUNT_BITS != task or count == 0:
+                break
+            if compare_and_swap(state, _TICKET, ticket, ticket - 1):
+                return seen, count - 1
+        if joined and n_blocks >= 0:
+            wait_for_blocks(state, n_blocks)
+            return seen, NO_BLOCK
         current = _join_round(state, n_blocks, seen, task)
         if current <= seen:
             return current, NO_BLOCK
         seen = current
         joined = True
-
-
-@helper(CONTRACT)
-def _claim(state, task):
-    """A block of the task's round; negative when none is left, or the round is of another task."""
-    while True:
-        ticket = atomic_load(state, _TICKET)
-        count = ticket & _COUNT_MASK
-        if ticket >> _COUNT_BITS != task or count == 0:
-            return NO_BLOCK
-        if compare_and_swap(state, _TICKET, ticket, ticket - 1):
-            return count - 1
 
 
 @helper(CONTRACT)
