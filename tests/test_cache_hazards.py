@@ -245,7 +245,7 @@ from fastlr.runtime import jit
 from fastlr._validation import check_features
 from fastlr.losses.logistic import LogisticLoss
 from fastlr.matrices.dense import DenseMatrix
-assert {missing!r} not in jit.helper_options()
+assert {missing!r} not in jit.options(is_helper=True)
 X, y = np.arange(30.0).reshape(10, 3) / 30, np.arange(10) % 2 * 1.0
 loss, gradient = DenseMatrix(check_features(X)).sweep(LogisticLoss(y, np.empty(0)), np.zeros((1, 4)))
 print(loss, *gradient[0])

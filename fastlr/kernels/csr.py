@@ -123,8 +123,6 @@ def serve(
 
     Parameters
     ----------
-    state, n_blocks, seen, task
-        See `Task`.
     z, residual : float64 arrays of shape (MAX_CHUNK,)
         Work space of one thread.
     X : tuple (data, indices, indptr)
@@ -139,11 +137,6 @@ def serve(
         Written: X^T residual of each block, or the sums of squares.
     result : float64 array of shape (n_features + 2,)
         Written but for raw predictions, see `add_blocks`.
-
-    Returns
-    -------
-    int
-        The round this thread has seen last.
     """
     data, indices, indptr = X
     block = NO_BLOCK
@@ -171,19 +164,12 @@ def serve_hessian(state, n_blocks, seen, task, X, curvature, starts, hessians):
 
     Parameters
     ----------
-    state, n_blocks, seen, task
-        See `Task`.
     X : tuple (data, indices, indptr)
     curvature
         See `fused_pass`.
     starts : int64 array of shape (n_blocks + 1,)
     hessians : float64 array of shape (n_blocks, n_features + 1, n_features + 1)
         Written: of each block a matrix that, added to its transpose, is [X 1]^T D [X 1].
-
-    Returns
-    -------
-    int
-        The round this thread has seen last.
     """
     data, indices, indptr = X
     block = NO_BLOCK

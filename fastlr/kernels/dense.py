@@ -7,7 +7,7 @@ block writes sums of its own. Numba picks the file for X's layout when it compil
 from numba.extending import overload
 
 from ..runtime.blocks import guarded_empty
-from ..runtime.jit import helper, helper_options, kernel
+from ..runtime.jit import helper, kernel, options
 from ..runtime.rounds import NO_BLOCK, is_odd, operation, take, wait_for_blocks
 from . import columns, rows
 from .blocks import add_blocks, add_sums
@@ -26,7 +26,7 @@ def _fused_pass(
 
 
 # The implementation itself, not a function that calls it: a layer less to compile.
-@overload(_fused_pass, jit_options=helper_options())
+@overload(_fused_pass, jit_options=options(is_helper=True))
 def _overload_fused_pass(
     what, X, formula, y, sample_weight, w, b, start, stop, ahead, raw, curvature, gradient, z, residual, part
 ):
@@ -73,8 +73,6 @@ def serve(
 
     Parameters
     ----------
-    state, n_blocks, seen, task
-        See `Task`.
     z, residual, part
         One thread's `work_space`.
     X : array of shape (n_samples, n_features)
@@ -93,11 +91,6 @@ def serve(
         Written: X^T residual of each block.
     result : float64 array of shape (n_features + 2,)
         Written but for raw predictions, see `add_blocks`.
-
-    Returns
-    -------
-    int
-        The round this thread has seen last.
     """
     block = NO_BLOCK
     while True:
@@ -135,8 +128,6 @@ def serve_features(
 
     Parameters
     ----------
-    state, n_blocks, seen, task
-        See `Task`.
     part : `padded_vector` of n_samples in w's dtype
         One thread's work space.
     X, formula, y, sample_weight, w, intercept, rows_per_block, raw, curvature
@@ -154,11 +145,6 @@ def serve_features(
         Written: loss and sum of the residuals of each block.
     result : float64 `padded_vector` of n_features + 2
         Written as by `add_blocks`.
-
-    Returns
-    -------
-    int
-        The round this thread has seen last.
     """
     n_features_blocks = partial.shape[0]
     gradient = result[: X.shape[1]]

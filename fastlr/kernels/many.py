@@ -64,8 +64,6 @@ def serve(
 
     Parameters
     ----------
-    state, n_blocks, seen, task
-        See `Task`.
     tile, part, flat_raw
         One thread's work space.
     X : array of shape (n_samples, n_features)
@@ -87,11 +85,6 @@ def serve(
         Written: loss, and sum of what multiplies X, of each block.
     gradients : float64 array of shape (n_blocks, n_sets, n_features)
         Written: products of the residuals, or by `INTERCEPT_COLUMN` of the curvatures, with X of each block.
-
-    Returns
-    -------
-    int
-        The round this thread has seen last.
     """
     block = NO_BLOCK
     while True:

@@ -16,7 +16,7 @@ import math
 from numba import types
 from numba.extending import intrinsic, overload
 
-from ..runtime.jit import CONTRACT, helper, helper_options, kernel
+from ..runtime.jit import CONTRACT, helper, kernel, options
 
 # Cody & Waite: ln 2 in two parts, the first with enough trailing zeros that k * _LN2_HIGH is exact.
 _LN2_HIGH = 6.93147180369123816490e-01
@@ -126,7 +126,7 @@ def formula_of(formula, z, y):
     raise TypeError("only kernels can call this: the formula is chosen where they are compiled")
 
 
-@overload(formula_of, jit_options=helper_options(CONTRACT))
+@overload(formula_of, jit_options=options(CONTRACT, is_helper=True))
 def _overload_formula_of(formula, z, y):
     return formula.instance_class.compiled()
 

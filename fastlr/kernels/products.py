@@ -16,7 +16,7 @@ from llvmlite import ir
 from numba import types, uint64
 from numba.extending import intrinsic, overload
 
-from ..runtime.jit import helper, helper_options
+from ..runtime.jit import helper, options
 from ..runtime.machine import vector_registers
 from .llvm import intp, item_pointer, larger, load_vector, multiply_add, prefetch, smaller, splat, vector_type
 
@@ -75,7 +75,7 @@ def pack(A, scale, start, count, first, n_columns, panel):
     raise TypeError("only kernels can call this: how it packs is chosen by the layout of A, where they are compiled")
 
 
-@overload(pack, jit_options=helper_options())
+@overload(pack, jit_options=options(is_helper=True))
 def _overload_pack(A, scale, start, count, first, n_columns, panel):
     return _pack_along_rows if A.layout == "C" else _pack_along_columns
 

@@ -129,8 +129,6 @@ def serve(
 
     Parameters
     ----------
-    state, n_blocks, seen, task
-        See `Task`.
     tile, part, flat, square, vectors, largest
         One thread's work space.
     X : array of shape (n_samples, n_features), or tuple (data, indices, indptr)
@@ -150,11 +148,6 @@ def serve(
         Written: products of the residuals with X of each block.
     products : float64 array of shape (n_blocks, n_classes, n_classes)
         Written by `CLASS_PRODUCTS`: sum over the rows of weight * p p^T; the sums are then those of weight * p.
-
-    Returns
-    -------
-    int
-        The round this thread has seen last.
     """
     n_classes = intercepts.shape[1]
     n_padded = flat.shape[1] // tile.shape[0]

@@ -27,8 +27,6 @@ def serve_hessian(state, n_blocks, seen, task, scale, panels, X, curvature, rows
 
     Parameters
     ----------
-    state, n_blocks, seen, task
-        See `Task`.
     scale, panels
         One thread's `packed_space` for a panel of n_features + 1 columns.
     X : array of shape (n_samples, n_features)
@@ -36,11 +34,6 @@ def serve_hessian(state, n_blocks, seen, task, scale, panels, X, curvature, rows
     rows_per_block : int64 array of shape (1,)
     hessians : float64 array of shape (n_blocks, padded_rows(n_features + 1), padded_columns(n_features + 1))
         Written: lower triangle of [X 1]^T D [X 1] of each block.
-
-    Returns
-    -------
-    int
-        The round this thread has seen last.
     """
     block = NO_BLOCK
     while True:
@@ -83,8 +76,6 @@ def serve_gram(state, n_blocks, seen, task, ones, panels, X, rows_per_tile, gram
 
     Parameters
     ----------
-    state, n_blocks, seen, task
-        See `Task`.
     ones, panels
         One thread's `packed_space` for two panels of `gram_panel` columns.
     X : array of shape (n_samples, n_features)
@@ -92,11 +83,6 @@ def serve_gram(state, n_blocks, seen, task, ones, panels, X, rows_per_tile, gram
         `gram_panel`, a multiple of what products are padded to.
     gram : float64 array of shape (padded_rows(n_samples), padded_columns(n_samples))
         Written.
-
-    Returns
-    -------
-    int
-        The round this thread has seen last.
     """
     block = NO_BLOCK
     while True:

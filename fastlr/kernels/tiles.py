@@ -14,7 +14,7 @@ import numpy as np
 from numba import types, uint64
 from numba.extending import overload
 
-from ..runtime.jit import helper, helper_options
+from ..runtime.jit import helper, options
 
 FEW_COLUMNS = 32  # up to here the products are not left to BLAS
 
@@ -81,7 +81,7 @@ def add_gradient(X, first, rows, R, part, gradient):
     raise TypeError(_COMPILED_ONLY)
 
 
-@overload(load, jit_options=helper_options(counting=True))
+@overload(load, jit_options=options(counting=True, is_helper=True))
 def _overload_load(X, first, count, n_columns, tile):
     if isinstance(X, types.BaseTuple):
         return lambda X, first, count, n_columns, tile: tile
@@ -112,7 +112,7 @@ def _is_read_along_columns(X, rows):
     return X.layout == "F" and X.dtype == rows.dtype
 
 
-@overload(raw_predictions, jit_options=helper_options(counting=True))
+@overload(raw_predictions, jit_options=options(counting=True, is_helper=True))
 def _overload_raw_predictions(X, first, rows, W, b, part, Z):
     if isinstance(X, types.BaseTuple):
         return _sparse_raw_predictions
@@ -137,7 +137,7 @@ def _overload_raw_predictions(X, first, rows, W, b, part, Z):
     return raw_predictions
 
 
-@overload(add_gradient, jit_options=helper_options(counting=True))
+@overload(add_gradient, jit_options=options(counting=True, is_helper=True))
 def _overload_add_gradient(X, first, rows, R, part, gradient):
     if isinstance(X, types.BaseTuple):
         return _add_sparse_gradient

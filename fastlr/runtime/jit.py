@@ -44,17 +44,13 @@ FASTMATH = frozenset({"reassoc", "contract", "nsz"})
 CONTRACT = frozenset({"contract"})
 
 
-def options(fastmath=FASTMATH, *, counting=False):
-    """Numba's options for a function of the package; parameters as of `kernel`."""
+def options(fastmath=FASTMATH, *, counting=False, is_helper=False):
+    """Numba's options for a kernel or a helper, or what `@overload` returns for one; parameters as of `kernel`."""
     flags = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True, "fastmath": set(fastmath)}
     # An option of Numba's, which without it would count references everywhere. Whoever calls a kernel holds what it
     # works on, and the counts would be kept in the innermost loops.
-    return {**flags, "_nrt": counting} if hasattr(CPUTargetOptions, "_nrt") else flags
-
-
-def helper_options(fastmath=FASTMATH, *, counting=False):
-    """Those of a part, for what `@overload` returns."""
-    return {**options(fastmath, counting=counting), **helpers.options(is_helper=True)}
+    counted = {"_nrt": counting} if hasattr(CPUTargetOptions, "_nrt") else {}
+    return {**flags, **counted, **helpers.options(is_helper)}
 
 
 _logger = logging.getLogger("fastlr")
@@ -243,8 +239,7 @@ def kernel(fastmath=FASTMATH, *, counting=False):
     """
 
     def decorate(py_func):
-        flags = {**options(fastmath, counting=counting), **helpers.options(is_helper=False)}
-        dispatcher = numba.njit(**flags)(py_func)
+        dispatcher = numba.njit(**options(fastmath, counting=counting))(py_func)
         if not numba.config.DISABLE_JIT:
             _enable_cache(dispatcher)
         return dispatcher
@@ -260,7 +255,7 @@ def helper(fastmath=FASTMATH, *, counting=False):
     callable
         Decorator that returns the function, which in Python stays what it is.
     """
-    return register_jitable(**helper_options(fastmath, counting=counting))
+    return register_jitable(**options(fastmath, counting=counting, is_helper=True))
 
 
 def _enable_cache(dispatcher):

@@ -86,7 +86,8 @@ def compare_and_swap(typingctx, state, index, expected, value):
 def take(state, n_blocks, seen, task, block):
     """Report a block as written and take the next, of this round or of one that follows.
 
-    Every kernel that serves a task is a loop over this::
+    Every kernel that serves a task, for as many threads as came, is a loop over this. Its parameters begin with the
+    first four of these, go on with one thread's work space, end with what the threads share, and it returns `seen`::
 
         block = NO_BLOCK
         while True:
