@@ -22,7 +22,7 @@ MODULE = """
 from fastlr.runtime.jit import kernel
 from helper import change
 
-@kernel(cache=True)
+@kernel()
 def total(x):
     s = x[0] - x[0]
     for i in range(x.size):
@@ -31,9 +31,9 @@ def total(x):
 """
 
 HELPER = """
-from fastlr.runtime.jit import kernel
+from fastlr.runtime.jit import helper
 
-@kernel()
+@helper()
 def change(value):
     return value + {amount}
 """
@@ -184,7 +184,7 @@ def triple(x):
 
 def assert_done_without_a_cache():
     with pytest.warns(RuntimeWarning, match="cannot cache compiled kernels") as caught:
-        compiled = [jit.kernel(cache=True)(triple) for _ in range(2)]
+        compiled = [jit.kernel()(triple) for _ in range(2)]
     assert len(caught) == 1
     assert [dispatcher(2) for dispatcher in compiled] == [6, 6]
     assert all(dispatcher.stats.cache_path is None for dispatcher in compiled)
@@ -237,23 +237,32 @@ def test_a_missing_counter_of_threads_is_done_without(monkeypatch):
         assert team.effective_n_threads() == 1
 
 
-WITHOUT_OPTION = """
-import numba.core.cpu
-del numba.core.cpu.CPUTargetOptions
+WITHOUT = """
+import numba.core.codegen, numba.core.cpu
+{without}
 import numpy as np
 from fastlr.runtime import jit
 from fastlr._validation import check_features
 from fastlr.losses.logistic import LogisticLoss
 from fastlr.matrices.dense import DenseMatrix
-assert "_nrt" not in jit.INLINED
+assert {missing!r} not in jit.options(is_helper=True)
 X, y = np.arange(30.0).reshape(10, 3) / 30, np.arange(10) % 2 * 1.0
 loss, gradient = DenseMatrix(check_features(X)).sweep(LogisticLoss(y, np.empty(0)), np.zeros((1, 4)))
 print(loss, *gradient[0])
 """
 
 
-def test_a_numba_that_always_counts_references_is_done_with(tmp_path):
-    loss, *gradient = map(float, run_python(WITHOUT_OPTION, NUMBA_CACHE_DIR=str(tmp_path)).split())
+@pytest.mark.parametrize(
+    ("without", "missing"),
+    [
+        ("del numba.core.cpu.CPUTargetOptions", "_nrt"),  # always counts references
+        ("del numba.core.codegen.JITCodeLibrary", "pipeline_class"),  # compiles helpers for themselves
+        ("from fastlr.runtime import helpers; helpers._STEPS += ('another',)", "pipeline_class"),
+    ],
+)
+def test_a_numba_without_its_private_options_and_libraries_is_done_with(without, missing, tmp_path):
+    code = WITHOUT.format(without=without, missing=missing)
+    loss, *gradient = map(float, run_python(code, NUMBA_CACHE_DIR=str(tmp_path)).split())
     X, y = np.arange(30.0).reshape(10, 3) / 30, np.arange(10) % 2
     assert loss == pytest.approx(10 * np.log(2))
     np.testing.assert_allclose(gradient, np.append(X.T @ (0.5 - y), 0.0), atol=1e-14)

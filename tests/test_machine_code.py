@@ -11,7 +11,7 @@ import pytest
 from numba import njit, types
 
 from fastlr.kernels import products, vectors
-from fastlr.runtime.jit import INLINED
+from fastlr.runtime.jit import options
 from fastlr.runtime.machine import _REGISTERS
 
 # Processor as LLVM calls it, its triple, its features beyond the name's, and the registers that are compiled for.
@@ -46,7 +46,7 @@ def array(dtype, ndim):
 
 def intermediate_code(function, *signature):
     """What Numba hands to LLVM's code generators."""
-    dispatcher = njit(**{**INLINED, "forceinline": False})(function)
+    dispatcher = njit(**options())(function)
     dispatcher.compile(signature)
     return dispatcher.inspect_llvm(dispatcher.signatures[0])
 

@@ -35,8 +35,8 @@ import numpy as np
 import fastlr
 fastlr.warmup(["float32"], kinds=["tall", "tall cross-validation"])
 from fastlr.runtime import rounds
-from fastlr.kernels import dense, links, many, squares
-kernels = dense.serve, squares.serve_hessian, many.serve, rounds.open_round, links.apply_link
+from fastlr.kernels import dense, many, squares
+kernels = dense.serve, squares.serve_hessian, many.serve, rounds.open_round
 def count():
     return [len(d.signatures) for d in kernels]
 before = count()

@@ -1,9 +1,9 @@
 """What a pass has to say at last: the sums of its blocks, added in the order of the blocks."""
 
-from ..runtime.jit import CONTRACT, kernel
+from ..runtime.jit import CONTRACT, helper
 
 
-@kernel(CONTRACT)
+@helper(CONTRACT)
 def add_blocks(sums, gradients, result):
     """Add up what the blocks of a pass wrote; for the leader, when all are written.
 
@@ -28,7 +28,7 @@ def add_blocks(sums, gradients, result):
     add_sums(sums, result[n_features:])
 
 
-@kernel(CONTRACT)
+@helper(CONTRACT)
 def add_sums(sums, result):
     """Add up (loss, sum of the residuals) of blocks, and write them in the other order."""
     loss = 0.0

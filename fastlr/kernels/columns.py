@@ -6,8 +6,9 @@ a tile would be short and reading them would jump through memory: X is then read
 product. Gradient descent reads it once a step, by `descend`.
 """
 
-from ..runtime.jit import kernel
+from ..runtime.jit import helper
 from .links import apply_link
+from .llvm import larger, smaller
 from .operations import Operation
 from .vectors import LONG_STRIP, PADDING, WIDE_STRIP, long_adds, long_dots, wide_adds, wide_dots
 
@@ -27,31 +28,31 @@ def has_short_pieces(n_features):
     return n_features * _PIECE_BYTES > _TILE_BYTES
 
 
-@kernel()
+@helper()
 def _tile_samples(X):
     fitting = _TILE_BYTES // (X.shape[1] * X.itemsize)
-    return max(_MIN_TILE, min(MAX_TILE, fitting // _MIN_TILE * _MIN_TILE))
+    return larger(_MIN_TILE, smaller(MAX_TILE, fitting // _MIN_TILE * _MIN_TILE))
 
 
-@kernel()
+@helper()
 def _strip_rows(A):
     """Features that are read together; numbers of 8 bits are not widened as fast in long strips."""
     return WIDE_STRIP if A.itemsize == 1 else LONG_STRIP
 
 
-@kernel()
+@helper()
 def _add_dots(A, j, v, sums):
     """Add the products of a strip of features, rows of A from j, with v to `sums`, from the j-th on."""
     last = A.shape[0] - 1
     for left in range(0, A.shape[1], _SUMMED_SAMPLES):
-        right = min(A.shape[1], left + _SUMMED_SAMPLES)
+        right = smaller(A.shape[1], left + _SUMMED_SAMPLES)
         if A.itemsize == 1:
             wide_dots(A, j, last, v, left, right, 0, sums, j)
         else:
             long_dots(A, j, last, v, left, right, 0, sums, j)
 
 
-@kernel()
+@helper()
 def _add(A, j, w, part):
     """Add the product of w with a strip of features, rows of A from j, to `part`."""
     last = A.shape[0] - 1
@@ -61,17 +62,17 @@ def _add(A, j, w, part):
         long_adds(A, j, last, w, j, 0, A.shape[1], 0, part)
 
 
-@kernel()
+@helper()
 def _add_product(A, w, first, stop, part, z):
     """Add to z the product of w with the features [first, stop), rows of A."""
     part[: z.size] = 0
     for j in range(first, stop, _SUMMED_FEATURES):
-        for k in range(j, min(stop, j + _SUMMED_FEATURES), _strip_rows(A)):
+        for k in range(j, smaller(stop, j + _SUMMED_FEATURES), _strip_rows(A)):
             _add(A, k, w, part)
         _move(part, z)
 
 
-@kernel()
+@helper()
 def _move(part, z):
     """Add `part` to z and empty it."""
     for t in range(z.size):
@@ -79,7 +80,7 @@ def _move(part, z):
         part[t] = 0
 
 
-@kernel()
+@helper()
 def fused_pass(
     what, X, formula, y, sample_weight, w, b, start, stop, ahead, raw, curvature, gradient, z, residual, part
 ):
@@ -92,7 +93,7 @@ def fused_pass(
     loss = 0.0
     total = 0.0
     for first in range(start, stop, tile):
-        count = min(tile, stop - first)
+        count = smaller(tile, stop - first)
         A = X.T[:, first : first + count]
         z[:count] = b
         _add_product(A, w, 0, n_features, part, z[:count])
@@ -109,16 +110,16 @@ def fused_pass(
     return loss, total
 
 
-@kernel()
+@helper()
 def product(X, w, first, stop, part, raw):
     """Write X w of the features [first, stop) into `raw`; parameters as in `descend`."""
     raw[:] = 0
     for top in range(0, X.shape[0], _MANY_SAMPLES):
-        bottom = min(X.shape[0], top + _MANY_SAMPLES)
+        bottom = smaller(X.shape[0], top + _MANY_SAMPLES)
         _add_product(X.T[:, top:bottom], w, first, stop, part, raw[top:bottom])
 
 
-@kernel()
+@helper()
 def transposed_product(X, residual, first, stop, gradient):
     """Write X^T residual of the features [first, stop) into `gradient`; parameters as in `descend`."""
     gradient[first:stop] = 0
@@ -127,7 +128,7 @@ def transposed_product(X, residual, first, stop, gradient):
         _add_dots(X.T, first + k * n_rows, residual, gradient)
 
 
-@kernel()
+@helper()
 def descend(X, step, coef, w, first, stop, residual, gradient, part, raw):
     """A gradient step of the features [first, stop), and what they add to the next raw predictions, X read once.
 
@@ -159,9 +160,9 @@ def descend(X, step, coef, w, first, stop, residual, gradient, part, raw):
     raw[:] = 0
     part[: raw.size] = 0
     for j in range(first, stop, _SUMMED_FEATURES):
-        for k in range(j, min(stop, j + _SUMMED_FEATURES), n_rows):
+        for k in range(j, smaller(stop, j + _SUMMED_FEATURES), n_rows):
             _add_dots(X.T, k, residual, gradient)
-            for m in range(k, min(stop, k + n_rows)):
+            for m in range(k, smaller(stop, k + n_rows)):
                 coef[m] -= step * gradient[m]
                 w[m] = coef[m]
             _add(X.T, k, w, part)

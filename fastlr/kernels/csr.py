@@ -13,10 +13,11 @@ import numpy as np
 from numba import uint64
 
 from ..runtime.blocks import guarded_empty
-from ..runtime.jit import CONTRACT, kernel
+from ..runtime.jit import CONTRACT, helper, kernel
 from ..runtime.rounds import NO_BLOCK, operation, take
 from .blocks import add_blocks
 from .links import apply_link
+from .llvm import smaller
 from .operations import Operation
 
 MAX_CHUNK = 64  # rows of a chunk: a few hundred entries each, and they stay in cache between the two products
@@ -27,7 +28,7 @@ def work_space():
     return np.empty(MAX_CHUNK), guarded_empty(MAX_CHUNK)
 
 
-@kernel(CONTRACT)
+@helper(CONTRACT)
 def _dot_row(data, indices, first, stop, w):
     z = 0.0
     for t in range(first, stop):
@@ -36,14 +37,14 @@ def _dot_row(data, indices, first, stop, w):
     return z
 
 
-@kernel(CONTRACT)
+@helper(CONTRACT)
 def _add_row(data, indices, first, stop, r, gradient):
     for t in range(first, stop):
         k = uint64(t)
         gradient[indices[k]] += r * data[k]
 
 
-@kernel(CONTRACT)
+@helper(CONTRACT)
 def fused_pass(
     what, data, indices, indptr, formula, y, sample_weight, w, b, start, stop, raw, curvature, gradient, z, residual
 ):
@@ -79,7 +80,7 @@ def fused_pass(
     total = 0.0
     gradient[:] = 0.0
     for first in range(start, stop, MAX_CHUNK):
-        count = min(MAX_CHUNK, stop - first)
+        count = smaller(MAX_CHUNK, stop - first)
         for i in range(count):
             z[i] = b
             # Rows without weight, those that a fold holds out, are read for NaN only.
@@ -96,7 +97,7 @@ def fused_pass(
     return loss, total
 
 
-@kernel(CONTRACT)
+@helper(CONTRACT)
 def column_squares(data, indices, indptr, curvature, start, stop, squares):
     """Write sum_i curvature_i x_ij^2 over the rows [start, stop) into `squares`; returns the sum of the curvatures."""
     total = 0.0
@@ -113,7 +114,7 @@ def column_squares(data, indices, indptr, curvature, start, stop, squares):
     return total
 
 
-@kernel(CONTRACT, cache=True)
+@kernel(CONTRACT)
 def serve(
     state, n_blocks, seen, task, z, residual,
     X, formula, y, sample_weight, w, intercept, starts, raw, curvature, sums, gradients, result,
@@ -122,8 +123,6 @@ def serve(
 
     Parameters
     ----------
-    state, n_blocks, seen, task
-        See `Task`.
     z, residual : float64 arrays of shape (MAX_CHUNK,)
         Work space of one thread.
     X : tuple (data, indices, indptr)
@@ -138,11 +137,6 @@ def serve(
         Written: X^T residual of each block, or the sums of squares.
     result : float64 array of shape (n_features + 2,)
         Written but for raw predictions, see `add_blocks`.
-
-    Returns
-    -------
-    int
-        The round this thread has seen last.
     """
     data, indices, indptr = X
     block = NO_BLOCK
@@ -164,25 +158,18 @@ def serve(
             )  # fmt: skip
 
 
-@kernel(CONTRACT, cache=True)
+@kernel(CONTRACT)
 def serve_hessian(state, n_blocks, seen, task, X, curvature, starts, hessians):
     """The Hessian of the loss from the curvatures that the last pass left.
 
     Parameters
     ----------
-    state, n_blocks, seen, task
-        See `Task`.
     X : tuple (data, indices, indptr)
     curvature
         See `fused_pass`.
     starts : int64 array of shape (n_blocks + 1,)
     hessians : float64 array of shape (n_blocks, n_features + 1, n_features + 1)
         Written: of each block a matrix that, added to its transpose, is [X 1]^T D [X 1].
-
-    Returns
-    -------
-    int
-        The round this thread has seen last.
     """
     data, indices, indptr = X
     block = NO_BLOCK
@@ -197,7 +184,7 @@ def serve_hessian(state, n_blocks, seen, task, X, curvature, starts, hessians):
                 _add_half_product(data, indices, indptr[i], indptr[i + 1], curvature[i], hessian)
 
 
-@kernel(CONTRACT)
+@helper(CONTRACT)
 def _add_half_product(data, indices, first, stop, h, hessian):
     """Add a matrix that together with its transpose is h [x 1]^T [x 1] of a row.
 

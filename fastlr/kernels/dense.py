@@ -7,11 +7,12 @@ block writes sums of its own. Numba picks the file for X's layout when it compil
 from numba.extending import overload
 
 from ..runtime.blocks import guarded_empty
-from ..runtime.jit import INLINED, kernel
+from ..runtime.jit import helper, kernel, options
 from ..runtime.rounds import NO_BLOCK, is_odd, operation, take, wait_for_blocks
 from . import columns, rows
 from .blocks import add_blocks, add_sums
 from .links import apply_link
+from .llvm import smaller
 from .operations import Operation
 from .vectors import LONG_STRIP, PADDING
 
@@ -25,11 +26,11 @@ def _fused_pass(
 
 
 # The implementation itself, not a function that calls it: a layer less to compile.
-@overload(_fused_pass, jit_options=INLINED)
+@overload(_fused_pass, jit_options=options(is_helper=True))
 def _overload_fused_pass(
     what, X, formula, y, sample_weight, w, b, start, stop, ahead, raw, curvature, gradient, z, residual, part
 ):
-    return (rows if X.layout == "C" else columns).fused_pass.py_func
+    return (rows if X.layout == "C" else columns).fused_pass
 
 
 def padded_vector(n, dtype, beside=None):
@@ -63,7 +64,7 @@ def features_work_space(X, dtype):
     return (padded_vector(len(X), dtype, X),)
 
 
-@kernel(cache=True)
+@kernel()
 def serve(
     state, n_blocks, seen, task, z, residual, part,
     X, formula, y, sample_weight, w, intercept, rows_per_block, ahead, raw, curvature, sums, gradients, result,
@@ -72,8 +73,6 @@ def serve(
 
     Parameters
     ----------
-    state, n_blocks, seen, task
-        See `Task`.
     z, residual, part
         One thread's `work_space`.
     X : array of shape (n_samples, n_features)
@@ -92,11 +91,6 @@ def serve(
         Written: X^T residual of each block.
     result : float64 array of shape (n_features + 2,)
         Written but for raw predictions, see `add_blocks`.
-
-    Returns
-    -------
-    int
-        The round this thread has seen last.
     """
     block = NO_BLOCK
     while True:
@@ -107,20 +101,20 @@ def serve(
             return seen
         place = _to_and_fro(block, sums.shape[0], is_odd(state))
         start = place * rows_per_block[0]
-        stop = min(X.shape[0], start + rows_per_block[0])
+        stop = smaller(X.shape[0], start + rows_per_block[0])
         sums[place, 0], sums[place, 1] = _fused_pass(
             operation(state), X, formula, y, sample_weight, w, intercept[0], start, stop, ahead[0],
             raw, curvature, gradients[place], z, residual, part,
         )  # fmt: skip
 
 
-@kernel()
+@helper()
 def _to_and_fro(block, n_blocks, odd):
     """The block counted from the other end in every other round, which begins where the last one left X in cache."""
     return n_blocks - 1 - block if odd else block
 
 
-@kernel(cache=True)
+@kernel()
 def serve_features(
     state, n_blocks, seen, task, part,
     X, formula, y, sample_weight, step, coef, w, intercept, features_per_block, rows_per_block,
@@ -134,8 +128,6 @@ def serve_features(
 
     Parameters
     ----------
-    state, n_blocks, seen, task
-        See `Task`.
     part : `padded_vector` of n_samples in w's dtype
         One thread's work space.
     X, formula, y, sample_weight, w, intercept, rows_per_block, raw, curvature
@@ -153,11 +145,6 @@ def serve_features(
         Written: loss and sum of the residuals of each block.
     result : float64 `padded_vector` of n_features + 2
         Written as by `add_blocks`.
-
-    Returns
-    -------
-    int
-        The round this thread has seen last.
     """
     n_features_blocks = partial.shape[0]
     gradient = result[: X.shape[1]]
@@ -178,7 +165,7 @@ def serve_features(
             if what == Operation.STEP:
                 place = _to_and_fro(place, n_features_blocks, is_odd(state))
             first = place * features_per_block[0]
-            stop = min(X.shape[1], first + features_per_block[0])
+            stop = smaller(X.shape[1], first + features_per_block[0])
             if what == Operation.STEP:
                 columns.descend(X, step[0], coef, w, first, stop, residual, gradient, part, partial[place])
             else:
@@ -186,18 +173,18 @@ def serve_features(
         elif place >= 0:
             wait_for_blocks(state, n_features_blocks)
             first = place * rows_per_block[0]
-            stop = min(X.shape[0], first + rows_per_block[0])
+            stop = smaller(X.shape[0], first + rows_per_block[0])
             sums[place, 0], sums[place, 1] = _link_block(
                 what, formula, y, sample_weight, intercept[0], first, stop, raw, curvature, residual, partial
             )
         else:
             wait_for_blocks(state, n_features_blocks + sums.shape[0])
             first = (n_features_blocks - 1 - block) * features_per_block[0]  # back from where the products ended
-            stop = min(X.shape[1], first + features_per_block[0])
+            stop = smaller(X.shape[1], first + features_per_block[0])
             columns.transposed_product(X, residual, first, stop, gradient)
 
 
-@kernel()
+@helper()
 def _link_block(what, formula, y, sample_weight, b, first, stop, raw, curvature, residual, partial):
     """Add up the raw predictions of the samples [first, stop) and apply the link."""
     z = partial[0, first:stop]

@@ -4,12 +4,12 @@
 residuals (and add up the loss). Dense and sparse passes of every layout share these lines.
 """
 
-from ..runtime.jit import kernel
+from ..runtime.jit import helper, kernel
 from .operations import Operation
 from .pointwise import formula_of
 
 
-@kernel()
+@helper()
 def apply_link(what, z, count, start, formula, y, sample_weight, raw, curvature, residual):
     """Apply the link of an operation to the raw predictions ``z[:count]`` of the rows from `start`.
 
@@ -51,32 +51,23 @@ def apply_link(what, z, count, start, formula, y, sample_weight, raw, curvature,
     # Slices of the block's own rows, so that the loops below vectorise.
     targets = y[start:stop]
     kept = raw[start:stop]
+    for i in range(count):
+        kept[i] = z[i]
     if what == Operation.RAW_PREDICTION:
-        for i in range(count):
-            kept[i] = z[i]
         return loss, total
-    if sample_weight.size > 0:
-        weights = sample_weight[start:stop]
-        for i in range(count):
-            kept[i] = z[i]
-            value, r, second = formula_of(formula, z[i], targets[i])
-            weight = weights[i]
-            loss += weight * value
-            total += weight * r
-            residual[i] = weight * r
-            h[i] = weight * second
-    else:
-        for i in range(count):
-            kept[i] = z[i]
-            value, r, second = formula_of(formula, z[i], targets[i])
-            loss += value
-            total += r
-            residual[i] = r
-            h[i] = second
+    for i in range(count):  # until they are written, the place of the second derivatives is that of the weights
+        h[i] = sample_weight[start + i] if sample_weight.size > 0 else 1.0
+    for i in range(count):
+        value, r, second = formula_of(formula, z[i], targets[i])
+        weight = h[i]
+        loss += weight * value
+        total += weight * r
+        residual[i] = weight * r
+        h[i] = weight * second
     return loss, total
 
 
-@kernel(cache=True)
+@kernel()
 def apply_loss(z, formula, y, sample_weight, raw, curvature, residual):
     """`apply_link` of `LOSS_GRADIENT` to all rows, for Python to call."""
     return apply_link(Operation.LOSS_GRADIENT, z, z.size, 0, formula, y, sample_weight, raw, curvature, residual)

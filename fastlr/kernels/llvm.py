@@ -3,15 +3,50 @@
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
+from numba.extending import intrinsic
 
 int32 = ir.IntType(32)
 intp = ir.IntType(types.intp.bitwidth)
+
+
+def _choosing(comparison):
+    """The intrinsic that returns the one of two integers that compares so; Numba would compile a function for each."""
+
+    @intrinsic
+    def choice(typingctx, a, b):
+        def codegen(context, builder, signature, args):
+            return builder.select(builder.icmp_signed(comparison, *args), *args)
+
+        return types.intp(types.intp, types.intp), codegen
+
+    return choice
+
+
+smaller, larger = _choosing("<"), _choosing(">")
 
 
 def vector_type(dtype, n_bytes):
     """A vector of `n_bytes` of a Numba float type."""
     item = ir.DoubleType() if dtype.bitwidth == 64 else ir.FloatType()
     return ir.VectorType(item, n_bytes * 8 // dtype.bitwidth)
+
+
+def item_pointer(context, builder, array_type, array, *indices):
+    """Pointer to an entry of an array, given by its Numba type and value, at indices that are not negative."""
+    made = context.make_array(array_type)(context, builder, array)
+    return cgutils.get_item_pointer(context, builder, array_type, made, list(indices), wraparound=False)
+
+
+def load_vector(context, builder, pointer, dtype, vector):
+    """The entries of a Numba type from a pointer on, converted to a vector of floats."""
+    item = context.get_value_type(dtype)
+    loaded = builder.load(builder.bitcast(pointer, ir.VectorType(item, vector.count).as_pointer()))
+    loaded.align = dtype.bitwidth // 8
+    if isinstance(dtype, types.Integer):
+        return (builder.sitofp if dtype.signed else builder.uitofp)(loaded, vector)
+    if item == vector.element:
+        return loaded
+    return (builder.fpext if dtype.bitwidth == 32 else builder.fptrunc)(loaded, vector)
 
 
 def splat(builder, vector, value):

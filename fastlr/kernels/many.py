@@ -9,8 +9,9 @@ are, but for rounding: its place among them decides which instructions add its s
 import numpy as np
 
 from ..runtime.blocks import guarded_empty
-from ..runtime.jit import kernel
+from ..runtime.jit import helper, kernel
 from ..runtime.rounds import NO_BLOCK, operation, take
+from .llvm import smaller
 from .operations import Operation
 from .pointwise import formula_of
 from .tiles import FEW_COLUMNS, add_gradient, even, load, raw_predictions, tile_rows
@@ -36,32 +37,25 @@ def work_space(n_features, n_fits, dtype):
     return tile, part, guarded_empty(even(n_fits) * rows, dtype)
 
 
-@kernel()
-def _weighted_residuals(formula, z, y, weight, sums):
-    """Turn raw predictions into weighted derivatives of the loss; adds the loss and their sum to `sums`."""
+@helper()
+def _weighted_derivatives(what, formula, z, y, weight, sums):
+    """Turn raw predictions into weighted derivatives of the loss; adds the loss and their sum to `sums`.
+
+    The first ones by `LOSS_GRADIENT`, else the second.
+    """
     loss = 0.0
     total = 0.0
     for i in range(z.size):
-        value, r, _ = formula_of(formula, np.float64(z[i]), y[i])
+        value, r, h = formula_of(formula, np.float64(z[i]), y[i])
+        derivative = weight[i] * (r if what == Operation.LOSS_GRADIENT else h)
         loss += weight[i] * value
-        total += weight[i] * r
-        z[i] = weight[i] * r
+        total += derivative
+        z[i] = derivative
     sums[0] += loss
     sums[1] += total
 
 
-@kernel()
-def _weighted_curvatures(formula, z, y, weight, sums):
-    """Turn raw predictions into weighted second derivatives of the loss; adds their sum to `sums`."""
-    total = 0.0
-    for i in range(z.size):
-        _, _, h = formula_of(formula, np.float64(z[i]), y[i])
-        total += weight[i] * h
-        z[i] = weight[i] * h
-    sums[1] += total
-
-
-@kernel(cache=True, counting=True)
+@kernel(counting=True)
 def serve(
     state, n_blocks, seen, task, tile, part, flat_raw,
     X, formula, y, weights, sets, n_fits, coef, intercepts, starts, sums, gradients,
@@ -70,8 +64,6 @@ def serve(
 
     Parameters
     ----------
-    state, n_blocks, seen, task
-        See `Task`.
     tile, part, flat_raw
         One thread's work space.
     X : array of shape (n_samples, n_features)
@@ -93,11 +85,6 @@ def serve(
         Written: loss, and sum of what multiplies X, of each block.
     gradients : float64 array of shape (n_blocks, n_sets, n_features)
         Written: products of the residuals, or by `INTERCEPT_COLUMN` of the curvatures, with X of each block.
-
-    Returns
-    -------
-    int
-        The round this thread has seen last.
     """
     block = NO_BLOCK
     while True:
@@ -111,14 +98,11 @@ def serve(
         sums[block] = 0.0
         gradients[block, :m] = 0.0
         for first in range(starts[block], starts[block + 1], tile.shape[0]):
-            stop = min(first + tile.shape[0], starts[block + 1])
+            stop = smaller(first + tile.shape[0], starts[block + 1])
             rows = load(X, first, stop - first, m, tile)
             Z = flat_raw[: W.shape[0] * (stop - first)].reshape((W.shape[0], stop - first))
             raw_predictions(X, first, rows, W, b, part, Z)
             for k in range(m):
                 weight = weights[sets[k], first:stop]
-                if what == Operation.LOSS_GRADIENT:
-                    _weighted_residuals(formula, Z[k], y[first:stop], weight, sums[block, k])
-                else:
-                    _weighted_curvatures(formula, Z[k], y[first:stop], weight, sums[block, k])
+                _weighted_derivatives(what, formula, Z[k], y[first:stop], weight, sums[block, k])
             add_gradient(X, first, rows, Z, part[: W.shape[0]], gradients[block, :m])

@@ -16,7 +16,7 @@ import math
 from numba import types
 from numba.extending import intrinsic, overload
 
-from ..runtime.jit import CONTRACT, INLINED, kernel
+from ..runtime.jit import CONTRACT, helper, kernel, options
 
 # Cody & Waite: ln 2 in two parts, the first with enough trailing zeros that k * _LN2_HIGH is exact.
 _LN2_HIGH = 6.93147180369123816490e-01
@@ -39,7 +39,7 @@ def _power_of_two(typingctx, shifted):
     return types.float64(types.float64), codegen
 
 
-@kernel(CONTRACT)
+@helper(CONTRACT)
 def exp_negative(x):
     """exp(x) for x <= 0; below -708, where float64 leaves its normal range, exp(-708) = 3e-308."""
     x = _LOWEST if x < _LOWEST else x
@@ -65,7 +65,7 @@ def exp_negative(x):
     return p * _power_of_two(shifted)
 
 
-@kernel(CONTRACT)
+@helper(CONTRACT)
 def log1p_unit(e):
     """log(1 + e) for e in [0, 1].
 
@@ -89,20 +89,20 @@ def log1p_unit(e):
     return p * s + (0.6931471805599453 if high else 0.0)
 
 
-@kernel(CONTRACT)
+@helper(CONTRACT)
 def log1p_positive(x):
     """log(1 + x) for x >= 0."""
     return math.log1p(x)
 
 
-@kernel(CONTRACT)
+@helper(CONTRACT)
 def sigmoid(z):
     """1 / (1 + exp(-z))."""
     e = exp_negative(-abs(z))
     return (1.0 if z >= 0.0 else e) / (1.0 + e)
 
 
-@kernel(CONTRACT)
+@helper(CONTRACT)
 def loss_residual_curvature(z, y):
     """Loss of one sample, its first and its second derivative with respect to the raw prediction z."""
     e = exp_negative(-abs(z))
@@ -126,12 +126,12 @@ def formula_of(formula, z, y):
     raise TypeError("only kernels can call this: the formula is chosen where they are compiled")
 
 
-@overload(formula_of, jit_options={**INLINED, "fastmath": set(CONTRACT)})
+@overload(formula_of, jit_options=options(CONTRACT, is_helper=True))
 def _overload_formula_of(formula, z, y):
     return formula.instance_class.compiled()
 
 
-@kernel(cache=True)
+@kernel()
 def sigmoid_array(z, out):
     """Write the sigmoid of each entry of z into out."""
     for i in range(z.size):

@@ -11,14 +11,14 @@ up to 1,000 columns and 0.9 times at 3,000; `asv_bench/README.md` has all sizes,
 Products of 8-bit integers are exact even in float32: `DEPTH` of them stay below 2^24.
 """
 
+import numpy as np
 from llvmlite import ir
 from numba import types, uint64
-from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
-from ..runtime.jit import INLINED, kernel
+from ..runtime.jit import helper, options
 from ..runtime.machine import vector_registers
-from .llvm import intp, multiply_add, prefetch, splat, vector_type
+from .llvm import intp, item_pointer, larger, load_vector, multiply_add, prefetch, smaller, splat, vector_type
 
 DEPTH = 256  # entries of the summed axis in a panel: a sliver of them takes half of a first-level cache of 32 KB
 _PITCH = DEPTH + 4  # slivers a power of two apart would share lines of that cache
@@ -29,7 +29,7 @@ _MULTIPLE = 24  # of all numbers of `rows_in_registers`
 
 _ROWS_IN_CACHE = 48  # rows of the left factor that stay in a second-level cache while slivers of the right pass by
 
-_MIRRORED = 64  # rows and columns of the tiles in which a matrix is made symmetric
+_MIRRORED = 256  # rows and columns of the tiles in which a matrix is made symmetric
 
 
 def rows_in_registers(registers):
@@ -75,31 +75,43 @@ def pack(A, scale, start, count, first, n_columns, panel):
     raise TypeError("only kernels can call this: how it packs is chosen by the layout of A, where they are compiled")
 
 
-@overload(pack, jit_options=INLINED)
+@overload(pack, jit_options=options(is_helper=True))
 def _overload_pack(A, scale, start, count, first, n_columns, panel):
-    return (_pack_along_rows if A.layout == "C" else _pack_along_columns).py_func
+    return _pack_along_rows if A.layout == "C" else _pack_along_columns
 
 
-@kernel()
+@intrinsic
+def _pack_line(typingctx, A, row, column, factor, panel, sliver, k):
+    """``panel[sliver, k, c] = factor * A[row, column + c]`` for a whole sliver."""
+
+    def codegen(context, builder, signature, args):
+        A_type, _, _, _, panel_type, _, _ = signature.args
+        line = vector_type(panel_type.dtype, _SLIVER_BYTES)
+        source = item_pointer(context, builder, A_type, args[0], args[1], args[2])
+        target = item_pointer(context, builder, panel_type, args[4], args[5], args[6], intp(0))
+        product = builder.fmul(splat(builder, line, args[3]), load_vector(context, builder, source, A_type.dtype, line))
+        builder.store(product, builder.bitcast(target, line.as_pointer())).align = _SLIVER_BYTES
+        return context.get_dummy_value()
+
+    size = types.intp
+    return types.void(A, size, size, panel.dtype, panel, size, size), codegen
+
+
+@helper()
 def _pack_along_rows(A, scale, start, count, first, n_columns, panel):
     width = _SLIVER_BYTES // panel.itemsize
     n_slivers = (n_columns + width - 1) // width
-    flat = A.reshape(A.size)
     # Whole slivers are copied: the last one reads what follows in memory, which only rows at the end have not.
-    n_whole = min(count, max(0, (A.size - first - n_slivers * width) // A.shape[1] + 1 - start))
+    n_whole = smaller(count, larger(0, (A.size - first - n_slivers * width) // A.shape[1] + 1 - start))
     for k in range(n_whole):
-        x = scale[k]
-        base = uint64((start + k) * A.shape[1] + first)
         for s in range(n_slivers):
-            line = base + uint64(s * width)
-            for c in range(width):
-                panel[uint64(s), uint64(k), uint64(c)] = x * flat[line + uint64(c)]
+            _pack_line(A, start + k, first + s * width, scale[k], panel, s, k)
     for k in range(n_whole, count):
         for c in range(n_columns):
             panel[c // width, k, c % width] = scale[k] * A[start + k, first + c]
 
 
-@kernel()
+@helper()
 def _pack_along_columns(A, scale, start, count, first, n_columns, panel):
     """Eight columns are written together, which the compiler does by transposing them in registers."""
     width = _SLIVER_BYTES // panel.itemsize
@@ -107,10 +119,10 @@ def _pack_along_columns(A, scale, start, count, first, n_columns, panel):
     stop = start + count
     for left in range(0, n_columns, 8):
         j = first + left
-        x0, x1 = A[start:stop, j], A[start:stop, min(j + 1, last)]
-        x2, x3 = A[start:stop, min(j + 2, last)], A[start:stop, min(j + 3, last)]
-        x4, x5 = A[start:stop, min(j + 4, last)], A[start:stop, min(j + 5, last)]
-        x6, x7 = A[start:stop, min(j + 6, last)], A[start:stop, min(j + 7, last)]
+        x0, x1 = A[start:stop, j], A[start:stop, smaller(j + 1, last)]
+        x2, x3 = A[start:stop, smaller(j + 2, last)], A[start:stop, smaller(j + 3, last)]
+        x4, x5 = A[start:stop, smaller(j + 4, last)], A[start:stop, smaller(j + 5, last)]
+        x6, x7 = A[start:stop, smaller(j + 6, last)], A[start:stop, smaller(j + 7, last)]
         sliver = panel[left // width].reshape(_PITCH * width)
         offset = uint64(left % width)
         for t in range(count):
@@ -149,10 +161,7 @@ def make_add_block(n_rows):
             wide = ir.VectorType(ir.DoubleType(), width)
 
             def pointer(position, *indices):
-                array = context.make_array(signature.args[position])(context, builder, args[position])
-                return cgutils.get_item_pointer(
-                    context, builder, signature.args[position], array, list(indices), wraparound=False
-                )
+                return item_pointer(context, builder, signature.args[position], args[position], *indices)
 
             zero = intp(0)
             rows = []
@@ -208,7 +217,7 @@ _SHORT_BLOCK = min(4, _BLOCK)  # for the last rows, if they are few
 _add_block, _add_short_block = make_add_block(_BLOCK), make_add_block(_SHORT_BLOCK)
 
 
-@kernel()
+@helper()
 def add_product(left, n_rows, right, n_columns, depth, lower, out):
     """out += left^T right, of the first columns of two panels.
 
@@ -227,10 +236,10 @@ def add_product(left, n_rows, right, n_columns, depth, lower, out):
     """
     width = _SLIVER_BYTES // left.itemsize
     for top in range(0, n_rows, _ROWS_IN_CACHE):
-        bottom = min(n_rows, top + _ROWS_IN_CACHE)
-        right_end = min(n_columns, bottom) if lower else n_columns
+        bottom = smaller(n_rows, top + _ROWS_IN_CACHE)
+        right_end = smaller(n_columns, bottom) if lower else n_columns
         for column in range(0, right_end, width):
-            start = max(top, column // _BLOCK * _BLOCK) if lower else top
+            start = larger(top, column // _BLOCK * _BLOCK) if lower else top
             for row in range(start, bottom, _BLOCK):
                 if bottom - row > _SHORT_BLOCK:
                     _add_block(left, row, right, column // width, depth, out)
@@ -238,24 +247,24 @@ def add_product(left, n_rows, right, n_columns, depth, lower, out):
                     _add_short_block(left, row, right, column // width, depth, out)
 
 
-@kernel(cache=True)
-def mirror(parts, out):
-    """Write the symmetric matrix whose lower triangle is the sum of those of some parts.
+def mirrored(parts, n):
+    """The symmetric matrix whose lower triangle is the sum of those of some parts.
 
     Parameters
     ----------
     parts : float64 array of shape (n_parts, >= n, >= n)
-    out : float64 array of shape (n, n)
+    n : int
+
+    Returns
+    -------
+    float64 array of shape (n, n)
     """
-    n = out.shape[0]
-    for top in range(0, n, _MIRRORED):
-        for left in range(0, top + 1, _MIRRORED):
-            for i in range(top, min(n, top + _MIRRORED)):
-                for j in range(left, min(i + 1, left + _MIRRORED)):
-                    total = parts[0, i, j]
-                    for k in range(1, parts.shape[0]):
-                        total += parts[k, i, j]
-                    out[i, j] = total
-            for j in range(left, min(n, left + _MIRRORED)):
-                for i in range(max(j, top), min(n, top + _MIRRORED)):
-                    out[j, i] = out[i, j]
+    out = np.empty((n, n))
+    places = [slice(k, min(n, k + _MIRRORED)) for k in range(0, n, _MIRRORED)]
+    for k, rows in enumerate(places):
+        for columns in places[: k + 1]:
+            tile = parts[:, rows, columns].sum(axis=0)
+            if rows == columns:
+                tile = np.tril(tile) + np.tril(tile, -1).T
+            out[rows, columns], out[columns, rows] = tile, tile.T
+    return out

@@ -6,8 +6,9 @@ busy all the time: a pass over 60,000 x 400 float64 numbers then takes 7.8 ms, a
 AMD Zen 4; NumPy's two products 23). In cache, asking only costs.
 """
 
-from ..runtime.jit import kernel
+from ..runtime.jit import helper
 from .links import apply_link
+from .llvm import larger, smaller
 from .operations import Operation
 from .vectors import LONG_STRIP, WIDE_STRIP, long_adds, long_dots, wide_adds, wide_dots
 
@@ -27,22 +28,16 @@ _SUMMED_ROWS = 96  # rows, or little more, added up in w's dtype before the sum 
 _LONG_ROW = 256
 
 
-@kernel()
-def _is_long(X):
-    """Whether the rows of X are handled in long strips."""
-    return X.itemsize > 1 and X.shape[1] >= _LONG_ROW
-
-
-@kernel()
+@helper()
 def _chunk_rows(X):
     """Rows per chunk: a multiple of `LONG_STRIP`, at most `MAX_CHUNK`."""
     row_bytes = X.shape[1] * X.itemsize
     is_short = LONG_STRIP * row_bytes <= 2 * _CHUNK_BYTES
     fitting = (_CHUNK_BYTES if is_short else _LONG_CHUNK_BYTES) // row_bytes
-    return max(LONG_STRIP, min(MAX_CHUNK, fitting // LONG_STRIP * LONG_STRIP))
+    return larger(LONG_STRIP, smaller(MAX_CHUNK, fitting // LONG_STRIP * LONG_STRIP))
 
 
-@kernel()
+@helper()
 def fused_pass(
     what, X, formula, y, sample_weight, w, b, start, stop, ahead, raw, curvature, gradient, z, residual, part
 ):
@@ -75,6 +70,7 @@ def fused_pass(
         See `links.apply_link`.
     """
     rows = _chunk_rows(X)
+    stretch = _FLOAT_STRETCH if w.itemsize == 4 else _DOUBLE_STRETCH
     loss = 0.0
     total = 0.0
     n_summed = 0  # rows in `part`
@@ -83,18 +79,18 @@ def fused_pass(
     if what == Operation.RAW_PREDICTION:
         ahead = -ahead
     for first in range(start, stop, rows):
-        count = min(rows, stop - first)
-        for k in range(_whole_strips(count)):
+        count = smaller(rows, stop - first)
+        for k in range(count + LONG_STRIP):
             z[k] = b
-        _add_dots(X, first, count, w, ahead, z)
+        _add_dots(X, first, count, w, stretch, ahead, z)
         value, value_total = apply_link(what, z, count, first, formula, y, sample_weight, raw, curvature, residual)
         loss += value
         total += value_total
         if what == Operation.RAW_PREDICTION:
             continue
-        for k in range(count, _whole_strips(count)):
+        for k in range(count, count + LONG_STRIP):
             residual[k] = 0
-        _add_rows(X, first, count, residual, ahead, part)
+        _add_rows(X, first, count, residual, stretch, ahead, part)
         n_summed += count
         if first + count == stop or (n_summed >= _SUMMED_ROWS and part.itemsize < gradient.itemsize):
             _move(part, n_moved == 0, gradient)
@@ -103,7 +99,7 @@ def fused_pass(
     return loss, total
 
 
-@kernel()
+@helper()
 def _move(part, is_first, gradient):
     """Add `part` to `gradient`, or write it there, and empty it."""
     if is_first:
@@ -116,23 +112,13 @@ def _move(part, is_first, gradient):
             part[k] = 0
 
 
-@kernel()
-def _stretch(w):
-    return _FLOAT_STRETCH if w.itemsize == 4 else _DOUBLE_STRETCH
-
-
-@kernel()
-def _whole_strips(count):
-    return (count + LONG_STRIP - 1) // LONG_STRIP * LONG_STRIP
-
-
-@kernel()
-def _add_dots(X, first, count, w, ahead, z):
+@helper()
+def _add_dots(X, first, count, w, stretch, ahead, z):
     """Add X w of `count` rows from `first` to z."""
     last = X.shape[0] - 1
-    long = _is_long(X)
-    for left in range(0, X.shape[1], _stretch(w)):
-        right = min(X.shape[1], left + _stretch(w))
+    long = X.itemsize > 1 and X.shape[1] >= _LONG_ROW
+    for left in range(0, X.shape[1], stretch):
+        right = smaller(X.shape[1], left + stretch)
         if long:
             for k in range(0, count, LONG_STRIP):
                 long_dots(X, first + k, last, w, left, right, ahead, z, k)
@@ -141,13 +127,13 @@ def _add_dots(X, first, count, w, ahead, z):
                 wide_dots(X, first + k, last, w, left, right, ahead, z, k)
 
 
-@kernel()
-def _add_rows(X, first, count, residual, ahead, gradient):
+@helper()
+def _add_rows(X, first, count, residual, stretch, ahead, gradient):
     """Add residual times row, of `count` rows from `first`, to the gradient."""
     last = X.shape[0] - 1
-    long = _is_long(X)
-    for left in range(0, X.shape[1], _stretch(gradient)):
-        right = min(X.shape[1], left + _stretch(gradient))
+    long = X.itemsize > 1 and X.shape[1] >= _LONG_ROW
+    for left in range(0, X.shape[1], stretch):
+        right = smaller(X.shape[1], left + stretch)
         if long:
             for k in range(0, count, LONG_STRIP):
                 long_adds(X, first + k, last, residual, k, left, right, ahead, gradient)

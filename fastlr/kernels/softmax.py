@@ -13,8 +13,9 @@ With m = max_k z_k, e_k = exp(z_k - m) and t the class of the sample,
 import numpy as np
 
 from ..runtime.blocks import guarded_empty
-from ..runtime.jit import kernel
+from ..runtime.jit import helper, kernel
 from ..runtime.rounds import NO_BLOCK, operation, take
+from .llvm import smaller
 from .operations import Operation
 from .pointwise import exp_negative, log1p_positive
 from .tiles import add_gradient, even, load, raw_predictions, tile_rows
@@ -47,12 +48,11 @@ def sparse_work_space(n_classes):
 
 
 def _vectors(rows, n_classes, dtype):
-    size = even(n_classes) * rows
-    raw, change = guarded_empty(size, dtype), guarded_empty(size, dtype)
-    return raw, change, np.empty((n_classes, n_classes), dtype), guarded_empty((4, rows)), np.empty(rows, np.int64)
+    flat, square = guarded_empty((2, even(n_classes) * rows), dtype), np.empty((n_classes, n_classes), dtype)
+    return flat, square, guarded_empty((4, rows)), np.empty(rows, np.int64)
 
 
-@kernel()
+@helper()
 def _exponentials(Z, top, rest, largest):
     """Turn raw predictions into exp(z - their largest), in place.
 
@@ -76,28 +76,14 @@ def _exponentials(Z, top, rest, largest):
             Z[k, i] = e
 
 
-@kernel()
-def loss_residuals(Z, classes, weight, vectors, largest, sums):
-    """Turn the raw predictions of a tile into weighted residuals, in place.
+@helper()
+def _loss_residuals(Z, classes, weight, vectors, sums):
+    """Turn what `_exponentials` left into weighted residuals, weight * (p - [class]), in place.
 
-    Parameters
-    ----------
-    Z : array of shape (n_classes, n)
-        Raw predictions; on return weight * (p - [class]).
-    classes : int64 array of shape (n,)
-        Class of each sample.
-    weight : float64 array of shape (n,)
-    vectors : float64 array of shape (3, >= n)
-        Work space.
-    largest : int64 array of shape (>= n,)
-        Work space.
-    sums : float64 array of shape (n_classes + 1,)
-        The weighted loss is added to its first entry, the sums of the residuals to the rest.
+    The weighted loss is added to the first of the sums, the residuals of each class to the others. `vectors` holds the
+    largest raw predictions, the sums of exponentials, and the raw predictions of the samples' own classes.
     """
     top, rest, target = vectors[0], vectors[1], vectors[2]
-    for i in range(Z.shape[1]):
-        target[i] = Z[classes[i], i]
-    _exponentials(Z, top, rest, largest)
     for i in range(Z.shape[1]):
         sums[0] += weight[i] * (log1p_positive(rest[i]) + (top[i] - target[i]))
         rest[i] = weight[i] / (1.0 + rest[i])
@@ -110,14 +96,13 @@ def loss_residuals(Z, classes, weight, vectors, largest, sums):
         sums[1 + k] += total
 
 
-@kernel()
-def curved(Z, T, weight, vectors, largest, sums):
-    """Turn changes T of the raw predictions Z of a tile into those of the weighted residuals, in place.
+@helper()
+def _curved(Z, T, weight, vectors, sums):
+    """Turn changes T of raw predictions into those of the weighted residuals, in place; otherwise as the above.
 
-    Z is left holding the probabilities. Parameters otherwise as of `loss_residuals`.
+    Z is left holding the probabilities.
     """
-    top, rest, mean = vectors[0], vectors[1], vectors[2]
-    _exponentials(Z, top, rest, largest)
+    rest, mean = vectors[1], vectors[2]
     for i in range(Z.shape[1]):
         rest[i] = 1.0 / (1.0 + rest[i])
         mean[i] = 0.0
@@ -135,18 +120,16 @@ def curved(Z, T, weight, vectors, largest, sums):
         sums[1 + k] += total
 
 
-@kernel(cache=True, counting=True)
+@kernel(counting=True)
 def serve(
-    state, n_blocks, seen, task, tile, part, flat_raw, flat_change, square, vectors, largest,
+    state, n_blocks, seen, task, tile, part, flat, square, vectors, largest,
     X, classes, sample_weight, coef, intercepts, starts, sums, gradients, products,
 ):  # fmt: skip
     """Passes over blocks of rows.
 
     Parameters
     ----------
-    state, n_blocks, seen, task
-        See `Task`.
-    tile, part, flat_raw, flat_change, square, vectors, largest
+    tile, part, flat, square, vectors, largest
         One thread's work space.
     X : array of shape (n_samples, n_features), or tuple (data, indices, indptr)
         Dense, or in compressed rows, see `csr.fused_pass`.
@@ -165,50 +148,45 @@ def serve(
         Written: products of the residuals with X of each block.
     products : float64 array of shape (n_blocks, n_classes, n_classes)
         Written by `CLASS_PRODUCTS`: sum over the rows of weight * p p^T; the sums are then those of weight * p.
-
-    Returns
-    -------
-    int
-        The round this thread has seen last.
     """
     n_classes = intercepts.shape[1]
-    n_padded = flat_raw.size // tile.shape[0]
+    n_padded = flat.shape[1] // tile.shape[0]
     block = NO_BLOCK
     while True:
         seen, block = take(state, n_blocks, seen, task, block)
         if block < 0:
             return seen
         what = operation(state)
+        last = 1 if what == Operation.HESSIAN_PRODUCT else 0  # the direction comes after the coefficients
         sums[block] = 0.0
         if what == Operation.CLASS_PRODUCTS:
             products[block] = 0.0
         else:
             gradients[block] = 0.0
         for first in range(starts[block], starts[block + 1], tile.shape[0]):
-            count = min(tile.shape[0], starts[block + 1] - first)
+            count = smaller(tile.shape[0], starts[block + 1] - first)
             rows = load(X, first, count, n_classes, tile)
-            all_Z = flat_raw[: n_padded * count].reshape((n_padded, count))
-            raw_predictions(X, first, rows, coef[0], intercepts[0], part, all_Z)
-            Z = all_Z[:n_classes]
+            for place in range(last + 1):
+                R = flat[place, : n_padded * count].reshape((n_padded, count))
+                raw_predictions(X, first, rows, coef[place], intercepts[place], part, R)
+            Z = flat[0, : n_classes * count].reshape((n_classes, count))
+            T = flat[1, : n_classes * count].reshape((n_classes, count))
             weight = vectors[3, :count]
             for i in range(count):
                 weight[i] = sample_weight[first + i] if sample_weight.size > 0 else 1.0
+                vectors[2, i] = Z[classes[first + i], i]
+            _exponentials(Z, vectors[0], vectors[1], largest)
             if what == Operation.LOSS_GRADIENT:
-                loss_residuals(Z, classes[first : first + count], weight, vectors, largest, sums[block])
-                add_gradient(X, first, rows, all_Z, part, gradients[block])
-                continue
-            all_T = flat_change[: n_padded * count].reshape((n_padded, count))
-            T = all_T[:n_classes]
-            if what == Operation.HESSIAN_PRODUCT:
-                raw_predictions(X, first, rows, coef[1], intercepts[1], part, all_T)
-                curved(Z, T, weight, vectors, largest, sums[block])
-                add_gradient(X, first, rows, all_T, part, gradients[block])
+                _loss_residuals(Z, classes[first : first + count], weight, vectors, sums[block])
+            elif what == Operation.HESSIAN_PRODUCT:
+                _curved(Z, T, weight, vectors, sums[block])
             else:
-                _exponentials(Z, vectors[0], vectors[1], largest)
                 _add_class_products(Z, T, weight, vectors[1], square, sums[block], products[block])
+                continue
+            add_gradient(X, first, rows, R, part, gradients[block])
 
 
-@kernel(counting=True)
+@helper(counting=True)
 def _add_class_products(Z, T, weight, rest, square, sums, products):
     for k in range(Z.shape[0]):
         for i in range(Z.shape[1]):

@@ -5,9 +5,10 @@ import math
 import numpy as np
 
 from ..runtime.blocks import guarded_empty
-from ..runtime.jit import kernel
+from ..runtime.jit import helper, kernel
 from ..runtime.rounds import NO_BLOCK, take
 from . import products
+from .llvm import smaller
 
 _GRAM_TILE = 1_056  # rows, at most
 
@@ -20,14 +21,12 @@ def packed_space(n_columns, n_panels, dtype):
     return np.ones(products.DEPTH, dtype), panels
 
 
-@kernel(cache=True)
+@kernel()
 def serve_hessian(state, n_blocks, seen, task, scale, panels, X, curvature, rows_per_block, hessians):
     """The Hessian of the loss from the curvatures that the last pass left.
 
     Parameters
     ----------
-    state, n_blocks, seen, task
-        See `Task`.
     scale, panels
         One thread's `packed_space` for a panel of n_features + 1 columns.
     X : array of shape (n_samples, n_features)
@@ -35,11 +34,6 @@ def serve_hessian(state, n_blocks, seen, task, scale, panels, X, curvature, rows
     rows_per_block : int64 array of shape (1,)
     hessians : float64 array of shape (n_blocks, padded_rows(n_features + 1), padded_columns(n_features + 1))
         Written: lower triangle of [X 1]^T D [X 1] of each block.
-
-    Returns
-    -------
-    int
-        The round this thread has seen last.
     """
     block = NO_BLOCK
     while True:
@@ -47,17 +41,17 @@ def serve_hessian(state, n_blocks, seen, task, scale, panels, X, curvature, rows
         if block < 0:
             return seen
         start = block * rows_per_block[0]
-        stop = min(X.shape[0], start + rows_per_block[0])
+        stop = smaller(X.shape[0], start + rows_per_block[0])
         _hessian_block(X, curvature, start, stop, scale, panels[0], hessians[block])
 
 
-@kernel()
+@helper()
 def _hessian_block(X, curvature, start, stop, scale, panel, hessian):
     n_features = X.shape[1]
     width = panel.shape[2]
     hessian[:] = 0.0
     for first in range(start, stop, products.DEPTH):
-        count = min(stop - first, products.DEPTH)
+        count = smaller(stop - first, products.DEPTH)
         for i in range(count):
             scale[i] = math.sqrt(curvature[first + i])
         products.pack(X, scale, first, count, 0, n_features, panel)
@@ -76,14 +70,12 @@ def gram_panel(n_samples, n_threads):
     return -(-n_samples // (48 * n_panels)) * 48
 
 
-@kernel(cache=True)
+@kernel()
 def serve_gram(state, n_blocks, seen, task, ones, panels, X, rows_per_tile, gram):
     """X X^T, a tile of the lower triangle for each block.
 
     Parameters
     ----------
-    state, n_blocks, seen, task
-        See `Task`.
     ones, panels
         One thread's `packed_space` for two panels of `gram_panel` columns.
     X : array of shape (n_samples, n_features)
@@ -91,11 +83,6 @@ def serve_gram(state, n_blocks, seen, task, ones, panels, X, rows_per_tile, gram
         `gram_panel`, a multiple of what products are padded to.
     gram : float64 array of shape (padded_rows(n_samples), padded_columns(n_samples))
         Written.
-
-    Returns
-    -------
-    int
-        The round this thread has seen last.
     """
     block = NO_BLOCK
     while True:
@@ -108,17 +95,17 @@ def serve_gram(state, n_blocks, seen, task, ones, panels, X, rows_per_tile, gram
         _gram_tile(X.T, ones, i * rows_per_tile[0], j * rows_per_tile[0], rows_per_tile[0], panels, gram)
 
 
-@kernel()
+@helper()
 def _gram_tile(A, ones, i, j, size, panels, gram):
     """Rows from i and columns from j of A^T A."""
     n_features, n_samples = A.shape
-    n_rows = min(size, n_samples - i)
-    n_columns = min(size, n_samples - j)
-    tile = gram[i : min(i + size, gram.shape[0]), j : min(j + size, gram.shape[1])]
+    n_rows = smaller(size, n_samples - i)
+    n_columns = smaller(size, n_samples - j)
+    tile = gram[i : smaller(i + size, gram.shape[0]), j : smaller(j + size, gram.shape[1])]
     tile[:] = 0.0
     left, right = panels[0], panels[1] if i != j else panels[0]
     for first in range(0, n_features, products.DEPTH):
-        count = min(n_features - first, products.DEPTH)
+        count = smaller(n_features - first, products.DEPTH)
         products.pack(A, ones, first, count, i, n_rows, left)
         if i != j:
             products.pack(A, ones, first, count, j, n_columns, right)

@@ -14,7 +14,7 @@ import numpy as np
 from numba import types, uint64
 from numba.extending import overload
 
-from ..runtime.jit import INLINED_COUNTING, kernel
+from ..runtime.jit import helper, options
 
 FEW_COLUMNS = 32  # up to here the products are not left to BLAS
 
@@ -81,7 +81,7 @@ def add_gradient(X, first, rows, R, part, gradient):
     raise TypeError(_COMPILED_ONLY)
 
 
-@overload(load, jit_options=INLINED_COUNTING)
+@overload(load, jit_options=options(counting=True, is_helper=True))
 def _overload_load(X, first, count, n_columns, tile):
     if isinstance(X, types.BaseTuple):
         return lambda X, first, count, n_columns, tile: tile
@@ -112,10 +112,10 @@ def _is_read_along_columns(X, rows):
     return X.layout == "F" and X.dtype == rows.dtype
 
 
-@overload(raw_predictions, jit_options=INLINED_COUNTING)
+@overload(raw_predictions, jit_options=options(counting=True, is_helper=True))
 def _overload_raw_predictions(X, first, rows, W, b, part, Z):
     if isinstance(X, types.BaseTuple):
-        return _sparse_raw_predictions.py_func
+        return _sparse_raw_predictions
     if _is_read_along_columns(X, rows):
 
         def raw_predictions(X, first, rows, W, b, part, Z):
@@ -137,10 +137,10 @@ def _overload_raw_predictions(X, first, rows, W, b, part, Z):
     return raw_predictions
 
 
-@overload(add_gradient, jit_options=INLINED_COUNTING)
+@overload(add_gradient, jit_options=options(counting=True, is_helper=True))
 def _overload_add_gradient(X, first, rows, R, part, gradient):
     if isinstance(X, types.BaseTuple):
-        return _add_sparse_gradient.py_func
+        return _add_sparse_gradient
     if _is_read_along_columns(X, rows):
 
         def add_gradient(X, first, rows, R, part, gradient):
@@ -162,21 +162,21 @@ def _overload_add_gradient(X, first, rows, R, part, gradient):
     return add_gradient
 
 
-@kernel()
+@helper()
 def _add_to_rows(b, Z):
     for k in range(b.size):
         for i in range(Z.shape[1]):
             Z[k, i] += b[k]
 
 
-@kernel()
+@helper()
 def _add(part, gradient):
     for k in range(gradient.shape[0]):
         for j in range(gradient.shape[1]):
             gradient[k, j] += part[k, j]
 
 
-@kernel()
+@helper()
 def _project(A, top, n, left, right, W, out):
     """out = W rows^T, for the n rows ``A[top + i, left:right]`` of a C-ordered A and a few rows of W.
 
@@ -211,7 +211,7 @@ def _project(A, top, n, left, right, W, out):
             out[k, i] = z
 
 
-@kernel()
+@helper()
 def _combine(A, top, n, left, right, W, out):
     """out = W rows, rows as of `_project`: two rows of W and four of A at a time, so that each is loaded for two."""
     out[:] = 0
@@ -237,7 +237,7 @@ def _combine(A, top, n, left, right, W, out):
                 g[j] += r * x[j]
 
 
-@kernel()
+@helper()
 def _sparse_raw_predictions(X, first, rows, W, b, part, Z):
     data, indices, indptr = X
     sums = part[0]
@@ -252,7 +252,7 @@ def _sparse_raw_predictions(X, first, rows, W, b, part, Z):
             Z[k, i] = sums[k]
 
 
-@kernel()
+@helper()
 def _add_sparse_gradient(X, first, rows, R, part, gradient):
     data, indices, indptr = X
     residual = part[0]

@@ -19,16 +19,14 @@ a vector is it done one by one.
 
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 from numba.extending import intrinsic
 
 from ..runtime.machine import vector_registers
-from .llvm import choose, int32, intp, loop, multiply_add, prefetch, splat, vector_type
+from .llvm import int32, intp, multiply_add, splat
+from .strips import Strip
 
 WIDE_STRIP = 4
 LONG_STRIP = 8
-
-_LINE_BYTES = 64
 
 PADDING = 16  # entries behind an array that its last vector may reach
 
@@ -37,169 +35,6 @@ def strip_bytes(registers):
     """Rows of a strip times bytes of products: 256, or half of what a number of registers of some bytes hold."""
     number, n_bytes = registers
     return min(256, number * n_bytes // 2)
-
-
-class _Strip:
-    """Rows of a matrix that are read together, and the loops over their entries.
-
-    Parameters
-    ----------
-    context, builder
-        Of the code that is generated.
-    n_rows, n_bytes : int
-        Rows of the strip, and these times bytes of products.
-    A : (type, value) of an array of shape (n, m)
-        Its rows are contiguous.
-    first, last : int values
-        First row of the strip, and last row of the matrix, which stands in for rows beyond it.
-    dtype : numba type
-        What products are computed in.
-    """
-
-    def __init__(self, context, builder, n_rows, n_bytes, A, first, last, dtype):
-        self.builder = builder
-        self.source = A[0].dtype
-        self.dtype = dtype
-        self.vector = vector_type(dtype, n_bytes // n_rows)
-        self.step = self.vector.count
-        self._context = context
-        array = context.make_array(A[0])(context, builder, A[1])
-        self.rows = []
-        for r in range(n_rows):
-            row = builder.add(first, intp(r))
-            row = builder.select(builder.icmp_signed("<", row, last), row, last)
-            self.rows.append(self._pointer(A[0], array, row, intp(0)))
-        shape, strides = (cgutils.unpack_tuple(builder, pair) for pair in (array.shape, array.strides))
-        self._row_bytes = strides[0]
-        self._last_row = self._pointer(A[0], array, builder.sub(shape[0], intp(1)), intp(0))
-        self._row_entries = shape[1]
-
-    def _pointer(self, array_type, array, *indices):
-        return cgutils.get_item_pointer(self._context, self.builder, array_type, array, list(indices), wraparound=False)
-
-    def start_of(self, array):
-        """Pointer to the first entry of a one-dimensional array, given as (type, value)."""
-        made = self._context.make_array(array[0])(self._context, self.builder, array[1])
-        return self._pointer(array[0], made, intp(0))
-
-    def entry(self, array, index):
-        """Pointer to an entry of a one-dimensional array."""
-        return self.builder.gep(self.start_of(array), [index])
-
-    def load(self, pointer, k, source=None):
-        """A vector of entries from the k-th on, in the dtype of the products."""
-        source = source or self.dtype
-        item = self._context.get_value_type(source)
-        place = self.builder.gep(pointer, [k])
-        loaded = self.builder.load(self.builder.bitcast(place, ir.VectorType(item, self.step).as_pointer()))
-        loaded.align = source.bitwidth // 8
-        if isinstance(source, types.Integer):
-            widen = self.builder.sitofp if source.signed else self.builder.uitofp
-            return widen(loaded, self.vector)
-        if source.bitwidth < self.dtype.bitwidth:
-            return self.builder.fpext(loaded, self.vector)
-        return self.builder.fptrunc(loaded, self.vector) if source.bitwidth > self.dtype.bitwidth else loaded
-
-    def load_one(self, pointer, k):
-        """One entry of a row, in the dtype of the products."""
-        loaded = self.builder.load(self.builder.gep(pointer, [k]))
-        return self._context.cast(self.builder, loaded, self.source, self.dtype)
-
-    def store(self, value, pointer, k):
-        """Write a vector to the entries from the k-th on."""
-        place = self.builder.gep(pointer, [k])
-        stored = self.builder.store(value, self.builder.bitcast(place, self.vector.as_pointer()))
-        stored.align = self.dtype.bitwidth // 8
-
-    def _ask(self, rows, ahead, k):
-        """Ask for the cache lines of some rows of the strip, `ahead` rows on: in a whole line of steps for each once.
-
-        No branch, and no more than one line for each row: which rows a step asks for depends on its place in the line.
-        Where a line has more steps than there are rows to ask for, the first half asks for the second as well.
-        """
-        builder = self.builder
-        n_steps = max(1, _LINE_BYTES * 8 // self.source.bitwidth // self.step)
-        if len(rows) < n_steps and rows.start > 0:
-            return
-        count = max(1, len(rows) // n_steps)
-        place = builder.and_(builder.lshr(k, intp(self.step.bit_length() - 1)), intp(n_steps - 1))
-        row = builder.add(builder.mul(place, intp(count)), intp(rows.start))
-        line = builder.bitcast(builder.gep(self.rows[0], [k]), cgutils.voidptr_t)
-        for m in range(count):
-            offset = builder.mul(builder.add(ahead, builder.add(row, intp(m))), self._row_bytes)
-            prefetch(builder, builder.gep(line, [offset]), level=2)
-
-    def over_entries(self, start, stop, ahead, half, values, whole, masked, single):
-        """Go through the entries [start, stop) of all rows.
-
-        Parameters
-        ----------
-        start, stop : int values
-        ahead : int value
-            Ask memory for a half of the rows that many further on; negative for all of them, 0 for none.
-        half : {0, 1}
-            Which half.
-        values : list of values
-            What goes from step to step.
-        whole : callable
-            ``values = whole(k, values)`` for a vector from k on.
-        masked : callable
-            ``values = masked(k, mask, values)`` for the vector from k on that ends at `stop`, of which `mask` tells
-            the entries that have not been done.
-        single : callable
-            ``values = single(k, values)`` for one entry.
-
-        Returns
-        -------
-        list of values
-        """
-        builder = self.builder
-        rest = builder.and_(builder.sub(stop, start), intp(self.step - 1))
-        full = builder.sub(stop, rest)
-        # Where the last vector would end beyond the matrix, counted in entries of its last row.
-        vector_end = builder.gep(self.rows[-1], [builder.add(full, intp(self.step))])
-        reached = builder.sub(builder.ptrtoint(vector_end, intp), builder.ptrtoint(self._last_row, intp))
-        matrix_ends = builder.mul(self._row_entries, intp(self.source.bitwidth // 8))
-        is_last = builder.and_(builder.icmp_signed(">", reached, matrix_ends), builder.icmp_signed("!=", rest, intp(0)))
-        end = builder.select(is_last, full, stop)
-
-        def asking(rows, ahead):
-            def step(k, values):
-                self._ask(rows, ahead, k)
-                return whole(k, values)
-
-            return lambda: loop(builder, start, end, self.step, values, step)
-
-        n_rows = len(self.rows)
-
-        def last_vector():
-            lanes = ir.VectorType(intp, self.step)
-            done = splat(builder, lanes, builder.sub(intp(self.step), rest))
-            mask = builder.icmp_signed(">=", ir.Constant(lanes, list(range(self.step))), done)
-            return masked(builder.sub(stop, intp(self.step)), mask, values)
-
-        values = choose(
-            builder,
-            builder.icmp_signed("==", ahead, intp(0)),
-            lambda: loop(builder, start, end, self.step, values, whole),
-            lambda: choose(
-                builder,
-                builder.icmp_signed(">", ahead, intp(0)),
-                asking(range(half * n_rows // 2, (half + 1) * n_rows // 2), ahead),
-                asking(range(n_rows), builder.neg(ahead)),
-            ),
-        )
-        return choose(
-            builder,
-            is_last,
-            lambda: choose(
-                builder,
-                builder.icmp_signed(">=", stop, intp(self.step)),
-                last_vector,
-                lambda: loop(builder, full, stop, 1, values, single),
-            ),
-            lambda: values,
-        )
 
 
 def _row_sums(builder, vectors):
@@ -255,15 +90,15 @@ def make_dots(n_rows, n_bytes):
             Entries; `start` is 0, or at least as large as a vector is long.
         ahead : int
             Ask memory for rows that many further on, half of them here and half in `adds`; negative for all of them
-            here, 0 for none.
+            here, without `adds`; 0 for none.
         out : float64 array of shape (>= place + rows of the strip,)
         place : int
         """
 
         def codegen(context, builder, signature, args):
             A, v, out = ((signature.args[k], args[k]) for k in (0, 3, 7))
-            strip = _Strip(context, builder, n_rows, n_bytes, A, args[1], args[2], v[0].dtype)
-            factor = strip.start_of(v)
+            strip = Strip(context, builder, n_rows, n_bytes, A, args[1], args[2], v[0].dtype)
+            factor = strip.entry(v, intp(0))
 
             def add(k, x, sums):
                 return [
@@ -325,8 +160,8 @@ def make_adds(n_rows, n_bytes):
 
         def codegen(context, builder, signature, args):
             A, r, out = ((signature.args[k], args[k]) for k in (0, 3, 8))
-            strip = _Strip(context, builder, n_rows, n_bytes, A, args[1], args[2], out[0].dtype)
-            target = strip.start_of(out)
+            strip = Strip(context, builder, n_rows, n_bytes, A, args[1], args[2], out[0].dtype)
+            target = strip.entry(out, intp(0))
             factors = strip.entry(r, args[4])
             factors = [builder.load(builder.gep(factors, [intp(m)])) for m in range(n_rows)]
             vectors = [splat(builder, strip.vector, factor) for factor in factors]

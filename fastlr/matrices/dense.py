@@ -215,8 +215,7 @@ class DenseMatrix(Matrix):
         work = self.X.size * max(1, n_features // _HESSIAN_SPEED)
         self.team.run(task, Operation.HESSIAN, len(parts), work)
         self.n_passes += 1
-        hessian = np.empty((n_features + 1, n_features + 1))
-        products.mirror(parts, hessian)
+        hessian = products.mirrored(parts, n_features + 1)
         if self.scale != 1.0:
             hessian[:-1] *= self.scale
             hessian[:, :-1] *= self.scale
@@ -236,8 +235,7 @@ class DenseMatrix(Matrix):
         work = self.X.size * max(1, n_samples // _HESSIAN_SPEED)
         self.team.run(task, Operation.GRAM, panels * (panels + 1) // 2, work)
         self.n_passes += 1
-        gram = np.empty((n_samples, n_samples))
-        products.mirror(padded[None], gram)
+        gram = products.mirrored(padded[None], n_samples)
         if not np.isfinite(gram.diagonal()).all():
             self.check_finite()
         if self.scale != 1.0:

@@ -1,4 +1,4 @@
-"""The one decorator every compiled function of the package is made with.
+"""The decorators of all compiled functions: `kernel` for those that Python calls, `helper` for those that kernels call.
 
 Why not a bare ``@njit``:
 
@@ -9,8 +9,9 @@ Why not a bare ``@njit``:
   reordering.
 * Numba's cache knows only the source file of the cached function. A kernel calls helpers of other files, so its
   entries are stamped with the sources of the whole package, and the flags that change code generation.
-* Functions that only kernels call are inlined, always. Left to the compiler, each kernel carries its own copy of a
-  helper, and which copy runs, in which order its sums are added, depends on what the process loaded first.
+* Helpers are inlined, always. Left to the compiler, each kernel carries a copy of its own, and which copy runs,
+  in which order its sums are added, depends on what the process loaded first. It also spares most of the compiler's
+  work on them, see `helpers`.
 * A cache that cannot be read or written costs time, never a result: the kernel is then compiled in memory.
 """
 
@@ -25,8 +26,9 @@ from pathlib import Path
 
 import llvmlite
 import numba
+from numba.extending import register_jitable
 
-from . import seed
+from . import helpers, seed
 
 try:
     from numba.core.caching import FunctionCache
@@ -41,20 +43,15 @@ except ImportError:  # private as well
 FASTMATH = frozenset({"reassoc", "contract", "nsz"})
 CONTRACT = frozenset({"contract"})
 
-_FLAGS = {"nogil": True, "error_model": "numpy"}
 
+def options(fastmath=FASTMATH, *, counting=False, is_helper=False):
+    """Numba's options for a kernel or a helper, or what `@overload` returns for one; parameters as of `kernel`."""
+    flags = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True, "fastmath": set(fastmath)}
+    # An option of Numba's, which without it would count references everywhere. Whoever calls a kernel holds what it
+    # works on, and the counts would be kept in the innermost loops.
+    counted = {"_nrt": counting} if hasattr(CPUTargetOptions, "_nrt") else {}
+    return {**flags, **counted, **helpers.options(is_helper)}
 
-def _counting(counting):
-    """Whether references to arrays are counted: an option of Numba's, which without it would count them everywhere.
-
-    Whoever calls a kernel holds what it works on, and the counts would be kept in the innermost loops.
-    """
-    return {"_nrt": counting} if hasattr(CPUTargetOptions, "_nrt") else {}
-
-
-# Of what `@overload` returns, to be part of the kernel that calls it as other helpers are.
-INLINED = {**_FLAGS, **_counting(False), "fastmath": set(FASTMATH), "forceinline": True}
-INLINED_COUNTING = {**INLINED, **_counting(True)}  # of what returns an array, or calls BLAS
 
 _logger = logging.getLogger("fastlr")
 
@@ -225,15 +222,13 @@ if FunctionCache is not None:
             _cache_unavailable("no folder can be written to")
 
 
-def kernel(fastmath=FASTMATH, *, cache=False, counting=False):
-    """Compile a function with the package's flags.
+def kernel(fastmath=FASTMATH, *, counting=False):
+    """Compile a function that Python calls, and keep the machine code on disk.
 
     Parameters
     ----------
     fastmath : frozenset of str
         LLVM's fast-math flags for this function: ``FASTMATH`` or ``CONTRACT``.
-    cache : bool
-        Keep the machine code on disk. Only for functions that Python calls; what they call is part of them.
     counting : bool
         Count references to arrays, as functions must that call BLAS, or one that returns an array.
 
@@ -244,13 +239,23 @@ def kernel(fastmath=FASTMATH, *, cache=False, counting=False):
     """
 
     def decorate(py_func):
-        options = {**_FLAGS, **_counting(counting), "fastmath": set(fastmath), "forceinline": not cache}
-        dispatcher = numba.njit(**options)(py_func)
-        if cache and not numba.config.DISABLE_JIT:
+        dispatcher = numba.njit(**options(fastmath, counting=counting))(py_func)
+        if not numba.config.DISABLE_JIT:
             _enable_cache(dispatcher)
         return dispatcher
 
     return decorate
+
+
+def helper(fastmath=FASTMATH, *, counting=False):
+    """Have kernels that call a function compile it as a part of them; parameters as of `kernel`.
+
+    Returns
+    -------
+    callable
+        Decorator that returns the function, which in Python stays what it is.
+    """
+    return register_jitable(**options(fastmath, counting=counting, is_helper=True))
 
 
 def _enable_cache(dispatcher):

@@ -9,7 +9,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from .jit import CONTRACT, kernel
+from .jit import CONTRACT, helper, kernel
 
 # Places in the shared int64 state, which a team makes. One to a cache line, so that spinning on one does not slow
 # another.
@@ -82,11 +82,12 @@ def compare_and_swap(typingctx, state, index, expected, value):
     return types.boolean(state, types.intp, types.int64, types.int64), codegen
 
 
-@kernel(CONTRACT)
+@helper(CONTRACT)
 def take(state, n_blocks, seen, task, block):
     """Report a block as written and take the next, of this round or of one that follows.
 
-    Every kernel that serves a task is a loop over this::
+    Every kernel that serves a task, for as many threads as came, is a loop over this. Its parameters begin with the
+    first four of these, go on with one thread's work space, end with what the threads share, and it returns `seen`::
 
         block = NO_BLOCK
         while True:
@@ -117,13 +118,16 @@ def take(state, n_blocks, seen, task, block):
     if joined:
         atomic_add(state, _DONE, 1)
     while True:
-        if joined:
-            block = _claim(state, task)
-            if block >= 0:
-                return seen, block
-            if n_blocks >= 0:
-                wait_for_blocks(state, n_blocks)
-                return seen, NO_BLOCK
+        while joined:
+            ticket = atomic_load(state, _TICKET)
+            count = ticket & _COUNT_MASK
+            if ticket >> _COUNT_BITS != task or count == 0:
+                break
+            if compare_and_swap(state, _TICKET, ticket, ticket - 1):
+                return seen, count - 1
+        if joined and n_blocks >= 0:
+            wait_for_blocks(state, n_blocks)
+            return seen, NO_BLOCK
         current = _join_round(state, n_blocks, seen, task)
         if current <= seen:
             return current, NO_BLOCK
@@ -131,31 +135,19 @@ def take(state, n_blocks, seen, task, block):
         joined = True
 
 
-@kernel(CONTRACT)
-def _claim(state, task):
-    """A block of the task's round; negative when none is left, or the round is of another task."""
-    while True:
-        ticket = atomic_load(state, _TICKET)
-        count = ticket & _COUNT_MASK
-        if ticket >> _COUNT_BITS != task or count == 0:
-            return NO_BLOCK
-        if compare_and_swap(state, _TICKET, ticket, ticket - 1):
-            return count - 1
-
-
-@kernel(CONTRACT)
+@helper(CONTRACT)
 def operation(state):
     """What the round is about. Read it anew for every block: a late thread may have got a block of the next round."""
     return atomic_load(state, _OPERATION) >> 1
 
 
-@kernel(CONTRACT)
+@helper(CONTRACT)
 def is_odd(state):
     """Whether the round is the second, fourth, ... of its team; like `operation`, of the block in hand."""
     return atomic_load(state, _OPERATION) & 1 == 1
 
 
-@kernel(CONTRACT)
+@helper(CONTRACT)
 def _join_round(state, n_blocks, seen, task):
     """Number of the round to work on: the current one for the leader, one after `seen` for a helper.
 
@@ -172,7 +164,7 @@ def _join_round(state, n_blocks, seen, task):
     return seen
 
 
-@kernel(CONTRACT)
+@helper(CONTRACT)
 def wait_for_blocks(state, n_blocks):
     """Wait until so many blocks of the round are written."""
     spin = 0
@@ -182,7 +174,7 @@ def wait_for_blocks(state, n_blocks):
             _sched_yield()
 
 
-@kernel(CONTRACT, cache=True)
+@kernel(CONTRACT)
 def open_round(state, task, name, n_blocks):
     """Begin a round: `n_blocks` blocks of a task, to be done the operation `name`."""
     atomic_store(state, _OPERATION, (name << 1) | (atomic_load(state, _EPOCH) & 1))

@@ -1,0 +1,59 @@
+"""How helpers of kernels are compiled, which only compiled code calls: as far as LLVM's intermediate code.
+
+Numba optimises each function, and makes machine code of it for Python to call. A helper is inlined into all its
+callers, and optimised there again: half of the compiler's time would go into what nobody runs.
+"""
+
+from types import SimpleNamespace
+
+from numba.core.compiler import Compiler
+
+try:
+    from numba.core.codegen import JITCodeLibrary
+except ImportError:  # a private class: without it helpers are compiled as other functions are
+    JITCodeLibrary = None
+
+# The steps that are left out. One that goes by another name would not be left out.
+_STEPS = ("_optimize_functions", "_optimize_final_module", "_finalize_final_module", "get_pointer_to_function")
+
+
+def options(is_helper):
+    """Options of `numba.njit` for a helper, or for a kernel, beside those of all functions."""
+    flags = {"forceinline": True} if is_helper else {}
+    if JITCodeLibrary is None or not all(hasattr(JITCodeLibrary, name) for name in _STEPS):
+        return flags
+    return {**flags, "pipeline_class": _HelperCompiler if is_helper else _KernelCompiler}
+
+
+if JITCodeLibrary is not None:
+
+    class _KernelLibrary(JITCodeLibrary):
+        """Code that is optimised once, with what it calls, and not function by function before."""
+
+        def _optimize_functions(self, ll_module):
+            pass
+
+    class _HelperLibrary(_KernelLibrary):
+        """Code for other libraries to link, none that runs."""
+
+        codegen = SimpleNamespace(set_env=lambda name, environment: None)  # an address in code that runs
+
+        def _optimize_final_module(self):
+            pass
+
+        def _finalize_final_module(self):
+            self._finalized = True
+
+        def get_pointer_to_function(self, name):
+            return 0
+
+    class _KernelCompiler(Compiler):
+        library_class = _KernelLibrary
+
+        def define_pipelines(self):
+            self.state.library = self.library_class(self.state.targetctx.codegen(), self.state.func_id.func_qualname)
+            self.state.library.enable_object_caching()
+            return super().define_pipelines()
+
+    class _HelperCompiler(_KernelCompiler):
+        library_class = _HelperLibrary
