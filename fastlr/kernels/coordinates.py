@@ -5,7 +5,7 @@ from ..runtime.jit import kernel
 _SUPPORT_SWEEPS = 10  # one over all, the others over what is not zero
 
 
-@kernel(cache=True)
+@kernel()
 def descend(H, threshold, v, q, n_sweeps, tol):
     """Minimise v H v / 2 + c v + sum_j threshold_j |v_j| one coordinate at a time, in place.
 
