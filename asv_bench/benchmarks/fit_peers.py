@@ -1,105 +1,52 @@
 """Competitors of the race: what each of them minimises, and how it is told to.
 
-All solve the same problem but for two kinds, compared with the optimum of their own objective: liblinear and snapml
-would penalise an intercept like a weight, so they fit none. That is the easier problem.
+All solve the same problem but for those that fit no intercept, compared with the optimum of that problem, which is the
+easier one: liblinear and snapml would penalise it like a weight, celer has none.
 
 No name here may begin with what asv takes for a benchmark: ``time_``, ``track_``, ``mem_``, ``peakmem_``.
 """
 
 import functools
-import warnings
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import sklearn.linear_model
 from scipy import sparse
-from scipy.special import logsumexp
 
 import fastlr
 
-from . import fit_data
+from .problem import THREADS, C
 
-C = 1.0
-THREADS = 2
 MAX_ITER = 10_000
 MOST_HESSIAN_BYTES = 1e9
-
-
-class Problem:
-    """A data set and the optimum of an objective over it.
-
-    Parameters
-    ----------
-    X : array or CSR array of shape (n_samples, n_features)
-    y : int64 array of shape (n_samples,)
-        Classes from 0.
-    fit_intercept : bool
-
-    Attributes
-    ----------
-    floats : array or CSR array of shape (n_samples, n_features)
-        X for those who need floats, made beforehand: uint8 divided by 255 and in float32; all else as it is.
-    unit : float
-        What X was divided by.
-    gap : float
-        The relative gap to reach.
-    """
-
-    def __init__(self, X, y, fit_intercept=True):
-        self.X, self.y, self.fit_intercept = X, y, fit_intercept
-        self.unit = 255.0 if X.dtype == np.uint8 else 1.0
-        self.floats = (X / self.unit).astype(np.float32) if X.dtype == np.uint8 else X
-        self.n_classes = int(y.max()) + 1
-        self.gap = 1e-8 if self.n_classes == 2 else 1e-6
-        exact = self.floats if sparse.issparse(X) else self.floats.astype(np.float64)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the gap may be less than float64 has to give
-            model = fastlr.LogisticRegression(C=C, tol=1e-5 * self.gap, fit_intercept=fit_intercept, n_jobs=THREADS)
-            model.fit(exact, y)
-        self.best = self.value(model.coef_, model.intercept_)
-
-    @property
-    def n_coef(self):
-        """Of scikit-learn's parametrisation."""
-        return (self.X.shape[1] + 1) * (1 if self.n_classes == 2 else self.n_classes)
-
-    def value(self, coef, intercept):
-        """Mean loss and penalty at coefficients of `floats`, in float64."""
-        coef = np.asarray(coef, dtype=np.float64).reshape(-1, self.X.shape[1])
-        raw = self.floats @ coef.T + np.asarray(intercept, dtype=np.float64)
-        if self.n_classes == 2:
-            losses = np.logaddexp(0.0, np.where(self.y == 1, -raw[:, 0], raw[:, 0]))
-        else:
-            losses = logsumexp(raw, axis=1) - np.take_along_axis(raw, self.y[:, None], axis=1)[:, 0]
-        return float(np.mean(losses) + np.vdot(coef, coef) / (2.0 * C * len(raw)))
-
-    def reached(self, coef, intercept):
-        """Relative gap at coefficients of `floats`."""
-        value = self.value(coef, intercept)
-        self.best = min(self.best, value)
-        return (value - self.best) / self.best
-
-
-@functools.lru_cache(maxsize=2)
-def make_problem(name, fit_intercept=True):
-    return Problem(*fit_data.load(name), fit_intercept)
 
 
 # Each takes a problem and returns a function of a tolerance, which fits and returns coefficients and intercept.
 
 
 def make_fastlr(problem):
+    # Raw bytes have weights a 255th as large: other strengths give the same objective.
+    l1, l2 = problem.l1_ratio * problem.unit, (1.0 - problem.l1_ratio) * problem.unit**2
+
     def fit(tol):
-        # Raw bytes with weights a 255th as large: the same objective.
-        model = fastlr.LogisticRegression(C=C / problem.unit**2, tol=tol, n_jobs=THREADS).fit(problem.X, problem.y)
+        model = fastlr.LogisticRegression(C=C / (l1 + l2), l1_ratio=l1 / (l1 + l2), tol=tol, n_jobs=THREADS)
+        model.fit(problem.X, problem.y)
         return model.coef_ * problem.unit, model.intercept_
 
     return fit
 
 
-def make_sklearn(problem, solver, **parameters):
-    return _fitter(sklearn.linear_model.LogisticRegression, problem, C=C, solver=solver, **parameters)
+def make_sklearn(problem, solver, dual):
+    check_solver(solver)
+    parameters = {"solver": solver, "dual": dual, "l1_ratio": problem.l1_ratio, "random_state": 0}
+    return _fitter(sklearn.linear_model.LogisticRegression, problem, C=C, **parameters)
+
+
+def check_solver(solver):
+    """Raise ImportError where the installed scikit-learn is too old to have a solver."""
+    if solver not in sklearn.linear_model.LogisticRegression._parameter_constraints["solver"][0].options:
+        raise ImportError(f"scikit-learn {sklearn.__version__} has no {solver}")
 
 
 def make_sklearnex(problem):
@@ -111,14 +58,13 @@ def make_sklearnex(problem):
 def make_cyanure(problem):
     from cyanure.estimators import Classifier
 
-    fit = _fitter(
-        Classifier,
-        problem,
-        loss="logistic" if problem.n_classes == 2 else "multiclass-logistic",
-        lambda_1=1.0 / (C * len(problem.y)),
-        n_threads=THREADS,
-        verbose=False,
-    )
+    loss = "logistic" if problem.n_classes == 2 else "multiclass-logistic"
+    strengths = {
+        "penalty": problem.penalty,
+        "lambda_1": problem.alpha() * (problem.l1_ratio or 1.0),  # the first, or the only one
+        "lambda_2": problem.alpha() * (1.0 - problem.l1_ratio),
+    }
+    fit = _fitter(Classifier, problem, loss=loss, **strengths, n_threads=THREADS, verbose=False)
     if problem.n_classes == 2:
         return fit
 
@@ -132,15 +78,36 @@ def make_cyanure(problem):
 def make_snapml(problem):
     from snapml import LogisticRegression
 
-    return _fitter(LogisticRegression, problem, regularizer=1.0 / C, n_jobs=THREADS)
+    dual = problem.l1_ratio == 0.0
+    return _fitter(LogisticRegression, problem, regularizer=1.0 / C, penalty=problem.penalty, dual=dual, n_jobs=THREADS)
 
 
-def _fitter(estimator, problem, **parameters):
-    """For estimators with scikit-learn's interface."""
+def make_skglm(problem):
+    return _fitter(warm_skglm(problem), problem, problem.by_columns, alpha=problem.alpha(), l1_ratio=problem.l1_ratio)
+
+
+def warm_skglm(problem):
+    """Its estimator, compiled: a first fit that is over at once would leave seconds of it for the next."""
+    from skglm import SparseLogisticRegression
+
+    SparseLogisticRegression(alpha=problem.alpha(), tol=1e-6).fit(problem.by_columns[:100], problem.y[:100])
+    return SparseLogisticRegression
+
+
+def make_celer(problem):
+    from celer import LogisticRegression
+
+    # It cannot be interrupted, so it has no more than its own 50 steps.
+    return _fitter(LogisticRegression, problem, problem.by_columns, C=C, max_iter=50)
+
+
+def _fitter(estimator, problem, X=None, **parameters):
+    """For estimators with scikit-learn's interface; X, unless given, is `floats`."""
+    X = problem.floats if X is None else X
+    parameters = {"max_iter": MAX_ITER, "fit_intercept": problem.fit_intercept, **parameters}
 
     def fit(tol):
-        model = estimator(tol=tol, max_iter=MAX_ITER, fit_intercept=problem.fit_intercept, **parameters)
-        model.fit(problem.floats, problem.y)
+        model = estimator(tol=tol, **parameters).fit(X, problem.y)
         return model.coef_, model.intercept_ if problem.fit_intercept else 0.0
 
     return fit
@@ -149,14 +116,11 @@ def _fitter(estimator, problem, **parameters):
 def make_glum(problem):
     from glum import GeneralizedLinearRegressor
 
-    X = problem.floats.tocsc() if sparse.issparse(problem.floats) else problem.floats
-    y = problem.y.astype(X.dtype)
+    X, y = problem.by_columns, problem.y.astype(problem.floats.dtype)
+    parameters = {"alpha": problem.alpha(), "l1_ratio": problem.l1_ratio, "max_iter": MAX_ITER}
 
     def fit(tol):
-        model = GeneralizedLinearRegressor(
-            family="binomial", alpha=1.0 / (C * len(y)), l1_ratio=0, gradient_tol=tol, max_iter=MAX_ITER
-        )
-        model.fit(X, y)
+        model = GeneralizedLinearRegressor(family="binomial", gradient_tol=tol, **parameters).fit(X, y)
         return model.coef_, model.intercept_
 
     return fit
@@ -167,9 +131,10 @@ def make_liblinear(problem):
 
     # Its own format, made beforehand.
     data = liblinearutil.problem(problem.y.astype(np.float64), sparse.csr_matrix(problem.floats, dtype=np.float64))
+    kind = 6 if problem.l1_ratio else 0
 
     def fit(tol):
-        model = liblinearutil.train(data, liblinearutil.parameter(f"-s 0 -c {C} -e {tol} -q"))
+        model = liblinearutil.train(data, liblinearutil.parameter(f"-s {kind} -c {C} -e {tol} -q"))
         coef, _ = model.get_decfun()
         return coef if model.get_labels()[0] == 1 else np.negative(coef), 0.0
 
@@ -187,6 +152,8 @@ class Competitor(NamedTuple):
         Numbers to try.
     sparse, multiclass, fit_intercept : bool
         Whether it reads CSR, has the softmax loss, leaves an intercept free.
+    penalties : set of str
+        Those that it has.
     forms_hessian : bool
         Then problems of very many coefficients are not for it.
     """
@@ -197,6 +164,7 @@ class Competitor(NamedTuple):
     multiclass: bool = True
     fit_intercept: bool = True
     forms_hessian: bool = False
+    penalties: frozenset = frozenset({"l2"})
 
     def refusal(self, problem):
         """Why it cannot solve a problem, or None."""
@@ -204,28 +172,38 @@ class Competitor(NamedTuple):
             return "not for sparse X"
         if problem.n_classes > 2 and not self.multiclass:
             return "has no softmax loss"
+        if problem.penalty not in self.penalties:
+            return f"has no {problem.penalty} penalty"
         n_bytes = 8.0 * problem.n_coef**2
         if self.forms_hessian and n_bytes > MOST_HESSIAN_BYTES:
             return f"its Hessian would take {n_bytes / 1e9:.0f} GB"
         return None
 
 
-SKLEARN_SOLVERS = ("lbfgs", "newton-cg", "newton-cholesky")  # those of the softmax loss, and of a free intercept
-_own = {"multiclass": False, "fit_intercept": False}
+def _sklearn(solver, *blas_threads, dual=False, **abilities):
+    return Competitor(functools.partial(make_sklearn, solver=solver, dual=dual), *blas_threads, **abilities)
+
+
+NO_INTERCEPT = {"multiclass": False, "fit_intercept": False}
+NO_L2 = frozenset({"l1", "elasticnet"})
+NO_MIX = frozenset({"l1", "l2"})
+ALL = NO_L2 | NO_MIX
 COMPETITORS = {
-    "fastlr": Competitor(make_fastlr, (THREADS,)),
-    **{
-        f"sklearn {solver}": Competitor(
-            functools.partial(make_sklearn, solver=solver), forms_hessian=solver == "newton-cholesky"
-        )
-        for solver in SKLEARN_SOLVERS
-    },
+    "fastlr": Competitor(make_fastlr, (THREADS,), penalties=ALL),
+    "sklearn lbfgs": _sklearn("lbfgs"),
+    "sklearn newton-cg": _sklearn("newton-cg"),
+    "sklearn newton-cholesky": _sklearn("newton-cholesky", forms_hessian=True),
+    "sklearn newton-cd": _sklearn("newton-cd", multiclass=False, penalties=NO_L2),
+    "sklearn newton-cd-gram": _sklearn("newton-cd-gram", multiclass=False, forms_hessian=True, penalties=NO_L2),
+    "sklearn saga": _sklearn("saga", (1,), penalties=NO_L2),
     # It has threads of its own; waiting BLAS threads, of SciPy's small steps, would take their cores.
     "sklearnex lbfgs": Competitor(make_sklearnex, sparse=False),
-    "cyanure": Competitor(make_cyanure),
-    "glum": Competitor(make_glum, multiclass=False, forms_hessian=True),
-    "sklearn liblinear°": Competitor(functools.partial(make_sklearn, solver="liblinear"), (1,), **_own),
-    "sklearn liblinear dual°": Competitor(functools.partial(make_sklearn, solver="liblinear", dual=True), (1,), **_own),
-    "liblinear°": Competitor(make_liblinear, (1,), **_own),
-    "snapml°": Competitor(make_snapml, (1,), **_own),
+    "cyanure": Competitor(make_cyanure, penalties=ALL),
+    "glum": Competitor(make_glum, multiclass=False, forms_hessian=True, penalties=ALL),
+    "skglm": Competitor(make_skglm, multiclass=False, penalties=NO_L2),
+    "celer°": Competitor(make_celer, penalties=frozenset({"l1"}), **NO_INTERCEPT),
+    "sklearn liblinear°": _sklearn("liblinear", (1,), penalties=NO_MIX, **NO_INTERCEPT),
+    "sklearn liblinear dual°": _sklearn("liblinear", (1,), dual=True, **NO_INTERCEPT),
+    "liblinear°": Competitor(make_liblinear, (1,), penalties=NO_MIX, **NO_INTERCEPT),
+    "snapml°": Competitor(make_snapml, (1,), penalties=NO_MIX, **NO_INTERCEPT),
 }
