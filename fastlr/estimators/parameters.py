@@ -85,7 +85,10 @@ def check_penalty(penalty, l1_ratio, C):
     if penalty == "elasticnet" and l1_ratio is None:
         raise ValueError("l1_ratio must be specified when penalty is elasticnet")
     if wanted != ratio and l1_ratio not in (None, 0.0):
-        message = f"Inconsistent values: penalty={penalty} with l1_ratio={l1_ratio}: l1_ratio is ignored"
+        message = (  # scikit-learn's words
+            f"Inconsistent values: penalty={penalty} with l1_ratio={l1_ratio}. l1_ratio parameter is only used when "
+            f"penalty is 'elasticnet'. Got (penalty={penalty})"
+        )
         warnings.warn(message, stacklevel=5)
     return C, wanted
 
