@@ -60,6 +60,10 @@ def _fit(X, y):
     LogisticRegression(tol=_TOL).fit(X, y)
 
 
+def _fit_l1(X, y):
+    LogisticRegression(l1_ratio=1.0, tol=_TOL).fit(X, y)
+
+
 def _cross_validate(X, y):
     options = {"l1_ratios": (0.0,), "scoring": "neg_log_loss", "use_legacy_attributes": False}
     LogisticRegressionCV(Cs=[1.0], cv=2, tol=_TOL, **options).fit(X, y)
@@ -84,6 +88,7 @@ _tall = _dense(MAX_ENTRIES // 16 + 1, 16)
 _KINDS = {
     "tall": (_tall, _fit),
     "tall cross-validation": (_tall, _cross_validate),
+    "l1": (_tall, _fit_l1),
     "wide": (_dense(100, MAX_ENTRIES // 100 + 1), _fit),
     "very wide": (_dense(40, 1_100), _fit),
     "sparse": (_sparse, _fit),
@@ -108,7 +113,7 @@ def warmup(dtypes=("float64",), orders=("C",), kinds=("tall", "wide")):
         Memory layouts of X.
     kinds : iterable of str, default=("tall", "wide")
         Kinds of problem. "tall", "tall cross-validation", "wide" and "very wide": dense with two classes and more
-        samples than features, or no more, or more than 500 features (which Fortran order tells). "sparse".
+        samples than features, or no more, or more than 500 features (which Fortran order tells). "l1": with an L1 penalty. "sparse".
         "multiclass" and "sparse multiclass": more than two classes. "study": the functions of `fastlr.functional`.
         Cross-validation of all but the first needs nothing more.
 

@@ -212,6 +212,8 @@ for dtype in (np.float64, np.float32, np.float16, np.uint8, np.int8, bool, np.in
         LogisticRegression(solver="newton_cg").fit(X, two)
         LogisticRegression().fit(X, three)
         LogisticRegression().fit(W, two[:60])
+        for features, labels in ((X, two), (W, two[:60]), (X, three)):
+            LogisticRegression(l1_ratio=1.0).fit(features, labels)
         LogisticRegressionCV(cv=3, **search).fit(X, two)
         x, y = W.T, two[None, :60]
         functional.update(*functional.initialize_weights_and_bias(900), x, y, 1e-3, 3, verbose=False)
@@ -223,6 +225,7 @@ for dtype in (np.float64, np.float32):
         LogisticRegression().fit(S, two)
         LogisticRegression().fit(S[:, :100].tocsr(), two)
         LogisticRegression().fit(S, three)
+        LogisticRegression(l1_ratio=1.0).fit(S, two)
         LogisticRegressionCV(cv=3, **search).fit(S, two)
 fit_many(dense, two, Cs=2, sample_weight=rng.random((3, 2_000)))
 LogisticRegressionCV(cv="loo", **search).fit(dense, two)
