@@ -11,7 +11,7 @@ from scipy import sparse
 from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegressionCV as SklearnLogisticRegressionCV
-from sklearn.metrics import f1_score, make_scorer
+from sklearn.metrics import f1_score, log_loss, make_scorer
 from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, LeaveOneOut, StratifiedKFold, cross_val_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -244,7 +244,8 @@ def test_a_fold_without_one_of_the_classes_leaves_the_others_as_they_are_and_giv
 
 def test_scores_of_folds_that_lack_a_class_know_all_labels():
     X, y = load_iris(return_X_y=True)
-    for scoring in ("neg_log_loss", "accuracy", "f1_macro", "balanced_accuracy", "recall_macro"):
+    loss = make_scorer(log_loss, greater_is_better=False, response_method="predict_proba")
+    for scoring in ("neg_log_loss", loss, "accuracy", "f1_macro", "balanced_accuracy", "recall_macro"):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of scores of labels that are not there
             model = cv_model(Cs=[1.0], cv=KFold(3), scoring=scoring).fit(X, y)

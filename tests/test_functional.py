@@ -380,6 +380,35 @@ def test_bad_dimension_is_named(dimension, error):
         f.initialize_weights_and_bias(dimension)
 
 
+def test_an_array_the_wrong_way_round_is_named_with_the_one_it_does_not_fit():
+    for call, name in (
+        (lambda: f.forward_propagation(W, B, X.T, Y), "x_train"),
+        (lambda: f.update(W, B, X.T, Y, 0.1, 3), "x_train"),
+        (lambda: f.predict(W, B, X.T), "x_test"),
+        (lambda: f.logistic_regression(X.T, Y, X, Y, 0.1, 3), "x_train"),
+        (lambda: f.logistic_regression(X, Y, X.T, Y, 0.1, 3), "x_test"),
+    ):
+        with pytest.raises(ValueError, match=rf"^{name} must have shape \(n_features, n_samples\).*: pass {name}\.T$"):
+            call()
+    with pytest.raises(ValueError, match=r"y_train must have shape .*: pass y_train\.T"):
+        f.forward_propagation(W, B, X, Y.T)
+    with pytest.raises(ValueError, match=r"w must have shape .*: pass w\.T"):
+        f.predict(W.T, B, X)
+
+
+def test_a_vector_is_one_sample():
+    np.testing.assert_array_equal(f.predict(W, B, X[:, 0]), f.predict(W, B, X[:, :1]))
+    assert f.forward_propagation(W, B, X[:, 0], 1) == f.forward_propagation(W, B, X[:, :1], [[1]])
+
+
+def test_the_number_of_steps_has_three_names():
+    expected = f.update(W, B, X, Y, 0.1, 3, verbose=False)[2]
+    for name in ("number_of_iterations", "number_of_iterarion", "num_iterations"):
+        assert f.update(W, B, X, Y, 0.1, **{name: 3}, verbose=False)[2] == expected
+    with pytest.raises(TypeError, match="number_of_iterations, once"):
+        f.update(W, B, X, Y, 0.1, 3, num_iterations=3)
+
+
 @pytest.mark.parametrize("z", ["a", None, 1j, [object()], np.array(["1"])])
 def test_sigmoid_of_what_is_no_number_is_named(z):
     with pytest.raises(TypeError, match=r"\bz\b"):
