@@ -1,11 +1,12 @@
 """Many classes where curvature is unevenly spread: rare classes, columns of any scale, any C, next to separable."""
 
 from functools import cache
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from scipy import sparse
-from scipy.special import log_softmax
+from scipy import integrate, sparse
+from scipy.special import expit, log_softmax
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression as SklearnLogisticRegression
 from sklearn.preprocessing import StandardScaler
@@ -15,6 +16,7 @@ from fastlr import LogisticRegression, reference
 from fastlr.fits.one import fit_path, quiet_team
 from fastlr.fits.problem import Problem
 from fastlr.solvers import SOLVERS, plan
+from fastlr.solvers.newton_cholesky import _Newton
 
 
 def geometric(n_samples, n_features, n_classes, *, spread=0.5, decades=4.0, seed=0):
@@ -168,6 +170,21 @@ def test_the_hessian_keeps_the_digits_of_probabilities_near_one():
     hessian = design.matrix.class_sandwich(design.loss, coef)
     # 1 - p = 2 exp(-40) of the first class, of which 1.0 - p would leave nothing.
     assert hessian[1, 1] == pytest.approx(6 * 2 * np.exp(-40.0), rel=1e-10)
+
+
+def test_a_step_is_searched_for_where_the_objective_still_falls():
+    def slope(length):  # falls up to 0.1, rises slowly from there
+        return -1.0 + 1.4 * expit(2_000 * (length - 0.1))
+
+    objective = SimpleNamespace(slopes=lambda coef, direction: slope)
+    newton = SimpleNamespace(objective=objective, coef=None, gradient=np.array([[-1.0]]))
+    length = _Newton._search(newton, np.array([[1.0]]))
+    assert integrate.quad(slope, 0.0, length, points=[0.1])[0] < 0.0
+
+
+def test_an_old_hessian_that_brings_nothing_any_more_is_formed_anew():
+    X, y = geometric(600, 40, 6, spread=0.15)
+    assert LogisticRegression(C=1e4, solver="newton_cholesky").fit(X, y).gap_ <= 1e-6
 
 
 def test_a_path_over_rare_classes_arrives_for_every_C():

@@ -50,7 +50,7 @@ def fit(problem, *, solver, tol, max_iter, start, dtype, n_threads, report):
     ----------
     problem : Problem
     solver : str
-        A name of `SOLVERS`, or anything else for the one that `choose` names.
+        A name of `SOLVERS`, or anything else for the one that `plan` names.
     tol, max_iter
         See `newton_cholesky.solve`.
     start : float64 array of shape (n_rows, n_features + 1), or None

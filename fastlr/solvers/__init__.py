@@ -74,7 +74,7 @@ def plan(n_samples, n_features, has_penalty, *, has_l1=False, n_classes=2, is_sp
 
 def _plan_of_many(n_samples, n_coef):
     if n_coef > _LARGEST_FACTOR:
-        return [("preconditioned_lbfgs", _MOST_TRIED), ("newton_cg", math.inf)]
+        return [("preconditioned_lbfgs", math.inf), ("newton_cg", math.inf)]
     cost = hessian_cost(n_samples, n_coef)
     newton = [("newton_cholesky", math.inf)]
     return newton if cost <= _CHEAP else [("preconditioned_lbfgs", min(_TRIED * cost, _MOST_TRIED)), *newton]
