@@ -17,7 +17,7 @@ import fastlr
 
 from . import fit, fit_data, fit_peers, race
 from .fit_peers import MAX_ITER, check_solver, warm_skglm
-from .problem import THREADS, Problem
+from .problem import THREADS, Problem, by_columns
 
 MOST_SECONDS = 180.0
 GAP = 1e-4
@@ -75,7 +75,7 @@ def make_sklearn(problem, solver):
 
 def make_skglm(problem):
     strengths = [{"alpha": problem.alpha(C)} for C in problem.Cs]
-    return _walker(warm_skglm(problem), problem, problem.by_columns, strengths)
+    return _walker(warm_skglm(problem), problem, by_columns(problem.floats), strengths)
 
 
 def _walker(estimator, problem, X, strengths, **parameters):
@@ -96,7 +96,7 @@ def _walker(estimator, problem, X, strengths, **parameters):
 def make_celer(problem):
     from celer import celer_path
 
-    X, y, alphas = problem.by_columns, 2.0 * problem.y - 1.0, 1.0 / problem.Cs
+    X, y, alphas = by_columns(problem.floats), 2.0 * problem.y - 1.0, 1.0 / problem.Cs
 
     def fit(tol):
         _, coefs, _ = celer_path(X, y, "logreg", alphas=alphas, tol=tol, use_PN=True)
@@ -108,7 +108,7 @@ def make_celer(problem):
 def make_glum(problem):
     from glum import GeneralizedLinearRegressor
 
-    X, y = problem.by_columns, problem.y.astype(problem.floats.dtype)
+    X, y = by_columns(problem.floats), problem.y.astype(problem.floats.dtype)
     parameters = {"alpha": problem.alpha(problem.Cs).tolist(), "l1_ratio": problem.l1_ratio, "max_iter": MAX_ITER}
 
     def fit(tol):
