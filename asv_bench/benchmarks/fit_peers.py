@@ -83,16 +83,16 @@ def make_snapml(problem):
 
 
 def make_skglm(problem):
-    return _fitter(
-        warm_skglm(problem), problem, by_columns(problem.floats), alpha=problem.alpha(), l1_ratio=problem.l1_ratio
-    )
+    parameters = {"alpha": problem.alpha(), "l1_ratio": problem.l1_ratio}
+    return _fitter(warm_skglm(problem), problem, by_columns(problem.floats), **parameters)
 
 
 def warm_skglm(problem):
     """Its estimator, compiled: a first fit that is over at once would leave seconds of it for the next."""
     from skglm import SparseLogisticRegression
 
-    SparseLogisticRegression(alpha=problem.alpha(), tol=1e-6).fit(by_columns(problem.floats[:100]), problem.y[:100])
+    few_steps = SparseLogisticRegression(alpha=problem.alpha(), tol=1e-6, max_iter=2, max_epochs=5)
+    few_steps.fit(by_columns(problem.floats[:100]), problem.y[:100])
     return SparseLogisticRegression
 
 
