@@ -16,7 +16,7 @@ from scipy import sparse
 
 import fastlr
 
-from .problem import THREADS, C
+from .problem import THREADS, C, by_columns
 
 MAX_ITER = 10_000
 MOST_HESSIAN_BYTES = 1e9
@@ -83,14 +83,16 @@ def make_snapml(problem):
 
 
 def make_skglm(problem):
-    return _fitter(warm_skglm(problem), problem, problem.by_columns, alpha=problem.alpha(), l1_ratio=problem.l1_ratio)
+    parameters = {"alpha": problem.alpha(), "l1_ratio": problem.l1_ratio}
+    return _fitter(warm_skglm(problem), problem, by_columns(problem.floats), **parameters)
 
 
 def warm_skglm(problem):
     """Its estimator, compiled: a first fit that is over at once would leave seconds of it for the next."""
     from skglm import SparseLogisticRegression
 
-    SparseLogisticRegression(alpha=problem.alpha(), tol=1e-6).fit(problem.by_columns[:100], problem.y[:100])
+    few_steps = SparseLogisticRegression(alpha=problem.alpha(), tol=1e-6, max_iter=2, max_epochs=5)
+    few_steps.fit(by_columns(problem.floats[:100]), problem.y[:100])
     return SparseLogisticRegression
 
 
@@ -98,7 +100,7 @@ def make_celer(problem):
     from celer import LogisticRegression
 
     # It cannot be interrupted, so it has no more than its own 50 steps.
-    return _fitter(LogisticRegression, problem, problem.by_columns, C=C, max_iter=50)
+    return _fitter(LogisticRegression, problem, by_columns(problem.floats), C=C, max_iter=50)
 
 
 def _fitter(estimator, problem, X=None, **parameters):
@@ -116,7 +118,7 @@ def _fitter(estimator, problem, X=None, **parameters):
 def make_glum(problem):
     from glum import GeneralizedLinearRegressor
 
-    X, y = problem.by_columns, problem.y.astype(problem.floats.dtype)
+    X, y = by_columns(problem.floats), problem.y.astype(problem.floats.dtype)
     parameters = {"alpha": problem.alpha(), "l1_ratio": problem.l1_ratio, "max_iter": MAX_ITER}
 
     def fit(tol):

@@ -17,7 +17,7 @@ import fastlr
 
 from . import fit, fit_data, fit_peers, race
 from .fit_peers import MAX_ITER, check_solver, warm_skglm
-from .problem import THREADS, Problem
+from .problem import THREADS, Problem, by_columns
 
 MOST_SECONDS = 180.0
 GAP = 1e-4
@@ -75,7 +75,7 @@ def make_sklearn(problem, solver):
 
 def make_skglm(problem):
     strengths = [{"alpha": problem.alpha(C)} for C in problem.Cs]
-    return _walker(warm_skglm(problem), problem, problem.by_columns, strengths)
+    return _walker(warm_skglm(problem), problem, by_columns(problem.floats), strengths)
 
 
 def _walker(estimator, problem, X, strengths, **parameters):
@@ -96,7 +96,7 @@ def _walker(estimator, problem, X, strengths, **parameters):
 def make_celer(problem):
     from celer import celer_path
 
-    X, y, alphas = problem.by_columns, 2.0 * problem.y - 1.0, 1.0 / problem.Cs
+    X, y, alphas = by_columns(problem.floats), 2.0 * problem.y - 1.0, 1.0 / problem.Cs
 
     def fit(tol):
         _, coefs, _ = celer_path(X, y, "logreg", alphas=alphas, tol=tol, use_PN=True)
@@ -108,7 +108,7 @@ def make_celer(problem):
 def make_glum(problem):
     from glum import GeneralizedLinearRegressor
 
-    X, y = problem.by_columns, problem.y.astype(problem.floats.dtype)
+    X, y = by_columns(problem.floats), problem.y.astype(problem.floats.dtype)
     parameters = {"alpha": problem.alpha(problem.Cs).tolist(), "l1_ratio": problem.l1_ratio, "max_iter": MAX_ITER}
 
     def fit(tol):
@@ -141,15 +141,14 @@ def make_event(l1_ratio):
 
 
 class Path(fit.Race):
-    """100 fits, where scikit-learn reaches the gap."""
+    """100 fits, by fastlr alone, as others take minutes."""
 
-    params = (tuple(QUICKEST_SKLEARN), fit.Race.params[1])
+    params = (fit_data.L1_NAMES, ("fastlr",))
     event = make_event(1.0)
-    quickest = QUICKEST_SKLEARN
 
 
 class PathSpeedup(fit.Speedup):
-    """The same, side by side in one process."""
+    """Over scikit-learn, where it reaches the gap."""
 
     params = tuple(QUICKEST_SKLEARN)
     event = make_event(1.0)

@@ -66,11 +66,6 @@ class Problem:
         """`floats` in float64, where they are dense."""
         return self.floats if sparse.issparse(self.X) else self.floats.astype(np.float64)
 
-    @property
-    def by_columns(self):
-        """`floats` for those who would copy them into Fortran order or CSC."""
-        return self.floats.tocsc() if sparse.issparse(self.X) else np.asfortranarray(self.floats)
-
     def alpha(self, C=C):
         """What multiplies the penalty beside a mean loss."""
         return 1.0 / (C * len(self.y))
@@ -102,6 +97,11 @@ class Problem:
         value = self.value(coef, intercept)
         self.best = np.minimum(self.best, value)
         return np.max((value - self.best) / self.best)
+
+
+def by_columns(X):
+    """X for those who would copy it into Fortran order or CSC."""
+    return X.tocsc() if sparse.issparse(X) else np.asfortranarray(X)
 
 
 def penalty_name(l1_ratio):
