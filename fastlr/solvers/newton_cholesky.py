@@ -1,9 +1,9 @@
 """Newton's method for many samples and up to a few thousand coefficients, with as few passes over X as possible.
 
 Every step costs one pass, which gives the loss and the exact gradient where the step ends: it accepts the step, or has
-it halved, for two classes by a line search that does not read X. The Hessian only steers. On large data it is first taken at the optimum of a
-subsample, which is also the start; it is kept as long as steps shorten the gradient well, with what the gradients
-since have shown of the curvature (L-BFGS) on top, and formed anew, over all rows, when they no longer do.
+it halved, for two classes by a line search that does not read X. The Hessian only steers. On large data it is first
+taken at the optimum of a subsample, which is also the start; it is kept as long as steps shorten the gradient well,
+with what the gradients since have shown of the curvature (L-BFGS) on top, and then formed anew, over all rows.
 
 Sources: Nocedal & Wright, Numerical Optimization, 2nd ed., 2006, 3.3 (line search) and 7.2 (L-BFGS); Roosta & Mahoney,
 Sub-sampled Newton methods, Mathematical Programming 174, 2019 (Hessians from a subsample).
