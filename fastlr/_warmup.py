@@ -114,8 +114,8 @@ def warmup(dtypes=("float64",), orders=("C",), kinds=("tall", "wide")):
     kinds : iterable of str, default=("tall", "wide")
         Kinds of problem. "tall", "tall cross-validation", "wide" and "very wide": dense with two classes and more
         samples than features, or no more, or more than 500 features (which Fortran order tells). "l1": with an L1
-        penalty. "sparse". "multiclass" and "sparse multiclass": more than two classes. "study": the functions of `fastlr.functional`.
-        Cross-validation of all but the first needs nothing more.
+        penalty. "sparse". "multiclass" and "sparse multiclass": more than two classes. "study": the functions of
+        `fastlr.functional`. Cross-validation of all but the first needs nothing more.
 
     Raises
     ------

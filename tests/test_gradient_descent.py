@@ -229,7 +229,7 @@ def test_auto_follows_the_rule():
         ({"learning_rate": True}, TypeError),
         ({"learning_rate": None}, TypeError),
         ({"n_iterations": -1}, ValueError),
-        ({"n_iterations": 1.0}, TypeError),
+        ({"n_iterations": 1.5}, TypeError),
         ({"n_iterations": True}, TypeError),
         ({"method": "newton"}, ValueError),
         ({"method": None}, ValueError),

@@ -31,8 +31,9 @@ _LARGEST_SPARSE_FACTOR = 500
 # Rough numbers of Hessians and passes.
 _HESSIANS, _HESSIANS_AFTER_SAMPLE = 4, 2  # that Newton's method takes from zeros, and from a subsample's optimum
 _PASSES_WITHOUT = 400  # that conjugate gradients take for two classes
-_CHEAP = 16  # passes: for many classes a Hessian that costs no more is not put off
-_TRIED, _MOST_TRIED = 2, 300  # Hessians that passes of L-BFGS may cost before one is formed, and passes at most
+_CHEAP, _FEW = 16, 500_000  # passes, and samples times coefficients: a Hessian that costs no more is not put off
+_TRIED = 2  # Hessians that passes of L-BFGS may cost before one is formed
+_LEAST_TRIED, _MOST_TRIED = 40, 300  # of these passes
 
 
 def plan(n_samples, n_features, has_penalty, *, has_l1=False, n_classes=2, is_sparse=False):
@@ -77,7 +78,9 @@ def _plan_of_many(n_samples, n_coef):
         return [("preconditioned_lbfgs", math.inf), ("newton_cg", math.inf)]
     cost = hessian_cost(n_samples, n_coef)
     newton = [("newton_cholesky", math.inf)]
-    return newton if cost <= _CHEAP else [("preconditioned_lbfgs", min(_TRIED * cost, _MOST_TRIED)), *newton]
+    if cost <= _CHEAP and n_samples * n_coef <= _FEW:
+        return newton
+    return [("preconditioned_lbfgs", min(max(_TRIED * cost, _LEAST_TRIED), _MOST_TRIED)), *newton]
 
 
 def choose(*shape, **kind):
