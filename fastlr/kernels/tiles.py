@@ -176,7 +176,7 @@ def _add(part, gradient):
             gradient[k, j] += part[k, j]
 
 
-@helper()
+@helper(optimised=True)
 def _project(A, top, n, left, right, W, out):
     """out = W rows^T, for the n rows ``A[top + i, left:right]`` of a C-ordered A and a few rows of W.
 
@@ -211,7 +211,7 @@ def _project(A, top, n, left, right, W, out):
             out[k, i] = z
 
 
-@helper()
+@helper(optimised=True)
 def _combine(A, top, n, left, right, W, out):
     """out = W rows, rows as of `_project`: two rows of W and four of A at a time, so that each is loaded for two."""
     out[:] = 0

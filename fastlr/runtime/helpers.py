@@ -17,11 +17,13 @@ except ImportError:  # a private class: without it helpers are compiled as other
 _STEPS = ("_optimize_functions", "_optimize_final_module", "_finalize_final_module", "get_pointer_to_function")
 
 
-def options(is_helper):
+def options(is_helper, optimised=False):
     """Options of `numba.njit` for a helper, or for a kernel, beside those of all functions."""
     flags = {"forceinline": True} if is_helper else {}
     if JITCodeLibrary is None or not all(hasattr(JITCodeLibrary, name) for name in _STEPS):
         return flags
+    if optimised:
+        return {**flags, "pipeline_class": _OptimisedCompiler}
     return {**flags, "pipeline_class": _HelperCompiler if is_helper else _KernelCompiler}
 
 
@@ -47,6 +49,12 @@ if JITCodeLibrary is not None:
         def get_pointer_to_function(self, name):
             return 0
 
+    class _OptimisedLibrary(_HelperLibrary):
+        """The same, of code that is optimised before it is linked as well."""
+
+        _optimize_functions = JITCodeLibrary._optimize_functions
+        _optimize_final_module = JITCodeLibrary._optimize_final_module
+
     class _KernelCompiler(Compiler):
         library_class = _KernelLibrary
 
@@ -57,3 +65,6 @@ if JITCodeLibrary is not None:
 
     class _HelperCompiler(_KernelCompiler):
         library_class = _HelperLibrary
+
+    class _OptimisedCompiler(_KernelCompiler):
+        library_class = _OptimisedLibrary

@@ -17,14 +17,17 @@ import numpy as np
 
 from ..linalg.factor import ScaledCholesky
 from ..objectives import relative_gap
+from ..runtime.blocks import sample_rows
 from ._result import SolverResult, add_record, outcome_of
-from ._steps import ARMIJO, rounding
+from ._steps import ARMIJO, first_evaluation, rounding
+from .newton_cholesky import sampled_rows
 
 NEEDS = ("an L1 penalty",)
 
 _ALL_COEFFICIENTS = 300  # up to here there is no working set
 _FEWEST, _FEWEST_SPARSE = 64, 256  # coefficients of a working set
 _MAX_HALVINGS = 30
+_MAX_SAMPLE_STEPS = 20
 _MAX_LOST = 3  # steps in a row whose effect was lost in rounding
 _SHORTER = 0.5  # a gap this much smaller than the smallest so far is progress
 _FACES = 20  # changes of signs that one model may take
@@ -100,8 +103,9 @@ class _Features:
 class _Run:
     """Where a fit is, and what it has cost."""
 
-    def __init__(self, objective, coef, *, tol, max_iter, callback):
-        self.objective, self.coef, self.value, self.gap = objective, coef, np.inf, np.inf
+    def __init__(self, objective, start, *, tol, max_iter, callback):
+        self.objective, self.gap = objective, np.inf
+        self.coef, self.value, self._gradient = first_evaluation(objective, start)
         self._tol, self._max_iter, self._callback = tol, max_iter, callback
         self.n_iter, self.history = 0, []
 
@@ -111,20 +115,22 @@ class _Run:
 
     def with_all_features(self):
         """One model of all features after the other."""
-        self.coef, _, self.gap = self._descend(_Features(self.objective), self.coef, self._tol)
+        at = self.value, self._gradient
+        self.coef, _, self.gap = self._descend(_Features(self.objective), self.coef, at, self._tol)
 
     def with_working_sets(self):
         """Optima of working sets, until no other feature is wanted."""
         objective, penalty = self.objective, self.objective.penalty
-        self.value, gradient = objective.loss_gradient(self.coef)
-        a = gradient[:, :-1] - penalty.gradient(self.coef[:, :-1])
+        a = self._gradient[:, :-1] - penalty.gradient(self.coef[:, :-1])
         features = step = None
         fewest = (_FEWEST_SPARSE if objective.matrix.is_sparse else _FEWEST) // objective.shape[0] + 1
         while True:
             if features is None or not _holds(features, a, penalty.l1, self._tol):
                 features, step = _Features(objective, _working_set(a, self.coef, fewest)), None
             inner = max(_SHARE * self._tol, min(_COARSE, _SHARE * self.gap))
-            coef, step, gap = self._descend(features, self.coef[:, features.members], inner, step)
+            small = self.coef[:, features.members]
+            at = features.objective.loss_gradient(small)
+            coef, step, gap = self._descend(features, small, at, inner, step)
             self.coef = _lifted(coef, features.members, objective.shape)
             self.value, gradient = objective.loss_gradient(self.coef)
             if gap == np.inf:
@@ -137,13 +143,14 @@ class _Run:
             if self.gap <= self._tol or self.n_iter >= self._max_iter:
                 return
 
-    def _descend(self, features, coef, tol, step=None):
+    def _descend(self, features, coef, at, tol, step=None):
         """Newton's method with some features; where it ends, the step from there, and the gap.
 
-        A step that is given is that from `coef`, known from before.
+        `at` are value and gradient at `coef`, where the objective was evaluated last, and a step that is given is that
+        from there.
         """
         objective = features.objective
-        self.value, gradient = objective.loss_gradient(coef)
+        self.value, gradient = at
         first, gap, best, n_lost = self.n_iter, np.inf, np.inf, 0
         while True:
             if step is None:
@@ -211,12 +218,24 @@ def _line_search(objective, coef, value, gradient, step):
     return None
 
 
+def _start(objective):
+    """The optimum of a subsample, where it pays, or the best intercepts."""
+    n_samples, n_features = objective.matrix.shape
+    n_sampled = sampled_rows(n_samples, n_features)
+    if n_sampled:
+        sample = objective.subsample(sample_rows(n_samples, n_sampled))
+        # Nearer than the subsample's optimum is to that of all rows is not worth a step.
+        return solve(sample, tol=0.1 * objective.n_coef / n_sampled, max_iter=_MAX_SAMPLE_STEPS).coef
+    start = np.zeros(objective.shape)
+    if objective.fit_intercept:
+        start[:, -1] = objective.loss.best_intercepts()
+    return start
+
+
 def solve(objective, start=None, *, tol, max_iter, callback=None):
     """Minimise an objective; parameters and result as of `newton_cholesky.solve`. The penalty must be an L1 one."""
     if start is None:
-        start = np.zeros(objective.shape)
-        if objective.fit_intercept:
-            start[:, -1] = objective.loss.best_intercepts()
+        start = _start(objective)
     run = _Run(objective, start, tol=tol, max_iter=max_iter, callback=callback)
     if objective.n_coef <= _ALL_COEFFICIENTS:
         run.with_all_features()
