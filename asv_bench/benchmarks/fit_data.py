@@ -152,7 +152,7 @@ SOURCES = {
     "embeddings 20,000x512 float32": (lambda: embeddings(20_000, 512, 100), np.float32),
 }
 NAMES = tuple(SOURCES)
-L1_NAMES = ("signs float64", "one-hot 30,000x100", "7,000x28", "text 25,000x44,798")
+L1_NAMES = ("signs float64", "one-hot 30,000x100", "7,000x28", "text 25,000x44,798", "digits 1,797x64")
 
 
 @lru_cache(maxsize=1)

@@ -94,10 +94,10 @@ class _Model:
 class _Features:
     """Some of the features, or all, and the objective over them."""
 
-    def __init__(self, objective, places=None):
-        self.places = places
-        self.objective = objective if places is None else objective.columns(places)
-        self.members = slice(None) if places is None else np.append(places, objective.matrix.shape[1])
+    def __init__(self, objective, places):
+        n_features = objective.matrix.shape[1]
+        self.members = np.append(places, n_features)  # and intercepts
+        self.objective = objective if len(places) == n_features else objective.columns(places)
 
 
 class _Run:
@@ -116,7 +116,8 @@ class _Run:
     def with_all_features(self):
         """One model of all features after the other."""
         at = self.value, self._gradient
-        self.coef, _, self.gap = self._descend(_Features(self.objective), self.coef, at, self._tol)
+        features = _Features(self.objective, np.arange(self.objective.matrix.shape[1]))
+        self.coef, _, self.gap = self._descend(features, self.coef, at, self._tol)
 
     def with_working_sets(self):
         """Optima of working sets, until no other feature is wanted."""
@@ -181,7 +182,7 @@ class _Run:
 def _holds(features, a, l1, tol):
     """Whether all features that are wanted are among those at hand."""
     others = np.abs(a).max(axis=0)
-    others[features.places] = 0.0
+    others[features.members[:-1]] = 0.0
     return others.max(initial=0.0) <= l1 * (1.0 + tol)
 
 
