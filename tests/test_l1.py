@@ -8,6 +8,7 @@ from scipy import sparse
 from scipy.special import logsumexp
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_iris
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression as TheirRegression
 from sklearn.linear_model import LogisticRegressionCV as TheirCV
 
@@ -237,3 +238,13 @@ def test_a_path_of_many_classes(irises):
     model = LogisticRegression(C=path.Cs[-1], l1_ratio=1.0, tol=1e-8).fit(X, y)
     assert path.objectives[-1] == pytest.approx(model.objective_, rel=1e-7)
     assert path.coefs[-1].shape == (3, 4)
+
+
+@pytest.mark.parametrize("max_iter", [0, 1, 2])
+@pytest.mark.parametrize("width", [1, 60], ids=["all features", "working sets"])
+def test_too_few_steps_warn_and_leave_a_model(data, max_iter, width):
+    X, y = data
+    X = np.tile(X, width) + np.random.default_rng(0).normal(size=(len(y), 12 * width))
+    with pytest.warns(ConvergenceWarning, match=f"max_iter={max_iter}"):
+        model = LogisticRegression(l1_ratio=1.0, max_iter=max_iter).fit(X, y)
+    assert model.n_iter_ == max_iter and np.isfinite(model.coef_).all() and model.gap_ > 1e-6

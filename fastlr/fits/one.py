@@ -195,6 +195,6 @@ def _plan(problem, has_penalty, solver):
 
 def _certify_end(objective, result):
     """Find out the gap where a solver gave up before it could be within its tolerance."""
-    if result.gap == np.inf and objective.penalty:
+    if result.gap == np.inf and objective.penalty and objective.penalty.is_smooth:
         value, gradient = objective.loss_gradient(result.coef)
         result.gap = relative_gap(objective.gap_bound(gradient), value)

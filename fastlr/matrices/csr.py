@@ -14,7 +14,9 @@ from .base import Matrix
 from .classes import SparseClassPasses
 
 _ENTRY_WORK = 2.5  # of an entry, in those of dense X
-_HESSIAN_PARTS = 4  # at most: a matrix of its own for each
+_HESSIAN_PARTS = 4  # at most: a matrix of its own for each,
+_LARGE_PARTS = 2  # or two, where these are beyond caches
+_LARGE = 1_000  # features
 
 
 def compressed_rows(X):
@@ -89,7 +91,8 @@ class CSRMatrix(Matrix):
         n_samples, n_features = self.shape
         if self._hessian is None or self._hessian[0] is not loss.curvature:
             starts = entry_blocks(self.arrays[2], n_features)
-            starts = starts[:: -(-(len(starts) - 1) // _HESSIAN_PARTS)]
+            n_parts = _HESSIAN_PARTS if n_features <= _LARGE else _LARGE_PARTS
+            starts = starts[:: -(-(len(starts) - 1) // n_parts)]
             starts = starts if starts[-1] == n_samples else np.append(starts, n_samples)
             parts = np.empty((len(starts) - 1, n_features + 1, n_features + 1))
             task = Task(csr.serve_hessian, (self.arrays, loss.curvature, starts, parts), tuple)

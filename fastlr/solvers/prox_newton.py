@@ -31,6 +31,8 @@ _MAX_SAMPLE_STEPS = 20
 _MAX_LOST = 3  # steps in a row whose effect was lost in rounding
 _SHORTER = 0.5  # a gap this much smaller than the smallest so far is progress
 _FACES = 20  # changes of signs that one model may take
+_SLACK = 5  # features of the support for each that is in the working set unwanted
+_SOON = 0.05  # a gap so small that a step from it is the last before other features are looked at
 _COARSE, _SHARE = 0.1, 0.1  # gap of the first working set, and of others in gaps of the whole problem
 _SWEEPS = 3  # of coordinate descent, before the equations of what is not zero are tried
 _EXACT = 1e-12  # of the largest threshold: the model is solved to rounding,
@@ -123,19 +125,24 @@ class _Run:
         """Optima of working sets, until no other feature is wanted."""
         objective, penalty = self.objective, self.objective.penalty
         a = self._gradient[:, :-1] - penalty.gradient(self.coef[:, :-1])
-        features = step = None
+        features, step, is_last = None, None, False
         fewest = (_FEWEST_SPARSE if objective.matrix.is_sparse else _FEWEST) // objective.shape[0] + 1
         while True:
             if features is None or not _holds(features, a, penalty.l1, self._tol):
-                features, step = _Features(objective, _working_set(a, self.coef, fewest)), None
+                features, step = _Features(objective, _working_set(a, self.coef, penalty.l1, fewest)), None
+                is_last = False
             inner = max(_SHARE * self._tol, min(_COARSE, _SHARE * self.gap))
             small = self.coef[:, features.members]
             at = features.objective.loss_gradient(small)
-            coef, step, gap = self._descend(features, small, at, inner, step)
+            coef, step, gap = self._descend(features, small, at, inner, step, 0.0 if is_last else _SOON)
             self.coef = _lifted(coef, features.members, objective.shape)
             self.value, gradient = objective.loss_gradient(self.coef)
-            if gap == np.inf:
+            if gap == np.inf or (self.n_iter >= self._max_iter and step is None):
                 return
+            if step is None:  # first of all, whether other features are wanted
+                a = gradient[:, :-1] - penalty.gradient(self.coef[:, :-1])
+                is_last = True
+                continue
             whole = _lifted(step, features.members, objective.shape)
             product = objective.hessian_product(whole)
             a = gradient[:, :-1] - penalty.gradient(self.coef[:, :-1] + whole[:, :-1]) + product[:, :-1]
@@ -144,11 +151,11 @@ class _Run:
             if self.gap <= self._tol or self.n_iter >= self._max_iter:
                 return
 
-    def _descend(self, features, coef, at, tol, step=None):
+    def _descend(self, features, coef, at, tol, step=None, soon=0.0):
         """Newton's method with some features; where it ends, the step from there, and the gap.
 
         `at` are value and gradient at `coef`, where the objective was evaluated last, and a step that is given is that
-        from there.
+        from there. After a step from a gap of at most `soon`, which leaves about its square, no other is looked for.
         """
         objective = features.objective
         self.value, gradient = at
@@ -174,6 +181,8 @@ class _Run:
             self.n_iter += 1
             coef, self.value, gradient = end
             step = None
+            if gap <= soon:
+                break
             lost = gap > _SHORTER * best and self.value > before - rounding(objective, before)
             n_lost, best = n_lost + 1 if lost else 0, min(best, gap)
         return coef, step, gap
@@ -186,12 +195,13 @@ def _holds(features, a, l1, tol):
     return others.max(initial=0.0) <= l1 * (1.0 + tol)
 
 
-def _working_set(a, coef, fewest):
+def _working_set(a, coef, l1, fewest):
     """Features to be looked at: those that are not zero, and of all other the ones with the largest |a|."""
     support = np.flatnonzero(coef[:, :-1].any(axis=0))
-    size = min(a.shape[1], max(fewest, 2 * support.size))
     pull = np.abs(a).max(axis=0)
     pull[support] = np.inf
+    n_wanted = np.count_nonzero(pull > l1)  # with those of the support
+    size = min(a.shape[1], max(fewest, min(2 * support.size, n_wanted + support.size // _SLACK)))
     return np.sort(np.argpartition(pull, -size)[-size:])
 
 
