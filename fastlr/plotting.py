@@ -3,6 +3,18 @@
 import numpy as np
 
 
+def _figure(width, height):
+    """A figure of its own, without pyplot: no window system, no global state."""
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError('plots need matplotlib: pip install "fastlr[plot]"') from error
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
 def plot_study(data, costs, coef, path):
     """Draw the study in one figure: some images of both signs, the cost curve, the weights as a picture.
 
@@ -24,15 +36,7 @@ def plot_study(data, costs, coef, path):
     OSError, ValueError
         If the file cannot be written, or its ending is no known format.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError('plots need matplotlib: pip install "fastlr[plot]"') from error
-
-    # A figure of its own, without pyplot: no window system, no global state.
-    figure = Figure(figsize=(11, 6.5), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = _figure(11, 6.5)
     top, bottom = figure.subfigures(2, 1, height_ratios=(1, 1.4))
     per_sign = 5
     axes = top.subplots(2, per_sign)
@@ -64,6 +68,8 @@ def plot_study(data, costs, coef, path):
 def plot_cv(model, ax=None):
     """Draw the scores of a cross-validation against C: each fold, their mean and spread, and the C that was chosen.
 
+    Of several l1_ratios, the scores of the one that was chosen.
+
     Parameters
     ----------
     model : LogisticRegressionCV
@@ -80,20 +86,9 @@ def plot_cv(model, ax=None):
     ImportError
         If matplotlib is not installed.
     """
-    if ax is None:
-        try:
-            from matplotlib.backends.backend_agg import FigureCanvasAgg
-            from matplotlib.figure import Figure
-        except ImportError as error:
-            raise ImportError('plots need matplotlib: pip install "fastlr[plot]"') from error
-        figure = Figure(figsize=(6, 4), layout="constrained")
-        FigureCanvasAgg(figure)
-        ax = figure.subplots()
+    ax = _figure(6, 4).subplots() if ax is None else ax
     order = np.argsort(model.Cs_)
-    scores = model.scores_
-    if isinstance(scores, dict):  # use_legacy_attributes: by class, and all the same
-        scores = next(iter(scores.values()))
-    Cs, scores = model.Cs_[order], scores.reshape(len(scores), -1)[:, order]
+    Cs, scores = model.Cs_[order], _scores_of_chosen_ratio(model)[:, order]
     scores = scores[~np.isnan(scores).any(axis=1)]
     mean, spread = scores.mean(axis=0), scores.std(axis=0)
     for fold in scores if len(scores) > 1 else ():
@@ -107,4 +102,53 @@ def plot_cv(model, ax=None):
     ax.set_ylabel("score" if model.scoring in (None, "warn") or callable(model.scoring) else model.scoring)
     ax.grid(alpha=0.3)
     ax.legend()
+    return ax
+
+
+def _scores_of_chosen_ratio(model):
+    """Of shape (n_folds, n_Cs)."""
+    scores = model.scores_
+    if isinstance(scores, dict):  # use_legacy_attributes: by class, and all the same, l1_ratios last
+        scores = next(iter(scores.values()))
+        scores = np.moveaxis(scores.reshape(*scores.shape[:2], -1), 2, 1)
+    if scores.shape[1] == 1:
+        return scores[:, 0]
+    return scores[:, np.abs(model.l1_ratios_ - np.ravel(model.l1_ratio_)[0]).argmin()]
+
+
+def plot_path(path, ax=None, n_named=10):
+    """Draw the coefficients of a path against C, and how many there are.
+
+    Parameters
+    ----------
+    path : Path
+        From `fastlr.path`.
+    ax : matplotlib Axes, optional
+        As in `plot_cv`.
+    n_named : int
+        Coefficients with a name, "feature 7" say or, of many classes, "feature 7, class 2": the largest at the end.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    """
+    ax = _figure(7, 4.5).subplots() if ax is None else ax
+    coefs = np.stack([coef.toarray() for coef in path.coefs])
+    drawn = np.argwhere(coefs.any(axis=0))
+    drawn = drawn[np.argsort(-np.abs(coefs[-1][tuple(drawn.T)]), kind="stable")]
+    for place, (row, feature) in enumerate(drawn.tolist()):
+        name = f"feature {feature}" + (f", class {path.classes[row]}" if coefs.shape[1] > 1 else "")
+        ax.plot(path.Cs, coefs[:, row, feature], linewidth=1, label=name if place < n_named else None)
+    ax.set_xscale("log")
+    ax.set_xlabel("C")
+    ax.set_ylabel("coefficient")
+    ax.set_title(f"{path.n_active[-1]} features at C={path.Cs[-1]:.3g}", fontsize=10)
+    ax.grid(alpha=0.3)
+    if len(drawn) and n_named:
+        ax.legend(fontsize=7)
     return ax

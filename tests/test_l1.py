@@ -14,6 +14,7 @@ from sklearn.linear_model import LogisticRegressionCV as TheirCV
 
 import fastlr
 from fastlr import LogisticRegression, LogisticRegressionCV, fit_many
+from fastlr.plotting import plot_cv, plot_path
 
 NEWEST = {"use_legacy_attributes": False, "scoring": "neg_log_loss"}
 
@@ -248,3 +249,27 @@ def test_too_few_steps_warn_and_leave_a_model(data, max_iter, width):
     with pytest.warns(ConvergenceWarning, match=f"max_iter={max_iter}"):
         model = LogisticRegression(l1_ratio=1.0, max_iter=max_iter).fit(X, y)
     assert model.n_iter_ == max_iter and np.isfinite(model.coef_).all() and model.gap_ > 1e-6
+
+
+def test_a_path_is_drawn_with_its_largest_coefficients_by_name(data, irises):
+    path = fastlr.path(*data, Cs=5)
+    ax = plot_path(path, n_named=2)
+    lines = {line.get_label(): line.get_ydata() for line in ax.get_lines()}
+    ends = np.abs(path.coefs[-1].toarray()[0])
+    assert len(ax.get_lines()) == np.count_nonzero(np.any([coef.toarray()[0] for coef in path.coefs], axis=0))
+    np.testing.assert_array_equal(
+        lines[f"feature {ends.argmax()}"], [coef.toarray()[0, ends.argmax()] for coef in path.coefs]
+    )
+    assert len(ax.get_legend().get_texts()) == 2
+    many = plot_path(fastlr.path(*irises, Cs=3))
+    assert any(", class " in text.get_text() for text in many.get_legend().get_texts())
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_the_scores_that_are_drawn_are_those_of_the_share_that_was_chosen(data, older):
+    options = {**NEWEST, "use_legacy_attributes": older, "l1_ratios": np.array([0.0, 1.0]), "Cs": [1e-3, 1.0], "cv": 3}
+    model = LogisticRegressionCV(**options).fit(*data)
+    scores = LogisticRegressionCV(**{**options, "use_legacy_attributes": False}).fit(*data).scores_
+    chosen = scores[:, [0.0, 1.0].index(np.ravel(model.l1_ratio_)[0])]
+    drawn = [line.get_ydata() for line in plot_cv(model).get_lines()[:3]]
+    np.testing.assert_array_equal(drawn, chosen)

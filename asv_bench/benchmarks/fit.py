@@ -80,7 +80,7 @@ class Speedup:
 class HardSoftmax:
     """Fits of many classes that few solvers bring to an end: no competitor reaches the gap on the unscaled ones."""
 
-    params = ((247, 10, 19), (1_500, 3, 29), (3_000, 16, 26), (4_000, 120, 9))
+    params = (((247, 10, 19), (1_500, 3, 29), (3_000, 16, 26), (4_000, 120, 9)),)
     param_names = ("shape",)
     timeout = 300
 
