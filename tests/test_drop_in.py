@@ -145,6 +145,18 @@ def test_no_weight_is_the_limit_of_small_weights(y, label, fit_intercept):
         assert (model.predict_proba(100 * X)[:, label] < 1e-15).all()
 
 
+@pytest.mark.parametrize("l1_ratio", [0.4, 1.0])
+@pytest.mark.parametrize("n_classes", [3, 4])
+def test_no_weight_is_the_limit_of_small_weights_with_an_l1_penalty(n_classes, l1_ratio):
+    y = np.digitize(X[:, 0] + _rng.normal(size=90), [-0.8, 0.0, 0.8][: n_classes - 1])
+    options = {"tol": 1e-12, "l1_ratio": l1_ratio, "max_iter": 1_000, "C": 0.3}
+    model = LogisticRegression(**options).fit(X, y, sample_weight=with_weight(y, 1, 0.0))
+    near = LogisticRegression(**options).fit(X, y, sample_weight=with_weight(y, 1, 1e-9))
+    np.testing.assert_allclose(model.predict_proba(X), near.predict_proba(X), atol=1e-5)
+    assert (model.predict_proba(100 * X)[:, 1] < 1e-15).all() and (model.coef_[1] == 0.0).all()
+    np.testing.assert_array_equal(model.classes_, np.unique(y))
+
+
 def test_a_class_without_weight_leaves_the_others_as_they_are_without_it():
     y = np.digitize(X[:, 0] + _rng.normal(size=90), [-0.8, 0.0, 0.8])
     there = y != 2
