@@ -81,8 +81,9 @@ def test_old_and_new_parameters_ask_for_the_same(data, old, new):
         ({"l1_ratio": 1.5}, "l1_ratio must be"),
         ({"l1_ratio": "all"}, "l1_ratio must be"),
         ({"penalty": "elasticnet", "l1_ratio": None}, "l1_ratio must be specified"),
-        ({"l1_ratio": 1.0, "solver": "newton_cholesky"}, "not for l1_ratio=1"),
-        ({"solver": "prox_newton"}, "not for l1_ratio=0"),
+        ({"l1_ratio": 1.0, "solver": "newton_cholesky"}, "not for problems with l1_ratio=1"),
+        ({"solver": "prox_newton"}, "not for problems without an L1 penalty"),
+        ({"solver": "prox_newton", "l1_ratio": 1.0, "C": np.inf}, "not for problems without an L1 penalty"),
     ],
     ids=str,
 )
@@ -273,3 +274,43 @@ def test_the_scores_that_are_drawn_are_those_of_the_share_that_was_chosen(data, 
     chosen = scores[:, [0.0, 1.0].index(np.ravel(model.l1_ratio_)[0])]
     drawn = [line.get_ydata() for line in plot_cv(model).get_lines()[:3]]
     np.testing.assert_array_equal(drawn, chosen)
+
+
+@pytest.mark.parametrize("l1_ratio", [0.0, 1.0])
+def test_weight_on_a_few_rows_of_many(l1_ratio):
+    rng = np.random.default_rng(0)
+    X, y, weight = rng.normal(size=(40_000, 30)), rng.integers(0, 2, 40_000), np.zeros(40_000)
+    rows = np.arange(100, 160)
+    weight[rows] = 1.0
+    model = LogisticRegression(l1_ratio=l1_ratio, tol=1e-9).fit(X, y, weight)
+    np.testing.assert_allclose(
+        model.coef_, LogisticRegression(l1_ratio=l1_ratio, tol=1e-9).fit(X[rows], y[rows]).coef_, atol=1e-4
+    )
+
+
+def test_a_path_of_one_class_alone(irises):
+    X, y = irises
+    path = fastlr.path(X, y, Cs=3, sample_weight=(y == 0).astype(float))
+    assert (path.n_active == 0).all() and (path.deviances[1:] <= 1.0).all()
+
+
+@pytest.mark.parametrize("l1_ratio", [1.0, 0.3])
+def test_models_go_to_scikit_learn_with_their_penalty(data, l1_ratio):
+    X, y = data
+    theirs = LogisticRegression(C=0.1, l1_ratio=l1_ratio).fit(X, y).to_sklearn()
+    assert (theirs.C, theirs.l1_ratio, theirs.solver) == (0.1, l1_ratio, "saga")
+    search = LogisticRegressionCV(Cs=[0.1], cv=3, l1_ratios=(l1_ratio,), **NEWEST).fit(X, y).to_sklearn()
+    assert (search.C, search.l1_ratio) == (0.1, l1_ratio)
+
+
+def test_a_scorer_sees_the_share_of_each_model(data):
+    X, y = data
+    seen = set()
+
+    def scorer(model, X, y):
+        seen.add(model.l1_ratio)
+        return 0.0
+
+    options = {"Cs": [0.1], "cv": 3, "l1_ratios": (0.0, 0.5), "use_legacy_attributes": False}
+    LogisticRegressionCV(scoring=scorer, **options).fit(X, y)
+    assert seen == {0.0, 0.5}

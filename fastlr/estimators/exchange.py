@@ -1,5 +1,6 @@
 """Models from and for scikit-learn: the same numbers in the other class."""
 
+import inspect
 from copy import deepcopy
 
 import numpy as np
@@ -23,7 +24,16 @@ def to_sklearn(model):
     check_is_fitted(model)
     C = float(np.ravel(model.C_)[0]) if hasattr(model, "C_") else model.C
     C = np.inf if model.penalty in (None, "none") else C
-    theirs = sklearn.linear_model.LogisticRegression(C=C, **{name: getattr(model, name) for name in _SAME})
+    parameters = {"C": C, **{name: getattr(model, name) for name in _SAME}}
+    if hasattr(model, "l1_ratio_"):
+        ratio = float(np.ravel(model.l1_ratio_)[0] or 0.0)
+    else:
+        ratio = {"l1": 1.0, "l2": 0.0}.get(model.penalty, model.l1_ratio or 0.0)
+    if ratio:
+        parameters.update(l1_ratio=ratio, solver="saga")
+        if inspect.signature(sklearn.linear_model.LogisticRegression).parameters["penalty"].default == "l2":
+            parameters["penalty"] = "elasticnet"  # before scikit-learn 1.8, which goes by l1_ratio
+    theirs = sklearn.linear_model.LogisticRegression(**parameters)
     for name in _FITTED:
         if hasattr(model, name):
             setattr(theirs, name, deepcopy(getattr(model, name)))

@@ -25,7 +25,7 @@ class HeldOutModel(LogisticRegression):
     @classmethod
     def of(cls, fits, place, X, raw):
         """One of many fits, as (set, C), and its raw predictions for X."""
-        model = cls(C=float(fits.Cs[place[1]]))
+        model = cls(C=float(fits.Cs[place[1]]), l1_ratio=fits.l1_ratio)
         model.classes_, model.coef_, model.intercept_ = fits.classes, fits.coefs[place], fits.intercepts[place]
         model.n_features_in_ = model.coef_.shape[1]
         model._X, model._raw = X, raw

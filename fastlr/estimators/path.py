@@ -15,6 +15,7 @@ from .fit_many import check_Cs
 from .labels import combine_weights
 from .parameters import check_options
 
+_ROUNDING = 1e-15
 _NAMED = 5  # failures that a warning lists
 
 
@@ -124,33 +125,30 @@ def path(
     limits = {"tol": options["tol"], "max_iter": options["max_iter"]}
     ends, deviances = [], []
     with model._finite(data.X), quiet_team(options["n_threads"]) as team:
-        smallest, null = _start_of_path(problem, team)
+        smallest, null, weight_sum = _start_of_path(problem, team)
         if isinstance(Cs, (int, np.integer)):
             grid = smallest * np.geomspace(1.0, 1.0 / ratio, Cs)
         fits = fit_path(problem, grid.tolist(), start=None, dtype=data.dtype, team=team, **limits)
         for C, end in zip(grid.tolist(), fits, strict=True):
             W = end.result.coef[:, :-1]
-            loss = end.result.value - replace(problem, C=C).penalty(_weight_sum(problem)).value(W)
+            loss = end.result.value - replace(problem, C=C).penalty(weight_sum).value(W)
             ends.append(end)
-            deviances.append(1.0 - loss / null)
+            deviances.append(1.0 - loss / null if null > _ROUNDING else 1.0)  # of one class alone
             if deviances[-1] >= max_deviance or W.any(axis=0).sum() >= most:
                 break
     return _as_path(data.classes, grid[: len(ends)], ends, np.array(deviances))
 
 
 def _start_of_path(problem, team):
-    """The largest C that leaves all coefficients 0, and the mean loss there."""
+    """The largest C that leaves all coefficients 0, the mean loss there, and the sum of the weights."""
     objective = problem.objective(np.float64, team)
     coefs = np.zeros(objective.shape)
     if problem.fit_intercept:
         coefs[:, -1] = objective.loss.best_intercepts()
     value, gradient = objective.loss_gradient(coefs)
     steepest = np.abs(gradient[:, :-1]).max(initial=0.0)
-    return problem.l1_ratio / ((steepest or 1.0) * objective.loss.weight_sum), value
-
-
-def _weight_sum(problem):
-    return float(problem.sample_weight.sum()) if problem.sample_weight.size else float(len(problem.codes))
+    weight_sum = objective.loss.weight_sum
+    return problem.l1_ratio / ((steepest or 1.0) * weight_sum), value, weight_sum
 
 
 def _as_path(classes, Cs, ends, deviances):

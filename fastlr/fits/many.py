@@ -67,6 +67,7 @@ def solve_many(
     ManyFits
     """
     fits = ManyFits.empty(data.classes, Cs, n_sets, data.X.shape[1])
+    fits.l1_ratio = l1_ratio
     problem = Problem(data.features, data.codes, len(data.classes), np.empty(0), np.inf, fit_intercept, l1_ratio)
     whole = [k for k in range(n_sets) if present_classes(replace(problem, sample_weight=weight_of(k))) is None]
     with quiet_team(n_threads) as team, _progress_bar(n_sets * len(Cs), progress) as bar:

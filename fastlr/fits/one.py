@@ -144,7 +144,7 @@ def _run(problem, first, team, *, solver, tol, max_iter, start, report):
     """One fit over an objective that is there already."""
     aim = min(tol, _SMALL_TOL) if _is_cheap(problem, first) else tol
     n_passes, n_iter, history = 0, 0, []
-    objective, steps = first, _plan(problem, bool(first.penalty), solver)
+    objective, steps = first, _plan(problem, first.penalty, solver)
     while True:
         name, most = steps[0]
         before = objective.n_passes
@@ -178,16 +178,16 @@ def _is_cheap(problem, objective):
     return bool(objective.penalty) and problem.n_classes > 2 and n_products <= _SMALL_PRODUCTS
 
 
-def _plan(problem, has_penalty, solver):
+def _plan(problem, penalty, solver):
     """Names of solvers and how many passes they may take, each for where the one before does not arrive."""
     if solver not in SOLVERS:
         kind = {"n_classes": problem.n_classes, "is_sparse": sparse.issparse(problem.X)}
-        return plan(*problem.X.shape, has_penalty, has_l1=has_penalty and problem.l1_ratio > 0.0, **kind)
-    if "a penalty" in NEEDS[solver] and not has_penalty:
+        return plan(*problem.X.shape, bool(penalty), has_l1=not penalty.is_smooth, **kind)
+    if "a penalty" in NEEDS[solver] and not penalty:
         raise ValueError(f'solver="{solver}" needs a penalty: pass a finite C, or solver="auto"')
-    if ("an L1 penalty" in NEEDS[solver]) != bool(problem.l1_ratio):
-        there = "an L1 penalty" if problem.l1_ratio else "no L1 penalty"
-        raise ValueError(f'solver="{solver}" is not for l1_ratio={problem.l1_ratio:g}, {there}: pass solver="auto"')
+    if ("an L1 penalty" in NEEDS[solver]) == penalty.is_smooth:
+        there = "without an L1 penalty" if penalty.is_smooth else f"with l1_ratio={problem.l1_ratio:g}"
+        raise ValueError(f'solver="{solver}" is not for problems {there}: pass solver="auto"')
     if "two classes" in NEEDS[solver] and problem.n_classes > 2:
         raise ValueError(f'solver="{solver}" is for two classes: pass one of {MULTICLASS}, or solver="auto"')
     return [(solver, math.inf)]

@@ -32,6 +32,8 @@ class ManyFits:
         Steps taken, from wherever the fit started.
     n_passes : int
         How often X was read, by all fits together.
+    l1_ratio : float
+        Share of the L1 penalty.
     failures : dict
         By (set, C) as indices: why that fit has no certificate of `tol`. The others have theirs.
     """
@@ -44,6 +46,7 @@ class ManyFits:
     gaps: np.ndarray
     n_iters: np.ndarray
     n_passes: int = 0
+    l1_ratio: float = 0.0
     failures: dict = field(default_factory=dict)
 
     @classmethod
@@ -66,7 +69,7 @@ class ManyFits:
         """The sets of several results for the same classes and values of C, one after the other."""
         names = ("coefs", "intercepts", "objectives", "gaps", "n_iters")
         arrays = [np.concatenate([getattr(part, name) for part in parts]) for name in names]
-        fits = cls(parts[0].classes, parts[0].Cs, *arrays, sum(part.n_passes for part in parts))
+        fits = cls(parts[0].classes, parts[0].Cs, *arrays, sum(part.n_passes for part in parts), parts[0].l1_ratio)
         first = 0
         for part in parts:
             fits.failures.update({(first + k, i): why for (k, i), why in part.failures.items()})

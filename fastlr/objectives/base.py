@@ -18,7 +18,7 @@ class Objective:
         X.
     loss : LogisticLoss or SoftmaxLoss
         Targets and weights.
-    penalty : L2
+    penalty : L2 or ElasticNet
         On all coefficients but the intercepts.
     fit_intercept : bool
         Whether the intercepts are free. If not, they stay 0 and their gradient is set to 0.

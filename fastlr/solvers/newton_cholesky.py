@@ -206,6 +206,8 @@ def _start_from_subsample(objective):
     if not n_sampled:
         return None
     sample = objective.subsample(sample_rows(n_samples, n_sampled))
+    if not sample.loss.weight_sum > 0.0:
+        return None
     newton = _Newton(sample, *(_start_from_subsample(sample) or (np.zeros(objective.shape),)))
     # Nearer than the subsample's optimum is to that of all rows is not worth a step.
     enough = 0.1 * objective.n_coef / n_sampled
@@ -221,8 +223,8 @@ def solve(objective, start=None, *, tol, max_iter, callback=None, steering=None)
 
     Parameters
     ----------
-    objective : LogisticObjective
-    start : float64 array of shape (1, n_features + 1), optional
+    objective : LogisticObjective or SoftmaxObjective
+    start : float64 array of shape (k, n_features + 1), optional
         [w, b]; by default the optimum of a subsample, or zeros on small data.
     tol : float
         Certified relative gap to reach.

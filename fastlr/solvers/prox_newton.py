@@ -13,6 +13,8 @@ Yuan, Ho & Lin, An improved GLMNET for L1-regularized logistic regression, JMLR 
 Salmon, Dual extrapolation for sparse generalized linear models, JMLR 21, 2020 (working sets).
 """
 
+import logging
+
 import numpy as np
 
 from ..linalg.factor import ScaledCholesky
@@ -32,11 +34,15 @@ _MAX_LOST = 3  # steps in a row whose effect was lost in rounding
 _SHORTER = 0.5  # a gap this much smaller than the smallest so far is progress
 _FACES = 20  # changes of signs that one model may take
 _SLACK = 5  # features of the support for each that is in the working set unwanted
+_LARGEST_MODEL = 6_000  # coefficients: its Hessian takes 0.3 GB, and some copies
 _SOON = 0.05  # a gap so small that a step from it is the last before other features are looked at
 _COARSE, _SHARE = 0.1, 0.1  # gap of the first working set, and of others in gaps of the whole problem
 _SWEEPS = 3  # of coordinate descent, before the equations of what is not zero are tried
 _EXACT = 1e-12  # of the largest threshold: the model is solved to rounding,
 _ROUNDING = 1e-14  # which is that of its terms
+
+
+_logger = logging.getLogger("fastlr")
 
 
 class _Model:
@@ -112,6 +118,8 @@ class _Run:
         self.n_iter, self.history = 0, []
 
     def _record(self, gradient, gap):
+        if self.history and self.history[-1]["iteration"] == self.n_iter:
+            self.history.pop()  # where more is known now
         passes = self.objective.n_passes
         add_record(self.history, self._callback, self.n_iter, self.value, np.linalg.norm(gradient), gap, passes)
 
@@ -125,19 +133,24 @@ class _Run:
         """Optima of working sets, until no other feature is wanted."""
         objective, penalty = self.objective, self.objective.penalty
         a = self._gradient[:, :-1] - penalty.gradient(self.coef[:, :-1])
-        features, step, is_last = None, None, False
+        features, step, chosen_at, is_last = None, None, 0, False
         fewest = (_FEWEST_SPARSE if objective.matrix.is_sparse else _FEWEST) // objective.shape[0] + 1
         while True:
             if features is None or not _holds(features, a, penalty.l1, self._tol):
-                features, step = _Features(objective, _working_set(a, self.coef, penalty.l1, fewest)), None
-                is_last = False
+                # Without a step since the last choice, what was chosen stays, or the same might be asked for in turns.
+                kept = features.members[:-1] if features is not None and self.n_iter == chosen_at else ()
+                places = np.union1d(_working_set(a, self.coef, penalty.l1, fewest), kept).astype(np.int64)
+                if len(places) * objective.shape[0] > _LARGEST_MODEL:
+                    _logger.info("prox_newton: a working set of %d features is too large", len(places))
+                    return
+                features, step, chosen_at, is_last = _Features(objective, places), None, self.n_iter, False
             inner = max(_SHARE * self._tol, min(_COARSE, _SHARE * self.gap))
             small = self.coef[:, features.members]
             at = features.objective.loss_gradient(small)
             coef, step, gap = self._descend(features, small, at, inner, step, 0.0 if is_last else _SOON)
             self.coef = _lifted(coef, features.members, objective.shape)
             self.value, gradient = objective.loss_gradient(self.coef)
-            if gap == np.inf or (self.n_iter >= self._max_iter and step is None):
+            if gap == np.inf:
                 return
             if step is None:  # first of all, whether other features are wanted
                 a = gradient[:, :-1] - penalty.gradient(self.coef[:, :-1])
@@ -152,7 +165,7 @@ class _Run:
                 return
 
     def _descend(self, features, coef, at, tol, step=None, soon=0.0):
-        """Newton's method with some features; where it ends, the step from there, and the gap.
+        """Newton's method with some features; where it ends, the step from there, and the gap, inf if not certain.
 
         `at` are value and gradient at `coef`, where the objective was evaluated last, and a step that is given is that
         from there. After a step from a gap of at most `soon`, which leaves about its square, no other is looked for.
@@ -168,24 +181,24 @@ class _Run:
                 step = _Model(objective.penalty, hessian, coef, gradient).minimise()
                 product = (hessian @ step.ravel()).reshape(step.shape)
                 gap = relative_gap(objective.step_gap(coef, self.value, gradient, step, product), self.value)
-                if gap <= max(tol, self._tol) and objective.overshoot(step) > 1.0:
+                limit = np.inf if self.n_iter >= self._max_iter else tol if self.n_iter > first else self._tol
+                if gap <= limit and objective.overshoot(step) > 1.0:
                     gap = np.inf
-                self._record(gradient, gap)
-                # One step at least, or the same features might be asked for in turns.
-                if gap <= (tol if self.n_iter > first else self._tol) or self.n_iter >= self._max_iter:
-                    break
+                self._record(gradient, gap if gap <= limit and objective is self.objective else np.inf)
+                if gap <= limit:
+                    return coef, step, gap
             before = self.value
             end = _line_search(objective, coef, before, gradient, step)
-            if end is None or n_lost == _MAX_LOST:
-                break
+            if end is None or n_lost == _MAX_LOST:  # rounding is in the way
+                objective.loss_gradient(coef)
+                return coef, step, gap if objective.overshoot(step) <= 1.0 else np.inf
             self.n_iter += 1
             coef, self.value, gradient = end
             step = None
-            if gap <= soon:
-                break
+            if gap <= soon and self.n_iter < self._max_iter:
+                return coef, None, gap
             lost = gap > _SHORTER * best and self.value > before - rounding(objective, before)
             n_lost, best = n_lost + 1 if lost else 0, min(best, gap)
-        return coef, step, gap
 
 
 def _holds(features, a, l1, tol):
@@ -233,8 +246,8 @@ def _start(objective):
     """The optimum of a subsample, where it pays, or the best intercepts."""
     n_samples, n_features = objective.matrix.shape
     n_sampled = sampled_rows(n_samples, n_features)
-    if n_sampled:
-        sample = objective.subsample(sample_rows(n_samples, n_sampled))
+    sample = objective.subsample(sample_rows(n_samples, n_sampled)) if n_sampled else None
+    if sample is not None and sample.loss.weight_sum > 0.0:
         # Nearer than the subsample's optimum is to that of all rows is not worth a step.
         return solve(sample, tol=0.1 * objective.n_coef / n_sampled, max_iter=_MAX_SAMPLE_STEPS).coef
     start = np.zeros(objective.shape)
