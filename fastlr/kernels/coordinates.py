@@ -25,14 +25,8 @@ def descend(H, threshold, v, q, n_sweeps, tol):
         Sweeps over all coordinates, at most.
     tol : float
         Ends when no coordinate's gradient changed by more in such a sweep.
-
-    Returns
-    -------
-    float
-        The largest change of a coordinate's gradient by its own step in the last sweep over all.
     """
     n = len(v)
-    largest = 0.0
     for _ in range(n_sweeps):
         largest = 0.0
         for inner in range(_SUPPORT_SWEEPS):
@@ -64,4 +58,3 @@ def descend(H, threshold, v, q, n_sweeps, tol):
                 break
         if largest <= tol:
             break
-    return largest
