@@ -30,8 +30,8 @@ class LogisticRegression(LogisticModel):
     X an eighth of the rows is sampled. Other sparse formats are converted to CSR once.
 
     A class of y whose samples all weigh 0 stays in `classes_`. With an intercept the model is then the limit of small
-    weights: the class has coefficients 0, an intercept that leaves it a probability of 2e-16, and all else is as in a
-    fit without it.
+    weights: the class has coefficients 0, an intercept that leaves it a probability of at most 2e-16, and all else is
+    as in a fit without it.
 
     Parameters
     ----------

@@ -73,25 +73,21 @@ def solve_many(
     with quiet_team(n_threads) as team, _progress_bar(n_sets * len(Cs), progress) as bar:
         batch = _Batch(problem, weight_of, fits, {"tol": tol, "max_iter": max_iter}, data.dtype, team, bar)
         starts = dict.fromkeys(range(n_sets), start)
-        if whole and _is_wide(problem):
+        way = _shared_way(problem)
+        if whole and way == "gram_newton":
             batch.fit_wide(whole, gram or SharedGram(), start)
-        elif len(whole) > 1 and _is_tall(problem):
+        elif len(whole) > 1 and way == "newton_cholesky" and not problem.is_small:
             starts.update(batch.fit_tall(whole))
         batch.fit_each(starts)
     fits.failures = dict(sorted(fits.failures.items()))  # threads tell of them in any order
     return fits
 
 
-def _is_wide(problem):
+def _shared_way(problem):
+    """Name of the solver whose work fits may share; None for the kinds of problem that are fitted one by one."""
     if sparse.issparse(problem.X) or problem.n_classes > 2 or problem.l1_ratio:
-        return False
-    return choose(*problem.X.shape, True) == "gram_newton"
-
-
-def _is_tall(problem):
-    if sparse.issparse(problem.X) or problem.n_classes > 2 or problem.is_small or problem.l1_ratio:
-        return False
-    return choose(*problem.X.shape, True) == "newton_cholesky"
+        return None
+    return choose(*problem.X.shape, True)
 
 
 class _Batch:

@@ -6,7 +6,8 @@ model. Of many, a working set is: the optimum of its features is found by passes
 over X says which others are to join them.
 
 The model's minimum is a dual point as well: with p the step, a = gradient of the loss + H p, -a is a subgradient of the
-penalty where the step ends. So each step certifies where it starts, see `objectives.base.Objective.step_gap`.
+penalty where the step ends. So a step that does not go too far certifies where it starts, see
+`objectives.base.Objective.step_gap`.
 
 Sources: Lee, Sun & Saunders, Proximal Newton-type methods for minimizing composite functions, SIAM J. Optim. 24, 2014;
 Yuan, Ho & Lin, An improved GLMNET for L1-regularized logistic regression, JMLR 13, 2012; Massias, Vaiter, Gramfort &
