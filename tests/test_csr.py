@@ -11,7 +11,7 @@ from scipy import sparse
 
 from fastlr import reference
 from fastlr._validation import check_sample_weight, check_sparse_features
-from fastlr.matrices.csr import compressed_rows
+from fastlr.matrices.csr import compressed
 from fastlr.runtime.blocks import entry_blocks
 from fastlr.runtime.team import Team
 
@@ -329,7 +329,7 @@ def test_data_and_indices_are_read_where_they_lie(dtype, indices):
     problem = make_sparse_problem((2_000, 300), dtype, indices)
     X = problem.X
     assert check_sparse_features(X) is X
-    data, columns, _ = compressed_rows(X)
+    data, columns, _ = compressed(X)
     assert np.shares_memory(data, X.data)
     assert np.shares_memory(columns, X.indices)
     assert not data.flags.writeable

@@ -37,7 +37,7 @@ OF_SAMPLES |= {"functional": {"raw", "curvature"}, "estimators": {"raw", "curvat
 STOREYS = {
     "pointwise": 0,
     "operations": 0,
-    "coordinates": 0,
+    "coordinates": 3,
     "blocks": 0,
     "llvm": 0,
     "strips": 1,

@@ -154,3 +154,28 @@ def test_what_is_not_finite_is_found_by_the_pass_that_meets_it(kind, bad, n_rows
     loss, coefs = draw(X.shape, False, n_rows)
     with pytest.raises(ValueError, match="X must be finite"):
         KINDS[kind](X).sweep(loss, coefs)
+
+
+@kinds
+@pytest.mark.parametrize("shape", [(40, 7), (9, 700)], ids=str)
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_a_descent_along_columns_ends_where_the_model_is_smallest(kind, shape, fit_intercept):
+    """Karush, Kuhn and Tucker's conditions of the quadratic model, its Hessian formed by NumPy."""
+    X, (loss, coefs) = features(shape), draw(shape, True, 1)
+    X[:, 3], X[:, 4] = 0.0, 2.5  # nothing, and what an intercept can replace
+    coefs[0, : shape[1] // 2] = 0.0
+    matrix, w, ridge = KINDS[kind](X), coefs[0, :-1], 0.1
+    gradient = matrix.sweep(loss, coefs)[1][0]
+    gradient[:-1] += ridge * w
+    gradient[-1] *= fit_intercept
+    threshold, step = np.full(shape[1], np.abs(gradient[:3]).min()), np.zeros(shape[1] + 1)
+    for _ in range(300):
+        matrix.descend(loss, gradient, w, threshold, ridge, fit_intercept, step, 1e-14)
+    ends = np.append(X, np.full((shape[0], 1), float(fit_intercept)), axis=1)
+    slope = gradient + ends.T @ (loss.curvature * (ends @ step)) + ridge * np.append(step[:-1], 0.0)
+    v, bound = w + step[:-1], 1e-9 * np.abs(gradient).max()
+    moved = np.arange(shape[1]) != 4 if fit_intercept else np.full(shape[1], True)
+    np.testing.assert_allclose(slope[:-1][moved & (v != 0)], -(threshold * np.sign(v))[moved & (v != 0)], atol=bound)
+    assert (np.abs(slope[:-1][v == 0.0]) <= threshold[v == 0.0] + bound).all()
+    assert abs(slope[-1]) <= bound
+    assert (v == 0.0).any() and (v != 0.0).any()

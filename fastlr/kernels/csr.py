@@ -29,7 +29,8 @@ def work_space():
 
 
 @helper(CONTRACT)
-def _dot_row(data, indices, first, stop, w):
+def dot_row(data, indices, first, stop, w):
+    """x . w of a row, or a column, of which these are the entries."""
     z = 0.0
     for t in range(first, stop):
         k = uint64(t)
@@ -85,7 +86,7 @@ def fused_pass(
             z[i] = b
             # Rows without weight, those that a fold holds out, are read for NaN only.
             if what != Operation.HESSIAN_PRODUCT or curvature[first + i] != 0.0:
-                z[i] += _dot_row(data, indices, indptr[first + i], indptr[first + i + 1], w)
+                z[i] += dot_row(data, indices, indptr[first + i], indptr[first + i + 1], w)
         value, value_total = apply_link(what, z, count, first, formula, y, sample_weight, raw, curvature, residual)
         loss += value
         total += value_total

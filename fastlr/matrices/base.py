@@ -57,6 +57,7 @@ class Matrix(ABC):
         self.n_passes = 0
         self.is_sparse = sparse.issparse(X)
         self._name = name
+        self._columns = None
         self._bound = WeakKeyDictionary()  # passes by loss
         self._loss = self._passes = None  # the last
 
@@ -156,6 +157,37 @@ class Matrix(ABC):
         ValueError
             If X holds NaN or infinity.
         """
+
+    @abstractmethod
+    def by_columns(self):
+        """X as `kernels.coordinates.dot_column` reads it; copied where it is not laid out so, once."""
+
+    def descend(self, loss, gradient, w, threshold, ridge, fit_intercept, step, tol):
+        """Coordinate descent on the quadratic model of the summed loss, plus a penalty, D from the last `sweep`.
+
+        Parameters
+        ----------
+        loss : LogisticLoss
+        gradient : float64 array of shape (n_features + 1,)
+            Of the loss and the smooth part of the penalty where the step begins.
+        w : float64 array of shape (n_features,)
+            Coefficients there.
+        threshold : float64 array of shape (n_features,)
+            Of the absolute values of coefficients.
+        ridge : float
+            What the penalty adds to the diagonal of the model.
+        fit_intercept : bool
+        step : float64 array of shape (n_features + 1,)
+            Where to start; overwritten.
+        tol : float
+            Ends when no coordinate's gradient changed by more.
+        """
+        from ..kernels.coordinates import descend_columns  # here, because a small X needs no Numba
+
+        n_samples, n_features = self.shape
+        model = self.by_columns(), loss.curvature, gradient, w, threshold, ridge, fit_intercept
+        space = np.empty(n_samples), np.empty(n_features), np.empty(n_features)
+        self.n_passes += descend_columns(*model, step, tol, *space)
 
     def class_sandwich(self, loss, coefs):
         """[X 1]^T D [X 1] of a `SoftmaxLoss`, D at coefficients: one pass; see `_class_hessian`."""

@@ -19,8 +19,8 @@ _LARGE_PARTS = 2  # or two, where these are beyond caches
 _LARGE = 1_000  # features
 
 
-def compressed_rows(X):
-    """What kernels read of a CSR matrix: data, indices, unsigned to spare a test for negative ones, and indptr."""
+def compressed(X):
+    """What kernels read of a CSR or CSC matrix: data, indices, which unsigned take no test of sign, and indptr."""
     indices = np.ascontiguousarray(X.indices)
     return (
         read_only(np.ascontiguousarray(X.data)),
@@ -63,8 +63,8 @@ class CSRMatrix(Matrix):
 
     def __init__(self, X, *, name="X", team=None):
         super().__init__(X, np.float64, name, team)
-        self.arrays = compressed_rows(X)
-        self._hessian = self._by_columns = None
+        self.arrays = compressed(X)
+        self._hessian = None
 
     def _bind(self, loss):
         return (SparseClassPasses if loss.passes == "classes" else _RowPasses)(self, loss)
@@ -74,10 +74,22 @@ class CSRMatrix(Matrix):
         return CSRMatrix(self.X[rows], name=self._name, team=self.team)
 
     def columns(self, places):
-        """See `Matrix`; from a copy in compressed columns, which the first call makes."""
-        if self._by_columns is None:
-            self._by_columns = self.X.tocsc()
-        return CSRMatrix(self._by_columns[:, places].tocsr(), name=self._name, team=self.team)
+        """See `Matrix`."""
+        some = self._compressed_columns()[:, places]
+        matrix = CSRMatrix(some.tocsr(), name=self._name, team=self.team)
+        matrix._columns = some
+        return matrix
+
+    def _compressed_columns(self):
+        """A copy of X that the first call makes."""
+        if self._columns is None:
+            self._columns = self.X.tocsc()
+            self._columns.sum_duplicates()
+        return self._columns
+
+    def by_columns(self):
+        """See `Matrix`."""
+        return compressed(self._compressed_columns())
 
     def moments(self, loss):
         """See `Matrix`: two passes."""

@@ -188,6 +188,15 @@ class DenseMatrix(Matrix):
         X[:] = self.X[:, places]
         return self._like(X)
 
+    def by_columns(self):
+        """See `Matrix`; in floating point numbers, scaled."""
+        if self._columns is None:
+            columns = self.X.T
+            if self.scale != 1.0 or columns.dtype != self.dtype:
+                columns = np.multiply(columns, self.scale, dtype=self.dtype)
+            self._columns = read_only(np.ascontiguousarray(columns))
+        return self._columns
+
     def _like(self, X):
         return DenseMatrix(read_only(X), scale=self.scale, dtype=self.dtype, name=self._name, team=self.team)
 

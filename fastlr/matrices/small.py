@@ -51,6 +51,12 @@ class SmallMatrix(Matrix):
         """See `Matrix`."""
         return SmallMatrix(self.X[:, places], self._name)
 
+    def by_columns(self):
+        """See `Matrix`."""
+        if self._columns is None:
+            self._columns = read_only(np.ascontiguousarray(self.X.T))
+        return self._columns
+
     def _raw(self, loss, coefs):
         """Raw predictions, of shape (n_samples,) or (n_samples, n_classes)."""
         if loss.passes == "one":

@@ -158,6 +158,20 @@ class LogisticObjective(Objective):
 
         return apply
 
+    def descend(self, gradient, w, threshold, step, tol):
+        """Coordinate descent on the quadratic model where `loss_gradient` was last evaluated, see `Matrix.descend`.
+
+        Parameters
+        ----------
+        gradient, step : float64 arrays of shape (1, n_features + 1)
+            That there, and the step so far, which is improved in place.
+        w, threshold : float64 arrays of shape (n_features,)
+        tol : float
+        """
+        size = self.loss.weight_sum
+        penalty = threshold * size, self.penalty.diagonal * size
+        self.matrix.descend(self.loss, gradient[0] * size, w, *penalty, self.fit_intercept, step[0], tol * size)
+
     def gap_bound(self, gradient, hessian=None):
         """Bound on f - f* where `loss_gradient` was last evaluated, see `gap_bound`.
 

@@ -18,9 +18,9 @@ import logging
 
 import numpy as np
 
-from ..linalg.factor import ScaledCholesky
 from ..objectives import relative_gap
 from ..runtime.blocks import sample_rows
+from ._l1_models import LARGEST_HESSIAN, Models
 from ._result import SolverResult, add_record, outcome_of
 from ._steps import ARMIJO, first_evaluation, rounding
 from .newton_cholesky import sampled_rows
@@ -28,76 +28,17 @@ from .newton_cholesky import sampled_rows
 NEEDS = ("an L1 penalty",)
 
 _ALL_COEFFICIENTS = 300  # up to here there is no working set
-_FEWEST, _FEWEST_SPARSE = 64, 256  # coefficients of a working set
+_FEWEST, _FEWEST_SPARSE = 64, 512  # coefficients of a working set
 _MAX_HALVINGS = 30
 _MAX_SAMPLE_STEPS = 20
 _MAX_LOST = 3  # steps in a row whose effect was lost in rounding
 _SHORTER = 0.5  # a gap this much smaller than the smallest so far is progress
-_FACES = 20  # changes of signs that one model may take
 _SLACK = 5  # features of the support for each that is in the working set unwanted
-_LARGEST_MODEL = 6_000  # coefficients: its Hessian takes 0.3 GB, and some copies
 _SOON = 0.05  # a gap so small that a step from it is the last before other features are looked at
 _COARSE, _SHARE = 0.1, 0.1  # gap of the first working set, and of others in gaps of the whole problem
-_SWEEPS = 3  # of coordinate descent, before the equations of what is not zero are tried
-_EXACT = 1e-12  # of the largest threshold: the model is solved to rounding,
-_ROUNDING = 1e-14  # which is that of its terms
 
 
 _logger = logging.getLogger("fastlr")
-
-
-class _Model:
-    """Quadratic model of the smooth part at some coefficients, plus the penalty, the intercepts at their best."""
-
-    def __init__(self, penalty, hessian, coefs, gradient):
-        self._shape = coefs.shape
-        places = np.arange(coefs.size).reshape(coefs.shape)
-        self._w, self._b = places[:, :-1].ravel(), places[:, -1]
-        inner = hessian[np.ix_(self._b, self._b)]
-        # Equal shifts of all intercepts change nothing; taken out of the matrix, it can be inverted.
-        self._inner = ScaledCholesky(inner + inner.trace() / len(inner) * (len(inner) > 1))
-        self._across = hessian[np.ix_(self._b, self._w)]
-        self._of_w = self._inner.solve(self._across)
-        self._of_gradient = self._inner.solve(gradient.ravel()[self._b])
-        self._H = hessian[np.ix_(self._w, self._w)] - self._across.T @ self._of_w
-        self._start = coefs.ravel()[self._w]
-        self._threshold = np.full(len(self._w), penalty.l1)
-        self._v = self._start.copy()
-        self._q = gradient.ravel()[self._w] - self._across.T @ self._of_gradient
-
-    def minimise(self):
-        """Where the model is smallest, but for rounding: a step from the coefficients, of their shape."""
-        from ..kernels.coordinates import descend  # here, because all solvers are imported where a small fit is made
-
-        terms = self._H.diagonal() * np.abs(self._v) + np.abs(self._q)
-        tol = max(_EXACT * self._threshold.max(initial=0.0), _ROUNDING * terms.max(initial=0.0))
-        for _ in range(_FACES):
-            descend(self._H, self._threshold, self._v, self._q, _SWEEPS, tol)
-            if self._solve_face() and self._violation() <= tol:
-                break
-        step = np.empty(self._start.size + len(self._b))
-        step[self._w] = change = self._v - self._start
-        step[self._b] = -self._of_gradient - self._of_w @ change
-        return step.reshape(self._shape)
-
-    def _solve_face(self):
-        """Solve the equations of what is not zero; False where a coefficient became zero on the way."""
-        face = np.flatnonzero(self._v)
-        v = self._v[face]
-        sides = self._q[face] + self._threshold[face] * np.sign(v)
-        step = -ScaledCholesky(self._H[np.ix_(face, face)]).solve(sides) if face.size else v
-        lengths = np.full(len(v), np.inf)
-        crossing = (v + step) * v <= 0.0
-        lengths[crossing] = -v[crossing] / step[crossing]
-        length = min(1.0, lengths.min(initial=np.inf))
-        self._v[face] = np.where(lengths <= length, 0.0, v + length * step)
-        self._q += self._H[:, face] @ (self._v[face] - v)
-        return not crossing.any()
-
-    def _violation(self):
-        """How far the gradient of the model is from a subgradient of the penalty, at most."""
-        slope = np.abs(self._q + self._threshold * np.sign(self._v))
-        return float(np.where(self._v == 0.0, np.abs(self._q) - self._threshold, slope).max(initial=0.0))
 
 
 class _Features:
@@ -116,7 +57,7 @@ class _Run:
         self.objective, self.gap = objective, np.inf
         self.coef, self.value, self._gradient = first_evaluation(objective, start)
         self._tol, self._max_iter, self._callback = tol, max_iter, callback
-        self.n_iter, self.history = 0, []
+        self.n_iter, self.history, self._models = 0, [], Models()
 
     def _record(self, gradient, gap):
         if self.history and self.history[-1]["iteration"] == self.n_iter:
@@ -141,7 +82,7 @@ class _Run:
                 # Without a step since the last choice, what was chosen stays, or the same might be asked for in turns.
                 kept = features.members[:-1] if features is not None and self.n_iter == chosen_at else ()
                 places = np.union1d(_working_set(a, self.coef, penalty.l1, fewest), kept).astype(np.int64)
-                if len(places) * objective.shape[0] > _LARGEST_MODEL:
+                if objective.shape[0] > 1 and len(places) * objective.shape[0] > LARGEST_HESSIAN:
                     _logger.info("prox_newton: a working set of %d features is too large", len(places))
                     return
                 features, step, chosen_at, is_last = _Features(objective, places), None, self.n_iter, False
@@ -176,11 +117,10 @@ class _Run:
         first, gap, best, n_lost = self.n_iter, np.inf, np.inf, 0
         while True:
             if step is None:
-                hessian = objective.hessian()
-                if not np.isfinite(hessian).all():
+                end = self._models.step(objective, coef, gradient, self._tol)
+                if end is None:
                     return coef, None, np.inf
-                step = _Model(objective.penalty, hessian, coef, gradient).minimise()
-                product = (hessian @ step.ravel()).reshape(step.shape)
+                step, product = end
                 gap = relative_gap(objective.step_gap(coef, self.value, gradient, step, product), self.value)
                 limit = np.inf if self.n_iter >= self._max_iter else tol if self.n_iter > first else self._tol
                 if gap <= limit and objective.overshoot(step) > 1.0:

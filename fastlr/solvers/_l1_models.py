@@ -1,0 +1,203 @@
+"""What a step of `prox_newton` minimises: the quadratic model of the smooth part, plus the penalty.
+
+Two forms of one thing: `HessianModel` knows the Hessian and solves its equations; `ColumnModel`, where that would cost
+more than passes over the columns of X do, descends along these and solves the equations of what is not zero by
+conjugate gradients, no further than the step is worth.
+
+Sources: Friedman, Hastie & Tibshirani, Regularization paths for generalized linear models via coordinate descent,
+J. Stat. Softw. 33, 2010 (both forms of the descent); Yuan, Ho & Lin, An improved GLMNET for L1-regularized logistic
+regression, JMLR 13, 2012 (inexact steps).
+"""
+
+import numpy as np
+
+from ..linalg.factor import ScaledCholesky
+from ._conjugate_gradients import newton_direction
+
+LARGEST_HESSIAN = 6_000  # coefficients: it takes 0.3 GB, and some copies
+# Passes from which on a Hessian is dear: columns of a sparse X are rarely alike, so descents are quick.
+_DEAR, _DEAR_SPARSE = 100, 10
+
+_FACES = 20  # changes of signs that one model may take
+_SWEEPS = 3  # of coordinate descent, before the equations of what is not zero are tried
+_EXACT = 1e-12  # of the largest threshold: the model is solved to rounding,
+_ROUNDING = 1e-14  # which is that of its terms
+
+_NEAR = 1e-5  # a gradient, in thresholds, from which there is one step to go
+_SHARE = 0.1  # of its gradient that a step may leave at most, and of what the tolerance allows
+
+
+class Models:
+    """The models of one run, each in the form that is the cheaper."""
+
+    def __init__(self):
+        self._is_slow = False  # the descent
+
+    def step(self, objective, coefs, gradient, tol):
+        """The step to where the model at the last evaluation is smallest, as exact as it is worth.
+
+        Parameters
+        ----------
+        objective : LogisticObjective or SoftmaxObjective
+        coefs, gradient : float64 arrays of shape (k, n_features + 1)
+        tol : float
+            Relative gap that is asked for.
+
+        Returns
+        -------
+        step, product : float64 arrays of shape (k, n_features + 1), or None
+            Product: of the Hessian with the step. None where the Hessian is not finite.
+        """
+        is_large, cost = objective.n_coef > LARGEST_HESSIAN, objective.hessian_cost
+        dear = _DEAR_SPARSE if objective.matrix.is_sparse else _DEAR
+        if len(coefs) == 1 and (is_large or (cost > dear and not self._is_slow)):
+            model = ColumnModel(objective, coefs, gradient, tol)
+            if model.minimise(np.inf if is_large else cost) or is_large:
+                return model.step, model.product
+            self._is_slow = True  # for its columns are alike
+        hessian = objective.hessian()
+        is_finite = np.isfinite(hessian).all()
+        return HessianModel(objective.penalty, hessian, coefs, gradient).minimise() if is_finite else None
+
+
+class HessianModel:
+    """Quadratic model of the smooth part at some coefficients, plus the penalty, the intercepts at their best."""
+
+    def __init__(self, penalty, hessian, coefs, gradient):
+        self._hessian, self._shape = hessian, coefs.shape
+        places = np.arange(coefs.size).reshape(coefs.shape)
+        self._w, self._b = places[:, :-1].ravel(), places[:, -1]
+        inner = hessian[np.ix_(self._b, self._b)]
+        # Equal shifts of all intercepts change nothing; taken out of the matrix, it can be inverted.
+        self._inner = ScaledCholesky(inner + inner.trace() / len(inner) * (len(inner) > 1))
+        self._across = hessian[np.ix_(self._b, self._w)]
+        self._of_w = self._inner.solve(self._across)
+        self._of_gradient = self._inner.solve(gradient.ravel()[self._b])
+        self._H = hessian[np.ix_(self._w, self._w)] - self._across.T @ self._of_w
+        self._start = coefs.ravel()[self._w]
+        self._threshold = np.full(len(self._w), penalty.l1)
+        self._v = self._start.copy()
+        self._q = gradient.ravel()[self._w] - self._across.T @ self._of_gradient
+
+    def minimise(self):
+        """Where the model is smallest, but for rounding.
+
+        Returns
+        -------
+        step, product : float64 arrays of shape (k, n_features + 1)
+            From the coefficients, and what the Hessian makes of it.
+        """
+        from ..kernels.coordinates import descend  # here, because all solvers are imported where a small fit is made
+
+        terms = self._H.diagonal() * np.abs(self._v) + np.abs(self._q)
+        tol = max(_EXACT * self._threshold.max(initial=0.0), _ROUNDING * terms.max(initial=0.0))
+        for _ in range(_FACES):
+            descend(self._H, self._threshold, self._v, self._q, _SWEEPS, tol)
+            if self._solve_face() and self._violation() <= tol:
+                break
+        step = np.empty(self._start.size + len(self._b))
+        step[self._w] = change = self._v - self._start
+        step[self._b] = -self._of_gradient - self._of_w @ change
+        return step.reshape(self._shape), (self._hessian @ step).reshape(self._shape)
+
+    def _solve_face(self):
+        """Solve the equations of what is not zero; False where a coefficient became zero on the way."""
+        face = np.flatnonzero(self._v)
+        v = self._v[face]
+        sides = self._q[face] + self._threshold[face] * np.sign(v)
+        step = -ScaledCholesky(self._H[np.ix_(face, face)]).solve(sides) if face.size else v
+        self._v[face] = _up_to_first_zero(v, step)
+        self._q += self._H[:, face] @ (self._v[face] - v)
+        return bool(self._v[face].all())
+
+    def _violation(self):
+        return _violation(self._v, self._q, self._threshold)
+
+
+class ColumnModel:
+    """The model of two classes, its Hessian never formed.
+
+    Parameters
+    ----------
+    objective, coefs, gradient, tol
+        See `Models.step`.
+
+    Attributes
+    ----------
+    step, product : float64 arrays of shape (1, n_features + 1)
+        So far.
+    """
+
+    def __init__(self, objective, coefs, gradient, tol):
+        self._objective, self._gradient, self._w = objective, gradient, coefs[0, :-1]
+        self._threshold = np.full(len(self._w), objective.penalty.l1)
+        self._precondition = objective.preconditioner()
+        self._of_intercept = objective.matrix.intercept_column(objective.loss) / objective.loss.weight_sum
+        self.step, self.product = np.zeros_like(coefs), np.zeros_like(coefs)
+        # So steps converge quadratically, and the last, from where values hardly differ, leaves what rounding does, or
+        # nothing that the gap would show.
+        left = self._violation() / objective.penalty.l1
+        forced = min(_SHARE, left) * left if left > _NEAR else 0.0
+        self._enough = max(forced, _SHARE * tol, _ROUNDING) * objective.penalty.l1
+
+    def minimise(self, max_passes):
+        """Step until little is left of the gradient: True; or until about so many passes are made."""
+        last_pass = self._objective.n_passes + max_passes
+        for _ in range(_FACES):
+            if self._objective.n_passes >= last_pass:
+                return False
+            self._objective.descend(self._gradient, self._w, self._threshold, self.step, _SHARE * self._enough)
+            self._multiply()
+            if self._violation() <= self._enough:
+                return True
+            self._solve_face(last_pass)
+            if self._violation() <= self._enough:
+                return True
+        return False
+
+    def _solve_face(self, last_pass):
+        """Improve by conjugate gradients what is not zero, up to where the first becomes zero."""
+        v = self._w + self.step[0, :-1]
+        face = np.append(v != 0.0, True)
+        sides = (self._gradient + self.product + np.append(self._threshold * np.sign(v), 0.0)) * face
+        largest = np.inf
+
+        def precondition(residual):
+            nonlocal largest
+            residual = residual * face
+            largest = np.abs(residual).max()
+            return self._precondition(residual) * face
+
+        def is_enough(_):
+            return largest <= 0.5 * self._enough or self._objective.n_passes >= last_pass
+
+        change = newton_direction(self._objective, sides, precondition, is_enough)[0]
+        self.step[0, :-1] = _up_to_first_zero(v, change[:-1]) - self._w
+        self.step[0, -1] += change[-1]
+        self._multiply()
+
+    def _multiply(self):
+        """The product of the Hessian with the step, whose intercept is made the best."""
+        self.product = self._objective.hessian_product(self.step)
+        if self._objective.fit_intercept and self._of_intercept[-1] > 0.0:
+            shift = -(self._gradient[0, -1] + self.product[0, -1]) / self._of_intercept[-1]
+            self.step[0, -1] += shift
+            self.product[0] += shift * self._of_intercept
+
+    def _violation(self):
+        q = (self._gradient + self.product)[0]
+        return max(_violation(self._w + self.step[0, :-1], q[:-1], self._threshold), abs(q[-1]))
+
+
+def _up_to_first_zero(v, step):
+    """v + step, or up to where the first sign would change, with a zero there."""
+    lengths = np.full(len(v), np.inf)
+    crossing = ((v + step) * v <= 0.0) & (v != 0.0)
+    lengths[crossing] = -v[crossing] / step[crossing]
+    length = min(1.0, lengths.min(initial=np.inf))
+    return np.where(lengths <= length, 0.0, v + length * step)
+
+
+def _violation(v, q, threshold):
+    """How far the gradient q of a model is from a subgradient of the penalty, at most."""
+    return float(np.where(v == 0.0, np.abs(q) - threshold, np.abs(q + threshold * np.sign(v))).max(initial=0.0))
