@@ -14,7 +14,7 @@ _MOST_STRIPS = 8
 _STRIP_WORK = 50_000_000  # multiply-adds from which on a second thread pays
 
 
-def class_sandwich(matrix, loss, coefs):
+def class_sandwich(matrix, loss, coefs, places=None):
     """[X 1]^T D [X 1] of a `SoftmaxLoss` at coefficients: one pass.
 
     Parameters
@@ -22,21 +22,24 @@ def class_sandwich(matrix, loss, coefs):
     matrix : Matrix
     loss : SoftmaxLoss
     coefs : float64 array of shape (n_classes, n_features + 1)
+    places : int array of shape (m,), optional
+        Ascending indices of `coefs.ravel()`, those of rows and columns; by default all.
 
     Returns
     -------
-    float64 array of shape (n_coef, n_coef)
-        Symmetric; coefficients in the order of `coefs.ravel()`.
+    float64 array of shape (m, m)
+        Symmetric.
     """
-    bounds = _strips(*matrix.shape, coefs.size)
+    places = np.arange(coefs.size) if places is None else places
+    bounds = _strips(*matrix.shape, len(places))
     parts = [None] * (len(bounds) - 1)
 
     def add_up(strip, check):
-        total = np.zeros((coefs.size, coefs.size))
-        for rows, block in matrix.blocks(coefs.size, first=bounds[strip], stop=bounds[strip + 1]):
+        total = np.zeros((len(places), len(places)))
+        for rows, block in matrix.blocks(len(places), first=bounds[strip], stop=bounds[strip + 1]):
             check()
             dense = block.toarray() if sparse.issparse(block) else block
-            _add_rows(total, np.column_stack([dense, np.ones(len(dense))]), loss, rows, coefs)
+            _add_rows(total, np.column_stack([dense, np.ones(len(dense))]), loss, rows, coefs, places)
         return total
 
     run_all(add_up, range(len(parts)), matrix.team.n_threads, parts.__setitem__)
@@ -54,13 +57,15 @@ def _strips(n_samples, n_features, n_coef):
     return [n_samples * strip // n_strips for strip in range(n_strips + 1)]
 
 
-def _add_rows(total, X1, loss, rows, coefs):
+def _add_rows(total, X1, loss, rows, coefs, places):
     diagonal, factor = loss.curvature_factors(X1 @ coefs.T, rows)
     n_classes, width = coefs.shape
-    products = (factor[:, :, None] * X1[:, None, :]).reshape(len(X1), -1)
+    classes, features = np.divmod(places, width)
+    products = factor[:, classes] * X1[:, features]
     outer = products.T @ products
+    bounds = np.searchsorted(classes, range(n_classes + 1)).tolist()
     for k in range(n_classes):
-        same = slice(k * width, (k + 1) * width)
-        scaled = diagonal[:, [k]] * X1
+        same = slice(bounds[k], bounds[k + 1])
+        scaled = diagonal[:, [k]] * X1[:, features[same]]
         outer[same, same] = -(scaled.T @ scaled)
     total -= outer

@@ -157,9 +157,9 @@ class Matrix(ABC):
             If X holds NaN or infinity.
         """
 
-    def class_sandwich(self, loss, coefs):
+    def class_sandwich(self, loss, coefs, places=None):
         """[X 1]^T D [X 1] of a `SoftmaxLoss`, D at coefficients: one pass; see `_class_hessian`."""
-        return class_sandwich(self, loss, coefs)
+        return class_sandwich(self, loss, coefs, places)
 
     def curvature_sum(self, loss):
         """1^T D 1 of a `SoftmaxLoss`, D from the last `sweep`: one pass.

@@ -4,7 +4,7 @@ import copy
 
 import numpy as np
 
-from ..matrices.scales import standardisation
+from ..matrices.scales import largest_entries, standardisation
 
 _ULP = float(np.finfo(np.float64).eps)
 
@@ -140,6 +140,13 @@ class Objective:
         # What is scaled to the border is to stay within it, rounded.
         shares = {1.0} if largest <= penalty.l1 else {1.0, penalty.l1 / largest * (1.0 - _ULP)}
         return min(s * bend + (1.0 - s) * loss + penalty.duality_gap(W, s * a) for s in shares)
+
+    def reach(self, directions):
+        """Bound on `overshoot` from the largest entries of columns, which the first time take a pass."""
+        if "largest" not in self._known:
+            self._known["largest"] = largest_entries(self.matrix)
+        changes = np.abs(directions[:, :-1]) @ self._known["largest"] + np.abs(directions[:, -1])
+        return float(np.sort(changes)[-2:].sum())  # of one class, or of the two whose changes differ most
 
     def standardisation(self):
         """Means and variances of the columns, see `matrices.scales`; the first time a pass."""

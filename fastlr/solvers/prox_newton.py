@@ -14,12 +14,14 @@ Yuan, Ho & Lin, An improved GLMNET for L1-regularized logistic regression, JMLR 
 Salmon, Dual extrapolation for sparse generalized linear models, JMLR 21, 2020 (working sets).
 """
 
+import copy
 import logging
 
 import numpy as np
 
 from ..linalg.factor import ScaledCholesky
 from ..objectives import relative_gap
+from ..objectives.base import hessian_cost
 from ..runtime.blocks import sample_rows
 from ._result import SolverResult, add_record, outcome_of
 from ._steps import ARMIJO, first_evaluation, rounding
@@ -37,6 +39,10 @@ _FACES = 20  # changes of signs that one model may take
 _SLACK = 5  # features of the support for each that is in the working set unwanted
 _LARGEST_MODEL = 6_000  # coefficients: its Hessian takes 0.3 GB, and some copies
 _SOON = 0.05  # a gap so small that a step from it is the last before other features are looked at
+_FLAT = 1e-10
+_NEARER = 0.5  # of the gap of a step, the one that a correction must leave
+_KEPT_CONTRACTION = 0.25  # of the gap, what a step with a Hessian from elsewhere may leave
+_CHEAP = 30_000_000  # multiply-adds: a Hessian that takes no more is not kept
 _COARSE, _SHARE = 0.1, 0.1  # gap of the first working set, and of others in gaps of the whole problem
 _SWEEPS = 3  # of coordinate descent, before the equations of what is not zero are tried
 _EXACT = 1e-12  # of the largest threshold: the model is solved to rounding,
@@ -47,26 +53,27 @@ _logger = logging.getLogger("fastlr")
 
 
 class _Model:
-    """Quadratic model of the smooth part at some coefficients, plus the penalty, the intercepts at their best."""
+    """Quadratic model of the smooth part at some coefficients, plus the penalty, the intercepts at their best.
 
-    def __init__(self, penalty, hessian, coefs, gradient):
-        self._shape = coefs.shape
-        places = np.arange(coefs.size).reshape(coefs.shape)
-        self._w, self._b = places[:, :-1].ravel(), places[:, -1]
+    All is in one dimension; `is_intercept` says where intercepts are.
+    """
+
+    def __init__(self, penalty, hessian, coefs, gradient, is_intercept):
+        self._w, self._b = np.flatnonzero(~is_intercept), np.flatnonzero(is_intercept)
         inner = hessian[np.ix_(self._b, self._b)]
         # Equal shifts of all intercepts change nothing; taken out of the matrix, it can be inverted.
         self._inner = ScaledCholesky(inner + inner.trace() / len(inner) * (len(inner) > 1))
         self._across = hessian[np.ix_(self._b, self._w)]
         self._of_w = self._inner.solve(self._across)
-        self._of_gradient = self._inner.solve(gradient.ravel()[self._b])
+        self._of_gradient = self._inner.solve(gradient[self._b])
         self._H = hessian[np.ix_(self._w, self._w)] - self._across.T @ self._of_w
-        self._start = coefs.ravel()[self._w]
+        self._start = coefs[self._w]
         self._threshold = np.full(len(self._w), penalty.l1)
         self._v = self._start.copy()
-        self._q = gradient.ravel()[self._w] - self._across.T @ self._of_gradient
+        self._q = gradient[self._w] - self._across.T @ self._of_gradient
 
     def minimise(self):
-        """Where the model is smallest, but for rounding: a step from the coefficients, of their shape."""
+        """Where the model is smallest, but for rounding: a step from the coefficients."""
         from ..kernels.coordinates import descend  # here, because all solvers are imported where a small fit is made
 
         terms = self._H.diagonal() * np.abs(self._v) + np.abs(self._q)
@@ -78,7 +85,7 @@ class _Model:
         step = np.empty(self._start.size + len(self._b))
         step[self._w] = change = self._v - self._start
         step[self._b] = -self._of_gradient - self._of_w @ change
-        return step.reshape(self._shape)
+        return step
 
     def _solve_face(self):
         """Solve the equations of what is not zero; False where a coefficient became zero on the way."""
@@ -101,22 +108,160 @@ class _Model:
 
 
 class _Features:
-    """Some of the features, or all, and the objective over them."""
+    """Some of the features, or all, the objective over them, and a Hessian there that is kept while it steers well."""
 
     def __init__(self, objective, places):
         n_features = objective.matrix.shape[1]
+        self.matrix = objective.matrix  # of all features
         self.members = np.append(places, n_features)  # and intercepts
         self.objective = objective if len(places) == n_features else objective.columns(places)
+        self.end = None  # of a fit: coefficients, value and gradient where the objective was evaluated last
+        self._places = self._hessian = None  # coefficients that the model has, and its matrix
+        self._debt = 0.0  # passes since it was formed that a new one might have spared
+        self.is_fresh = False  # whether it is that of where the last step began
+        self._last = np.inf  # gap of the last step, as the model had it
+
+    def with_penalty(self, penalty):
+        """The same features, Hessian and end under another penalty."""
+        other, before = copy.copy(self), self.objective.penalty
+        other.objective = self.objective.with_penalty(penalty)
+        change = penalty.diagonal - before.diagonal
+        coef, value, gradient = self.end
+        W, gradient = coef[:, :-1], gradient.copy()
+        gradient[:, :-1] += change * W
+        other.end = coef, value - before.value(W) + penalty.value(W), gradient
+        if self._hessian is not None:
+            other._hessian = self._hessian.copy()
+            other._hessian.flat[:: len(self._hessian) + 1] += change * ~self._is_intercept(self._places)
+        other._last = np.inf
+        return other
+
+    def forget(self):
+        """Have the Hessian formed anew at the next step."""
+        self._hessian = None
+
+    def _is_intercept(self, places):
+        width = self.objective.shape[1]
+        return places % width == width - 1
+
+    def _wanted(self, coef, gradient):
+        """Coefficients that the model is to have, of few all, indices of `coef.ravel()`."""
+        n_rows, width = self.objective.shape
+        if n_rows == 1 or coef.size <= _ALL_COEFFICIENTS:
+            return np.arange(coef.size)
+        W = coef[:, :-1]
+        a = gradient[:, :-1] - self.objective.penalty.gradient(W)
+        chosen = _working_set(a.reshape(1, -1), W.reshape(1, -1), self.objective.penalty.l1, _FEWEST)
+        intercepts = np.arange(1, n_rows + 1) * width - 1
+        return np.union1d(chosen + chosen // (width - 1), intercepts)
+
+    def step(self, coef, value, gradient, limit):
+        """The step that minimises the model, and what it says of the gap.
+
+        Returns
+        -------
+        step : float64 array of the shape of `coef`, or None where there is no Hessian
+        rough : float
+            The gap as the model has it.
+        gap : float
+            A bound, of steps that are not too long; inf where that would cost a product and promises no more than
+            `limit`.
+        """
+        wanted = self._wanted(coef, gradient)
+        is_kept = self._is_worth_keeping(wanted)
+        if is_kept:
+            step, product, rough = self._model_step(coef, value, gradient)
+            is_kept = rough <= _KEPT_CONTRACTION * self._last
+            self._debt += 1.0  # what a step costs; with a new Hessian one may have done
+        self.is_fresh = not is_kept
+        if self.is_fresh:
+            self._places, self._hessian, self._debt = wanted, self._form(wanted), 0.0
+            if not np.isfinite(self._hessian).all():
+                self.forget()
+                return None, np.inf, np.inf
+            step, product, rough = self._model_step(coef, value, gradient)
+        self._last, gap = rough, np.inf
+        if self.is_fresh and step.size == len(self._places):
+            gap = rough
+        elif rough <= limit:
+            step, gap = self._refined(coef, value, gradient, step, limit)
+        return step, rough, gap
+
+    def goes_too_far(self, step):
+        """Whether the dual point of a step may not be one; along a path most often known without reading X."""
+        objective = self.objective
+        return not (self.end and objective.reach(step) <= 1.0) and objective.overshoot(step) > 1.0
+
+    def _is_worth_keeping(self, wanted):
+        """Whether the Hessian at hand has what the model needs, and another is dearer than what it has cost in steps."""
+        n_samples = self.objective.matrix.shape[0]
+        if self._hessian is None or n_samples * len(wanted) ** 2 < _CHEAP or not np.isin(wanted, self._places).all():
+            return False
+        return self._debt < hessian_cost(n_samples, len(wanted))
+
+    def _refined(self, coef, value, gradient, step, limit):
+        """The step corrected by products with the Hessian that is that of `coef`, and the gap, a bound."""
+        objective, gap = self.objective, np.inf
+        product = objective.hessian_product(step)
+        self.learn(step, product)
+        while True:
+            before, gap = gap, relative_gap(objective.step_gap(coef, value, gradient, step, product), value)
+            if gap <= limit or not gap <= _NEARER * before:
+                return step, gap
+            more, _, _ = self._model_step(coef + step, value, gradient + product)
+            change = objective.hessian_product(more)
+            self._debt += 1.0
+            self.learn(more, change)
+            step, product = step + more, product + change
+
+    def learn(self, step, change):
+        """Correct the Hessian by what a step changes the gradient: Broyden, Fletcher, Goldfarb and Shanno's formula."""
+        s, y = step.ravel()[self._places], change.ravel()[self._places]
+        Bs = self._hessian @ s
+        curvature, length2 = float(s @ y), float(s @ Bs)
+        if curvature > _FLAT * np.sqrt((s @ s) * (y @ y)) and length2 > 0.0:
+            self._hessian += np.outer(y, y / curvature) - np.outer(Bs, Bs / length2)
+
+    def _form(self, places):
+        objective = self.objective
+        return objective.hessian() if len(places) == objective.n_coef else objective.hessian(places)
+
+    def _model_step(self, coef, value, gradient):
+        objective, places = self.objective, self._places
+        at = coef.ravel()[places], gradient.ravel()[places], self._is_intercept(places)
+        part = _Model(objective.penalty, self._hessian, *at).minimise()
+        step, product = np.zeros((2, *coef.shape))
+        step.flat[places], product.flat[places] = part, self._hessian @ part
+        return step, product, relative_gap(objective.step_gap(coef, value, gradient, step, product), value)
 
 
 class _Run:
     """Where a fit is, and what it has cost."""
 
-    def __init__(self, objective, start, *, tol, max_iter, callback):
+    def __init__(self, objective, *, tol, max_iter, callback):
         self.objective, self.gap = objective, np.inf
-        self.coef, self.value, self._gradient = first_evaluation(objective, start)
+        self._features = None
         self._tol, self._max_iter, self._callback = tol, max_iter, callback
         self.n_iter, self.history = 0, []
+
+    def begin(self, start):
+        """Begin at coefficients."""
+        self.coef, self.value, self._gradient = first_evaluation(self.objective, start)
+
+    def go_on(self, features):
+        """Begin where a fit with some of the features ended."""
+        self._features = features
+        coef, self.value, gradient = features.end
+        self.coef = _lifted(coef, features.members, self.objective.shape)
+        self._gradient = _lifted(gradient, features.members, self.objective.shape)
+
+    def steering(self):
+        """What a fit with other strengths of the penalty may go on with."""
+        if self.gap == np.inf:
+            return None
+        members = self._features.members
+        self._features.end = self.coef[:, members], self.value, self._gradient[:, members]
+        return self._features
 
     def _record(self, gradient, gap):
         if self.history and self.history[-1]["iteration"] == self.n_iter:
@@ -126,92 +271,113 @@ class _Run:
 
     def with_all_features(self):
         """One model of all features after the other."""
-        at = self.value, self._gradient
-        features = _Features(self.objective, np.arange(self.objective.matrix.shape[1]))
-        self.coef, _, self.gap = self._descend(features, self.coef, at, self._tol)
+        if self._features is None:
+            self._features = _Features(self.objective, np.arange(self.objective.matrix.shape[1]))
+        self.coef, self._gradient, _, self.gap = self._descend(self.coef, self._gradient, self._tol)
 
     def with_working_sets(self):
         """Optima of working sets, until no other feature is wanted."""
         objective, penalty = self.objective, self.objective.penalty
-        a = self._gradient[:, :-1] - penalty.gradient(self.coef[:, :-1])
-        features, step, chosen_at, is_last = None, None, 0, False
-        fewest = (_FEWEST_SPARSE if objective.matrix.is_sparse else _FEWEST) // objective.shape[0] + 1
+        step, chosen_at, is_last = None, 0, False
+        a, swept_at = (None, -1) if self._features else (self._pull(), 0)
         while True:
-            if features is None or not _holds(features, a, penalty.l1, self._tol):
+            if a is not None and not _holds(self._features, a, penalty.l1, self._tol):
                 # Without a step since the last choice, what was chosen stays, or the same might be asked for in turns.
-                kept = features.members[:-1] if features is not None and self.n_iter == chosen_at else ()
-                places = np.union1d(_working_set(a, self.coef, penalty.l1, fewest), kept).astype(np.int64)
-                if len(places) * objective.shape[0] > _LARGEST_MODEL:
-                    _logger.info("prox_newton: a working set of %d features is too large", len(places))
+                kept = self._features.members[:-1] if self._features and self.n_iter == chosen_at else ()
+                if not self._choose(a, kept):
                     return
-                features, step, chosen_at, is_last = _Features(objective, places), None, self.n_iter, False
+                step, chosen_at, is_last = None, self.n_iter, False
             inner = max(_SHARE * self._tol, min(_COARSE, _SHARE * self.gap))
-            small = self.coef[:, features.members]
-            at = features.objective.loss_gradient(small)
-            coef, step, gap = self._descend(features, small, at, inner, step, 0.0 if is_last else _SOON)
-            self.coef = _lifted(coef, features.members, objective.shape)
-            self.value, gradient = objective.loss_gradient(self.coef)
+            members = self._features.members
+            soon = 0.0 if is_last else _SOON
+            coef, _, step, gap = self._descend(self.coef[:, members], self._gradient[:, members], inner, step, soon)
+            if self.n_iter > swept_at:
+                self.coef, swept_at = _lifted(coef, members, objective.shape), self.n_iter
+                self.value, self._gradient = objective.loss_gradient(self.coef)
             if gap == np.inf:
                 return
             if step is None:  # first of all, whether other features are wanted
-                a = gradient[:, :-1] - penalty.gradient(self.coef[:, :-1])
-                is_last = True
+                a, is_last = self._pull(), True
                 continue
-            whole = _lifted(step, features.members, objective.shape)
+            whole = _lifted(step, members, objective.shape)
             product = objective.hessian_product(whole)
-            a = gradient[:, :-1] - penalty.gradient(self.coef[:, :-1] + whole[:, :-1]) + product[:, :-1]
-            self.gap = relative_gap(objective.step_gap(self.coef, self.value, gradient, whole, product), self.value)
-            self._record(gradient, self.gap)
+            a = self._pull() + product[:, :-1] - penalty.gradient(whole[:, :-1])
+            bound = objective.step_gap(self.coef, self.value, self._gradient, whole, product)
+            self.gap = relative_gap(bound, self.value)
+            self._record(self._gradient, self.gap)
             if self.gap <= self._tol or self.n_iter >= self._max_iter:
                 return
 
-    def _descend(self, features, coef, at, tol, step=None, soon=0.0):
-        """Newton's method with some features; where it ends, the step from there, and the gap, inf if not certain.
+    def _pull(self):
+        """Gradient of the loss with respect to the features."""
+        return self._gradient[:, :-1] - self.objective.penalty.gradient(self.coef[:, :-1])
 
-        `at` are value and gradient at `coef`, where the objective was evaluated last, and a step that is given is that
-        from there. After a step from a gap of at most `soon`, which leaves about its square, no other is looked for.
+    def _choose(self, a, kept):
+        """Make a working set of the features that are wanted and those that are kept; False where it is too large."""
+        objective = self.objective
+        fewest = (_FEWEST_SPARSE if objective.matrix.is_sparse else _FEWEST) // objective.shape[0] + 1
+        places = np.union1d(_working_set(a, self.coef[:, :-1], objective.penalty.l1, fewest), kept).astype(np.int64)
+        if len(places) * objective.shape[0] > _LARGEST_MODEL:
+            _logger.info("prox_newton: a working set of %d features is too large", len(places))
+            return False
+        self._features = _Features(objective, places)
+        # The passes over its columns are to know where they are.
+        self.value, _ = self._features.objective.loss_gradient(self.coef[:, self._features.members])
+        return True
+
+    def _descend(self, coef, gradient, tol, step=None, soon=0.0):
+        """Newton's method with some features; where it ends, the gradient and the step there, and the gap.
+
+        `gradient` is that at `coef`, where the objective was evaluated last, and a step that is given is that from
+        there. After a step from a gap of at most `soon`, which leaves about its square, no other is looked for. The gap
+        is inf if it is not certain.
         """
-        objective = features.objective
-        self.value, gradient = at
+        features, objective = self._features, self._features.objective
         first, gap, best, n_lost = self.n_iter, np.inf, np.inf, 0
         while True:
             if step is None:
-                hessian = objective.hessian()
-                if not np.isfinite(hessian).all():
-                    return coef, None, np.inf
-                step = _Model(objective.penalty, hessian, coef, gradient).minimise()
-                product = (hessian @ step.ravel()).reshape(step.shape)
-                gap = relative_gap(objective.step_gap(coef, self.value, gradient, step, product), self.value)
                 limit = np.inf if self.n_iter >= self._max_iter else tol if self.n_iter > first else self._tol
-                if gap <= limit and objective.overshoot(step) > 1.0:
+                step, rough, gap = features.step(coef, self.value, gradient, limit)
+                if step is None:
+                    return coef, gradient, None, np.inf
+                if gap <= limit and features.goes_too_far(step):
                     gap = np.inf
                 self._record(gradient, gap if gap <= limit and objective is self.objective else np.inf)
                 if gap <= limit:
-                    return coef, step, gap
+                    return coef, gradient, step, gap
+            else:
+                rough = gap
             before = self.value
             end = _line_search(objective, coef, before, gradient, step)
-            if end is None or n_lost == _MAX_LOST:  # rounding is in the way
-                objective.loss_gradient(coef)
-                return coef, step, gap if objective.overshoot(step) <= 1.0 else np.inf
+            if end is None or n_lost == _MAX_LOST:  # rounding is in the way, or the Hessian misleads
+                self.value, gradient = objective.loss_gradient(coef)
+                if features.is_fresh:
+                    return coef, gradient, step, np.inf if features.goes_too_far(step) else gap
+                features.forget()
+                step, n_lost = None, 0
+                continue
             self.n_iter += 1
+            features.learn(end[0] - coef, end[2] - gradient)
             coef, self.value, gradient = end
             step = None
             if gap <= soon and self.n_iter < self._max_iter:
-                return coef, None, gap
-            lost = gap > _SHORTER * best and self.value > before - rounding(objective, before)
-            n_lost, best = n_lost + 1 if lost else 0, min(best, gap)
+                return coef, gradient, None, gap
+            lost = rough > _SHORTER * best and self.value > before - rounding(objective, before)
+            n_lost, best = n_lost + 1 if lost else 0, min(best, rough)
 
 
 def _holds(features, a, l1, tol):
-    """Whether all features that are wanted are among those at hand."""
+    """Whether all features that are wanted are among those at hand, if there are any."""
+    if features is None:
+        return False
     others = np.abs(a).max(axis=0)
     others[features.members[:-1]] = 0.0
     return others.max(initial=0.0) <= l1 * (1.0 + tol)
 
 
-def _working_set(a, coef, l1, fewest):
+def _working_set(a, W, l1, fewest):
     """Features to be looked at: those that are not zero, and of all other the ones with the largest |a|."""
-    support = np.flatnonzero(coef[:, :-1].any(axis=0))
+    support = np.flatnonzero(W.any(axis=0))
     pull = np.abs(a).max(axis=0)
     pull[support] = np.inf
     n_wanted = np.count_nonzero(pull > l1)  # with those of the support
@@ -257,14 +423,20 @@ def _start(objective):
     return start
 
 
-def solve(objective, start=None, *, tol, max_iter, callback=None):
-    """Minimise an objective; parameters and result as of `newton_cholesky.solve`. The penalty must be an L1 one."""
-    if start is None:
-        start = _start(objective)
-    run = _Run(objective, start, tol=tol, max_iter=max_iter, callback=callback)
-    if objective.n_coef <= _ALL_COEFFICIENTS:
+def solve(objective, start=None, *, tol, max_iter, callback=None, steering=None):
+    """Minimise an objective; parameters and result as of `newton_cholesky.solve`. The penalty must be an L1 one.
+
+    `steering` is what the result of a fit over the same X, with other strengths of the penalty, left: if there is one,
+    it says where to start as well.
+    """
+    run = _Run(objective, tol=tol, max_iter=max_iter, callback=callback)
+    if steering is not None and steering.matrix is objective.matrix:
+        run.go_on(steering.with_penalty(objective.penalty))
+    else:
+        run.begin(_start(objective) if start is None else start)
+    if objective.matrix.shape[1] < _ALL_COEFFICIENTS:
         run.with_all_features()
     else:
         run.with_working_sets()
     outcome = outcome_of(run.gap, run.n_iter, tol, max_iter)
-    return SolverResult(run.coef, run.value, run.gap, run.n_iter, outcome, run.history)
+    return SolverResult(run.coef, run.value, run.gap, run.n_iter, outcome, run.history, run.steering())
