@@ -31,6 +31,8 @@ NEEDS = ("an L1 penalty",)
 
 _ALL_COEFFICIENTS = 300  # up to here there is no working set
 _FEWEST, _FEWEST_SPARSE = 64, 256  # coefficients of a working set
+_FEWEST_OF_CLASSES = 100  # in a model of many classes
+_GROWTH, _GROWTH_OF_CLASSES = 2.0, 1.5  # of what is not zero, at most
 _MAX_HALVINGS = 30
 _MAX_SAMPLE_STEPS = 20
 _MAX_LOST = 3  # steps in a row whose effect was lost in rounding
@@ -145,15 +147,16 @@ class _Features:
         return places % width == width - 1
 
     def _wanted(self, coef, gradient):
-        """Coefficients that the model is to have, of few all, indices of `coef.ravel()`."""
+        """Coefficients, as indices of `coef.ravel()`, that the model needs, and those it is to have: of few all."""
         n_rows, width = self.objective.shape
         if n_rows == 1 or coef.size <= _ALL_COEFFICIENTS:
-            return np.arange(coef.size)
-        W = coef[:, :-1]
-        a = gradient[:, :-1] - self.objective.penalty.gradient(W)
-        chosen = _working_set(a.reshape(1, -1), W.reshape(1, -1), self.objective.penalty.l1, _FEWEST)
+            return (np.arange(coef.size),) * 2
+        W, l1 = coef[:, :-1].reshape(1, -1), self.objective.penalty.l1
+        a = (gradient[:, :-1] - self.objective.penalty.gradient(coef[:, :-1])).reshape(1, -1)
+        needed = np.flatnonzero((W != 0.0) | (np.abs(a) > l1))
+        chosen = _working_set(a, W, l1, _FEWEST_OF_CLASSES, _GROWTH_OF_CLASSES)
         intercepts = np.arange(1, n_rows + 1) * width - 1
-        return np.union1d(chosen + chosen // (width - 1), intercepts)
+        return tuple(np.union1d(some + some // (width - 1), intercepts) for some in (needed, chosen))
 
     def step(self, coef, value, gradient, limit):
         """The step that minimises the model, and what it says of the gap.
@@ -167,10 +170,10 @@ class _Features:
             A bound, of steps that are not too long; inf where that would cost a product and promises no more than
             `limit`.
         """
-        wanted = self._wanted(coef, gradient)
-        is_kept = self._is_worth_keeping(wanted)
+        needed, wanted = self._wanted(coef, gradient)
+        is_kept = self._is_worth_keeping(needed)
         if is_kept:
-            step, product, rough = self._model_step(coef, value, gradient)
+            step, rough = self._model_step(coef, value, gradient)
             is_kept = rough <= _KEPT_CONTRACTION * self._last
             self._debt += 1.0  # what a step costs; with a new Hessian one may have done
         self.is_fresh = not is_kept
@@ -179,7 +182,7 @@ class _Features:
             if not np.isfinite(self._hessian).all():
                 self.forget()
                 return None, np.inf, np.inf
-            step, product, rough = self._model_step(coef, value, gradient)
+            step, rough = self._model_step(coef, value, gradient)
         self._last, gap = rough, np.inf
         if self.is_fresh and step.size == len(self._places):
             gap = rough
@@ -192,12 +195,12 @@ class _Features:
         objective = self.objective
         return not (self.end and objective.reach(step) <= 1.0) and objective.overshoot(step) > 1.0
 
-    def _is_worth_keeping(self, wanted):
-        """Whether the Hessian at hand has what the model needs, and another is dearer than what it has cost in steps."""
+    def _is_worth_keeping(self, needed):
+        """Whether the Hessian at hand has what the model needs, and has not cost as much as a new one yet."""
         n_samples = self.objective.matrix.shape[0]
-        if self._hessian is None or n_samples * len(wanted) ** 2 < _CHEAP or not np.isin(wanted, self._places).all():
+        if self._hessian is None or n_samples * len(needed) ** 2 < _CHEAP or not np.isin(needed, self._places).all():
             return False
-        return self._debt < hessian_cost(n_samples, len(wanted))
+        return self._debt < hessian_cost(n_samples, len(needed))
 
     def _refined(self, coef, value, gradient, step, limit):
         """The step corrected by products with the Hessian that is that of `coef`, and the gap, a bound."""
@@ -208,7 +211,7 @@ class _Features:
             before, gap = gap, relative_gap(objective.step_gap(coef, value, gradient, step, product), value)
             if gap <= limit or not gap <= _NEARER * before:
                 return step, gap
-            more, _, _ = self._model_step(coef + step, value, gradient + product)
+            more, _ = self._model_step(coef + step, value, gradient + product)
             change = objective.hessian_product(more)
             self._debt += 1.0
             self.learn(more, change)
@@ -232,7 +235,7 @@ class _Features:
         part = _Model(objective.penalty, self._hessian, *at).minimise()
         step, product = np.zeros((2, *coef.shape))
         step.flat[places], product.flat[places] = part, self._hessian @ part
-        return step, product, relative_gap(objective.step_gap(coef, value, gradient, step, product), value)
+        return step, relative_gap(objective.step_gap(coef, value, gradient, step, product), value)
 
 
 class _Run:
@@ -316,7 +319,9 @@ class _Run:
         """Make a working set of the features that are wanted and those that are kept; False where it is too large."""
         objective = self.objective
         fewest = (_FEWEST_SPARSE if objective.matrix.is_sparse else _FEWEST) // objective.shape[0] + 1
-        places = np.union1d(_working_set(a, self.coef[:, :-1], objective.penalty.l1, fewest), kept).astype(np.int64)
+        places = np.union1d(_working_set(a, self.coef[:, :-1], objective.penalty.l1, fewest, _GROWTH), kept).astype(
+            np.int64
+        )
         if len(places) * objective.shape[0] > _LARGEST_MODEL:
             _logger.info("prox_newton: a working set of %d features is too large", len(places))
             return False
@@ -375,13 +380,13 @@ def _holds(features, a, l1, tol):
     return others.max(initial=0.0) <= l1 * (1.0 + tol)
 
 
-def _working_set(a, W, l1, fewest):
+def _working_set(a, W, l1, fewest, growth):
     """Features to be looked at: those that are not zero, and of all other the ones with the largest |a|."""
     support = np.flatnonzero(W.any(axis=0))
     pull = np.abs(a).max(axis=0)
     pull[support] = np.inf
     n_wanted = np.count_nonzero(pull > l1)  # with those of the support
-    size = min(a.shape[1], max(fewest, min(2 * support.size, n_wanted + support.size // _SLACK)))
+    size = min(a.shape[1], max(fewest, min(int(growth * support.size), n_wanted + support.size // _SLACK)))
     return np.sort(np.argpartition(pull, -size)[-size:])
 
 
