@@ -44,6 +44,7 @@ _SOON = 0.05  # a gap so small that a step from it is the last before other feat
 _FLAT = 1e-10
 _NEARER = 0.5  # of the gap of a step, the one that a correction must leave
 _KEPT_CONTRACTION = 0.25  # of the gap, what a step with a Hessian from elsewhere may leave
+_NEAR = 2.0  # times a penalty, another from whose optimum a step of the model arrives well
 _CHEAP = 30_000_000  # multiply-adds: a Hessian that takes no more is not kept
 _COARSE, _SHARE = 0.1, 0.1  # gap of the first working set, and of others in gaps of the whole problem
 _SWEEPS = 3  # of coordinate descent, before the equations of what is not zero are tried
@@ -198,9 +199,10 @@ class _Features:
     def _is_worth_keeping(self, needed):
         """Whether the Hessian at hand has what the model needs, and has not cost as much as a new one yet."""
         n_samples = self.objective.matrix.shape[0]
-        if self._hessian is None or n_samples * len(needed) ** 2 < _CHEAP or not np.isin(needed, self._places).all():
-            return False
-        return self._debt < hessian_cost(n_samples, len(needed))
+        is_dear = self._hessian is not None and n_samples * len(self._hessian) ** 2 >= _CHEAP
+        return (
+            is_dear and np.isin(needed, self._places).all() and self._debt < hessian_cost(n_samples, len(self._hessian))
+        )
 
     def _refined(self, coef, value, gradient, step, limit):
         """The step corrected by products with the Hessian that is that of `coef`, and the gap, a bound."""
@@ -251,12 +253,15 @@ class _Run:
         """Begin at coefficients."""
         self.coef, self.value, self._gradient = first_evaluation(self.objective, start)
 
-    def go_on(self, features):
-        """Begin where a fit with some of the features ended."""
-        self._features = features
+    def go_on(self, features, start):
+        """Begin with some of the features, where a fit with them ended, or where such fits lead, if it may be far."""
+        self._features, members = features, features.members
         coef, self.value, gradient = features.end
-        self.coef = _lifted(coef, features.members, self.objective.shape)
-        self._gradient = _lifted(gradient, features.members, self.objective.shape)
+        if start is not None and not np.delete(start, members, axis=1).any():
+            coef = start[:, members]
+            self.value, gradient = features.objective.loss_gradient(coef)
+        self.coef = _lifted(coef, members, self.objective.shape)
+        self._gradient = _lifted(gradient, members, self.objective.shape)
 
     def steering(self):
         """What a fit with other strengths of the penalty may go on with."""
@@ -431,12 +436,13 @@ def _start(objective):
 def solve(objective, start=None, *, tol, max_iter, callback=None, steering=None):
     """Minimise an objective; parameters and result as of `newton_cholesky.solve`. The penalty must be an L1 one.
 
-    `steering` is what the result of a fit over the same X, with other strengths of the penalty, left: if there is one,
-    it says where to start as well.
+    `steering` is what the result of a fit over the same X, under a stronger penalty, left. Where that is not much
+    stronger, steps begin where that fit ended, and not at `start`: the first one, by its Hessian, leads nearer.
     """
-    run = _Run(objective, tol=tol, max_iter=max_iter, callback=callback)
+    run, penalty = _Run(objective, tol=tol, max_iter=max_iter, callback=callback), objective.penalty
     if steering is not None and steering.matrix is objective.matrix:
-        run.go_on(steering.with_penalty(objective.penalty))
+        is_near = steering.objective.penalty.l1 <= _NEAR * penalty.l1
+        run.go_on(steering.with_penalty(penalty), None if is_near else start)
     else:
         run.begin(_start(objective) if start is None else start)
     if objective.matrix.shape[1] < _ALL_COEFFICIENTS:
