@@ -18,6 +18,7 @@ import copy
 import logging
 
 import numpy as np
+from scipy.linalg.blas import dger
 
 from ..linalg.factor import ScaledCholesky
 from ..objectives import relative_gap
@@ -225,7 +226,9 @@ class _Features:
         Bs = self._hessian @ s
         curvature, length2 = float(s @ y), float(s @ Bs)
         if curvature > _FLAT * np.sqrt((s @ s) * (y @ y)) and length2 > 0.0:
-            self._hessian += np.outer(y, y / curvature) - np.outer(Bs, Bs / length2)
+            # In place: the transpose is the matrix, in BLAS's order.
+            dger(1.0 / curvature, y, y, a=self._hessian.T, overwrite_a=1)
+            dger(-1.0 / length2, Bs, Bs, a=self._hessian.T, overwrite_a=1)
 
     def _form(self, places):
         objective = self.objective
