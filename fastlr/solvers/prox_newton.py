@@ -118,7 +118,8 @@ class _Features:
         n_features = objective.matrix.shape[1]
         self.matrix = objective.matrix  # of all features
         self.members = np.append(places, n_features)  # and intercepts
-        self.objective = objective if len(places) == n_features else objective.columns(places)
+        self.is_whole = len(places) == n_features
+        self.objective = objective if self.is_whole else objective.columns(places)
         self.end = None  # of a fit: coefficients, value and gradient where the objective was evaluated last
         self._places = self._hessian = None  # coefficients that the model has, and its matrix
         self._debt = 0.0  # passes since it was formed that a new one might have spared
@@ -257,10 +258,10 @@ class _Run:
         self.coef, self.value, self._gradient = first_evaluation(self.objective, start)
 
     def go_on(self, features, start):
-        """Begin with some of the features, where a fit with them ended, or where such fits lead, if it may be far."""
+        """Begin with some of the features: at `start`, or without one where the fit with them ended."""
         self._features, members = features, features.members
         coef, self.value, gradient = features.end
-        if start is not None and not np.delete(start, members, axis=1).any():
+        if start is not None:
             coef = start[:, members]
             self.value, gradient = features.objective.loss_gradient(coef)
         self.coef = _lifted(coef, members, self.objective.shape)
@@ -355,7 +356,7 @@ class _Run:
                     return coef, gradient, None, np.inf
                 if gap <= limit and features.goes_too_far(step):
                     gap = np.inf
-                self._record(gradient, gap if gap <= limit and objective is self.objective else np.inf)
+                self._record(gradient, gap if gap <= limit and features.is_whole else np.inf)
                 if gap <= limit:
                     return coef, gradient, step, gap
             else:
@@ -443,9 +444,12 @@ def solve(objective, start=None, *, tol, max_iter, callback=None, steering=None)
     stronger, steps begin where that fit ended, and not at `start`: the first one, by its Hessian, leads nearer.
     """
     run, penalty = _Run(objective, tol=tol, max_iter=max_iter, callback=callback), objective.penalty
-    if steering is not None and steering.matrix is objective.matrix:
-        is_near = steering.objective.penalty.l1 <= _NEAR * penalty.l1
-        run.go_on(steering.with_penalty(penalty), None if is_near else start)
+    if steering is not None and steering.matrix is not objective.matrix:
+        steering = None
+    if steering and steering.objective.penalty.l1 <= _NEAR * penalty.l1:
+        run.go_on(steering.with_penalty(penalty), None)
+    elif steering and start is not None and not np.delete(start, steering.members, axis=1).any():
+        run.go_on(steering.with_penalty(penalty), start)
     else:
         run.begin(_start(objective) if start is None else start)
     if objective.matrix.shape[1] < _ALL_COEFFICIENTS:
