@@ -402,9 +402,6 @@ def test_a_penalty_is_convex_and_its_parts_fit_together(strength):
     assert slope == pytest.approx(np.vdot(penalty.gradient(W), V), abs=1e-7)
     bend = (np.vdot(penalty.gradient(W + V), V) - np.vdot(penalty.gradient(W), V)) / np.vdot(V, V)
     assert bend == pytest.approx(penalty.diagonal)
-    # The proximal point is where the gradient of penalty plus distance vanishes.
-    near = penalty.prox(W, 0.7)
-    np.testing.assert_allclose(0.7 * penalty.gradient(near) + near - W, 0.0, atol=1e-14)
     # Fenchel and Young: the bound is the penalty's conjugate, seen from its gradient at W.
     missed = penalty.gradient(V) + rng.normal(size=W.shape)
     if strength:

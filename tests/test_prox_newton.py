@@ -6,6 +6,7 @@ from scipy import sparse
 
 from fastlr import reference
 from fastlr._validation import check_features, check_sparse_features
+from fastlr.fits.problem import Problem
 from fastlr.losses.logistic import LogisticLoss
 from fastlr.matrices.csr import CSRMatrix
 from fastlr.matrices.dense import DenseMatrix
@@ -13,7 +14,7 @@ from fastlr.matrices.small import SmallMatrix
 from fastlr.objectives.logistic import LogisticObjective
 from fastlr.objectives.penalties import ElasticNet
 from fastlr.runtime.team import Team
-from fastlr.solvers import prox_newton
+from fastlr.solvers import _l1_features, prox_newton
 
 NONE = np.empty(0)
 KINDS = {
@@ -214,3 +215,99 @@ def test_a_gap_without_a_dual_point_is_none(shape):
         assert [record["iteration"] for record in result.history] == sorted({r["iteration"] for r in result.history})
         for record in result.history:
             assert record["gap"] >= (record["value"] - best) / best * (1.0 - 1e-6)
+
+
+def test_working_sets_do_not_take_turns():
+    rng = np.random.default_rng(9)
+    X = 0.3 * rng.normal(size=(50, 600)) + rng.normal(size=(50, 2)) @ rng.normal(size=(2, 600))
+    y = np.arange(50) % 2.0
+    largest = largest_l1(X, y, np.ones(50))
+    objective = objective_of(X, y, NONE, 0.1 * largest, 10.0 * largest)
+    records = []
+
+    def callback(record):
+        records.append(record)
+        assert len(records) < 100
+
+    with np.errstate(all="ignore"):
+        assert prox_newton.solve(objective, tol=0.05, max_iter=100, callback=callback).gap <= 0.05
+
+
+def tall(n_classes=2):
+    """So much that a Hessian is worth keeping."""
+    rng = np.random.default_rng(5)
+    X = rng.normal(size=(3_000, 120)) @ (np.eye(120) + 0.05 * rng.normal(size=(120, 120)))
+    raw = X[:, :n_classes] @ rng.normal(size=(n_classes, n_classes)) + rng.gumbel(size=(3_000, n_classes))
+    return X, raw.argmax(axis=1)
+
+
+@pytest.mark.parametrize(("n_classes", "ratio"), [(2, 1.0), (2, 0.5), (4, 1.0)])
+def test_along_a_path_hessians_are_kept_and_every_gap_holds(n_classes, ratio, monkeypatch):
+    X, y = tall(n_classes)
+    problem = Problem(check_features(X), y, n_classes, NONE, 1.0, True, ratio)
+    one, objective = (problem.objective(np.float64, Team(1)) for _ in range(2))
+    hessian, formed, steering = type(objective).hessian, [], None
+
+    def counted(self, *places):
+        formed.append(places)
+        return hessian(self, *places)
+
+    for strength in np.geomspace(0.1, 0.04, 6):
+        penalty = ElasticNet(ratio * strength, (1.0 - ratio) * strength)
+        one = one.with_penalty(penalty)
+        best = solve(objective.with_penalty(penalty), tol=1e-9).value
+        with np.errstate(all="ignore"), monkeypatch.context() as patch:
+            patch.setattr(type(objective), "hessian", counted)
+            result = prox_newton.solve(one, np.zeros(one.shape), tol=1e-5, max_iter=100, steering=steering)
+        steering = result.steering
+        assert (result.value - best) / best <= result.gap + 1e-9 <= 1e-5 + 1e-9
+    assert 0 < len(formed) < 6
+
+
+def test_a_step_teaches_the_kept_hessian_its_curvature():
+    X, y = tall()
+    objective = objective_of(X, y.astype(float), NONE, 0.01, 0.01, kind="rows")
+    features = _l1_features.Features(objective, np.arange(120))
+    coef = np.zeros(objective.shape)
+    value, gradient = objective.loss_gradient(coef)
+    features.step(coef, value, gradient, 1e-8, 0.0)
+    step = np.random.default_rng(0).normal(size=coef.shape)
+    change = objective.loss_gradient(coef + step)[1] - gradient
+    features.learn(step, change)
+    np.testing.assert_allclose(features._hessian @ step[0], change[0], rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(features._hessian, features._hessian.T, atol=1e-14)
+
+
+def test_a_kept_hessian_that_misleads_is_formed_anew():
+    X, y = tall()
+    objective = objective_of(X, y.astype(float), NONE, 0.01, 0.0, kind="rows")
+    result = prox_newton.solve(objective.with_penalty(ElasticNet(0.015, 0.0)), tol=1e-6, max_iter=100)
+    result.steering._hessian *= 0.01  # steps a hundred times too long
+    again = prox_newton.solve(objective, tol=1e-10, max_iter=30, steering=result.steering)
+    assert again.gap <= 1e-10
+
+
+@pytest.mark.parametrize("width", [12, 400])
+def test_a_path_goes_on_from_where_a_near_fit_ended_and_from_where_far_ones_lead(width):
+    X, y, _ = make((90, width))
+    objective = objective_of(X, y, NONE, 0.05, 0.0)
+    steering = solve(objective).steering
+    for times, goes_from_start in ((1.5, False), (8.0, True)):
+        weaker = objective.with_penalty(ElasticNet(0.05 / times, 0.0))
+        expected = solve(weaker, tol=1e-13)
+        result = prox_newton.solve(weaker, expected.coef, tol=1e-10, max_iter=100, steering=steering)
+        assert (result.n_iter == 0) == goes_from_start
+        assert result.gap <= 1e-10 and result.value == pytest.approx(expected.value, rel=1e-9)
+
+
+@kinds
+def test_steps_reach_no_further_than_the_largest_entries_say(kind):
+    X, y, _ = make((200, 12))
+    objective = objective_of(X, y, NONE, 0.01, 0.0, kind=kind)
+    rng = np.random.default_rng(1)
+    objective.loss_gradient(rng.normal(size=objective.shape))
+    passes = objective.n_passes
+    for step in rng.normal(size=(20, *objective.shape)):
+        assert objective.overshoot(step) <= objective.reach(step)
+    assert objective.n_passes <= passes + 21
+    np.testing.assert_array_equal(objective._known["largest"], np.abs(X).max(axis=0))

@@ -109,11 +109,14 @@ def _path(problem, Cs, team, *, tol, max_iter, start, dtype, report, solver):
     """`fit_path`, of classes that all have weight."""
     objective = problem.objective(dtype, team)
     ends = []  # the last two, with their C
+    steering = None
     for C in Cs:
         problem = replace(problem, C=C)
         objective = objective.with_penalty(problem.penalty(objective.loss.weight_sum))
         start = _extrapolated(ends, C) if ends else start
-        end = _run(problem, objective, team, solver=solver, tol=tol, max_iter=max_iter, start=start, report=report)
+        limits = {"tol": tol, "max_iter": max_iter, "start": start, "steering": steering}
+        end = _run(problem, objective, team, solver=solver, report=report, **limits)
+        steering = end.result.steering
         ends = [*ends[-1:], (C, end.result.coef)]
         yield end
 
@@ -140,7 +143,7 @@ def quiet_team(n_threads):
         yield team
 
 
-def _run(problem, first, team, *, solver, tol, max_iter, start, report):
+def _run(problem, first, team, *, solver, tol, max_iter, start, steering, report):
     """One fit over an objective that is there already."""
     aim = min(tol, _SMALL_TOL) if _is_cheap(problem, first) else tol
     n_passes, n_iter, history = 0, 0, []
@@ -151,6 +154,8 @@ def _run(problem, first, team, *, solver, tol, max_iter, start, report):
         limits = {"tol": aim, "max_iter": max_iter - n_iter, "callback": report and partial(report, name)}
         if most < math.inf:
             limits["max_passes"] = most
+        if not objective.penalty.is_smooth:
+            limits["steering"] = steering
         result = SOLVERS[name](objective, start, **limits)
         _certify_end(objective, result)
         n_passes += objective.n_passes - before

@@ -11,10 +11,11 @@ from scipy import sparse
 from ..runtime.parallel import run_all
 
 _MOST_STRIPS = 8
+_CACHED = 250_000  # numbers of some rows: caches hold them
 _STRIP_WORK = 50_000_000  # multiply-adds from which on a second thread pays
 
 
-def class_sandwich(matrix, loss, coefs):
+def class_sandwich(matrix, loss, coefs, places=None):
     """[X 1]^T D [X 1] of a `SoftmaxLoss` at coefficients: one pass.
 
     Parameters
@@ -22,21 +23,25 @@ def class_sandwich(matrix, loss, coefs):
     matrix : Matrix
     loss : SoftmaxLoss
     coefs : float64 array of shape (n_classes, n_features + 1)
+    places : int array of shape (m,), optional
+        Ascending indices of `coefs.ravel()`, those of rows and columns; by default all.
 
     Returns
     -------
-    float64 array of shape (n_coef, n_coef)
-        Symmetric; coefficients in the order of `coefs.ravel()`.
+    float64 array of shape (m, m)
+        Symmetric.
     """
-    bounds = _strips(*matrix.shape, coefs.size)
+    places = np.arange(coefs.size) if places is None else places
+    bounds = _strips(*matrix.shape, len(places))
     parts = [None] * (len(bounds) - 1)
+    most = max(len(places), _CACHED // len(places))
 
     def add_up(strip, check):
-        total = np.zeros((coefs.size, coefs.size))
-        for rows, block in matrix.blocks(coefs.size, first=bounds[strip], stop=bounds[strip + 1]):
+        total = np.zeros((len(places), len(places)))
+        for rows, block in matrix.blocks(first=bounds[strip], stop=bounds[strip + 1], most=most):
             check()
             dense = block.toarray() if sparse.issparse(block) else block
-            _add_rows(total, np.column_stack([dense, np.ones(len(dense))]), loss, rows, coefs)
+            _add_rows(total, np.vstack([dense.T, np.ones(len(dense))]), loss, rows, coefs, places)
         return total
 
     run_all(add_up, range(len(parts)), matrix.team.n_threads, parts.__setitem__)
@@ -54,13 +59,17 @@ def _strips(n_samples, n_features, n_coef):
     return [n_samples * strip // n_strips for strip in range(n_strips + 1)]
 
 
-def _add_rows(total, X1, loss, rows, coefs):
-    diagonal, factor = loss.curvature_factors(X1 @ coefs.T, rows)
+def _add_rows(total, columns, loss, rows, coefs, places):
+    """Add up some rows of [X 1], given by columns, which are quick to pick."""
+    own, shared = (np.ascontiguousarray(part.T) for part in loss.curvature_factors((coefs @ columns).T, rows))
     n_classes, width = coefs.shape
-    products = (factor[:, :, None] * X1[:, None, :]).reshape(len(X1), -1)
-    outer = products.T @ products
+    classes, features = np.divmod(places, width)
+    products = shared[classes]
+    products *= columns[features]
+    outer = products @ products.T
+    bounds = np.searchsorted(classes, range(n_classes + 1)).tolist()
     for k in range(n_classes):
-        same = slice(k * width, (k + 1) * width)
-        scaled = diagonal[:, [k]] * X1
-        outer[same, same] = -(scaled.T @ scaled)
+        same = slice(bounds[k], bounds[k + 1])
+        scaled = own[k] * columns[features[same]]
+        outer[same, same] = -(scaled @ scaled.T)
     total -= outer

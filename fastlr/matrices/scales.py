@@ -50,3 +50,13 @@ def standardisation(matrix, loss, *, centred):
         variance, mean = square, np.zeros_like(mean)
     variance[vanished] = np.nan
     return mean, variance
+
+
+def largest_entries(matrix):
+    """The largest absolute value of each column: one pass, float64 array of shape (n_features,)."""
+    largest = np.zeros(matrix.shape[1])
+    for _, block in matrix.blocks():
+        most = abs(block).max(axis=0)
+        np.maximum(largest, most.toarray().ravel() if sparse.issparse(block) else most, out=largest)
+    matrix.n_passes += 1
+    return largest

@@ -51,10 +51,6 @@ class L2:
         """Its gradient, of W's shape."""
         return self.strength * W
 
-    def prox(self, W, step):
-        """The V that makes ``|V - W|^2 / (2 step)`` plus the penalty smallest."""
-        return W / (1.0 + step * self.strength)
-
     def dual_bound(self, square):
         """What the certificate adds for a dual point that misses the penalty's gradient by this squared length.
 
@@ -100,10 +96,6 @@ class ElasticNet:
     def gradient(self, W):
         """Gradient of the smooth part, of W's shape."""
         return self.diagonal * W
-
-    def prox(self, W, step):
-        """The V that makes ``|V - W|^2 / (2 step)`` plus the penalty smallest."""
-        return np.copysign(np.maximum(np.abs(W) - step * self.l1, 0.0), W) / (1.0 + step * self.diagonal)
 
     def duality_gap(self, W, a):
         """Value at W, plus that of the conjugate at -a, plus a . W: 0 where -a is a subgradient at W.

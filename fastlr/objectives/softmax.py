@@ -182,17 +182,22 @@ class SoftmaxObjective(Objective):
         n_sampled = min(n_samples, (_ROWS_PER_FEATURE if each else _ROWS_PER_SHARED_FEATURE) * n_features)
         return n_sampled * n_features / (4.0 * n_samples * (1 if each else self.shape[0]))
 
-    def hessian(self):
+    def hessian(self, places=None):
         """Hessian of f where `loss_gradient` was last evaluated: one pass, of much arithmetic.
+
+        Parameters
+        ----------
+        places : int array of shape (m,), optional
+            Ascending indices of `coefs.ravel()`, those of rows and columns; by default all. Some are for an L1 penalty.
 
         Returns
         -------
-        float64 array of shape (n_coef, n_coef)
-            Of `coefs.ravel()`. Equal changes of all classes, which no gradient here asks for, have the curvature of a
-            change of one, so that the matrix can be inverted; not so with an L1 penalty, which may ask for them.
-            Without an intercept, its rows and columns are those of the identity.
+        float64 array of shape (m, m)
+            Equal changes of all classes, which no gradient here asks for, have the curvature of a change of one, so
+            that the matrix can be inverted; not so with an L1 penalty, which may ask for them. Without an intercept,
+            its rows and columns are those of the identity.
         """
-        hessian = self.matrix.class_sandwich(self.loss, self._coefs)
+        hessian = self.matrix.class_sandwich(self.loss, self._coefs, places)
         hessian /= self.loss.weight_sum
         n_classes, width = self.shape
         if self.penalty.is_smooth:
@@ -200,11 +205,12 @@ class SoftmaxObjective(Objective):
             hessian.reshape(n_classes, width, n_classes, width)[:, range(width), :, range(width)] += shift[
                 :, None, None
             ]
-        diagonal = hessian.reshape(-1)[:: self.n_coef + 1].reshape(self.shape)
-        diagonal[:, :-1] += self.penalty.diagonal
+        is_intercept = (np.arange(self.n_coef) if places is None else places) % width == width - 1
+        diagonal = hessian.reshape(-1)[:: len(hessian) + 1]
+        diagonal[~is_intercept] += self.penalty.diagonal
         if not self.fit_intercept:
-            hessian[width - 1 :: width] = hessian[:, width - 1 :: width] = 0.0
-            diagonal[:, -1] = 1.0
+            hessian[is_intercept] = hessian[:, is_intercept] = 0.0
+            diagonal[is_intercept] = 1.0
         return hessian
 
     def _block(self, sample, curvature):

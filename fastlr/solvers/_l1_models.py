@@ -14,10 +14,6 @@ import numpy as np
 from ..linalg.factor import ScaledCholesky
 from ._conjugate_gradients import newton_direction
 
-LARGEST_HESSIAN = 6_000  # coefficients: it takes 0.3 GB, and some copies
-# Passes from which on a Hessian is dear: columns of a sparse X are rarely alike, so descents are quick.
-_DEAR, _DEAR_SPARSE = 100, 10
-
 _FACES = 20  # changes of signs that one model may take
 _SWEEPS = 3  # of coordinate descent, before the equations of what is not zero are tried
 _EXACT = 1e-12  # of the largest threshold: the model is solved to rounding,
@@ -27,66 +23,28 @@ _NEAR = 1e-5  # a gradient, in thresholds, from which there is one step to go
 _SHARE = 0.1  # of its gradient that a step may leave at most, and of what the tolerance allows
 
 
-class Models:
-    """The models of one run, each in the form that is the cheaper."""
-
-    def __init__(self):
-        self._is_slow = False  # the descent
-
-    def step(self, objective, coefs, gradient, tol):
-        """The step to where the model at the last evaluation is smallest, as exact as it is worth.
-
-        Parameters
-        ----------
-        objective : LogisticObjective or SoftmaxObjective
-        coefs, gradient : float64 arrays of shape (k, n_features + 1)
-        tol : float
-            Relative gap that is asked for.
-
-        Returns
-        -------
-        step, product : float64 arrays of shape (k, n_features + 1), or None
-            Product: of the Hessian with the step. None where the Hessian is not finite.
-        """
-        is_large, cost = objective.n_coef > LARGEST_HESSIAN, objective.hessian_cost
-        dear = _DEAR_SPARSE if objective.matrix.is_sparse else _DEAR
-        if len(coefs) == 1 and (is_large or (cost > dear and not self._is_slow)):
-            model = ColumnModel(objective, coefs, gradient, tol)
-            if model.minimise(np.inf if is_large else cost) or is_large:
-                return model.step, model.product
-            self._is_slow = True  # for its columns are alike
-        hessian = objective.hessian()
-        is_finite = np.isfinite(hessian).all()
-        return HessianModel(objective.penalty, hessian, coefs, gradient).minimise() if is_finite else None
-
-
 class HessianModel:
-    """Quadratic model of the smooth part at some coefficients, plus the penalty, the intercepts at their best."""
+    """Quadratic model of the smooth part at some coefficients, plus the penalty, the intercepts at their best.
 
-    def __init__(self, penalty, hessian, coefs, gradient):
-        self._hessian, self._shape = hessian, coefs.shape
-        places = np.arange(coefs.size).reshape(coefs.shape)
-        self._w, self._b = places[:, :-1].ravel(), places[:, -1]
+    All is in one dimension; `is_intercept` says where intercepts are.
+    """
+
+    def __init__(self, penalty, hessian, coefs, gradient, is_intercept):
+        self._w, self._b = np.flatnonzero(~is_intercept), np.flatnonzero(is_intercept)
         inner = hessian[np.ix_(self._b, self._b)]
         # Equal shifts of all intercepts change nothing; taken out of the matrix, it can be inverted.
         self._inner = ScaledCholesky(inner + inner.trace() / len(inner) * (len(inner) > 1))
         self._across = hessian[np.ix_(self._b, self._w)]
         self._of_w = self._inner.solve(self._across)
-        self._of_gradient = self._inner.solve(gradient.ravel()[self._b])
+        self._of_gradient = self._inner.solve(gradient[self._b])
         self._H = hessian[np.ix_(self._w, self._w)] - self._across.T @ self._of_w
-        self._start = coefs.ravel()[self._w]
+        self._start = coefs[self._w]
         self._threshold = np.full(len(self._w), penalty.l1)
         self._v = self._start.copy()
-        self._q = gradient.ravel()[self._w] - self._across.T @ self._of_gradient
+        self._q = gradient[self._w] - self._across.T @ self._of_gradient
 
     def minimise(self):
-        """Where the model is smallest, but for rounding.
-
-        Returns
-        -------
-        step, product : float64 arrays of shape (k, n_features + 1)
-            From the coefficients, and what the Hessian makes of it.
-        """
+        """Where the model is smallest, but for rounding: a step from the coefficients."""
         from ..kernels.coordinates import descend  # here, because all solvers are imported where a small fit is made
 
         terms = self._H.diagonal() * np.abs(self._v) + np.abs(self._q)
@@ -98,7 +56,7 @@ class HessianModel:
         step = np.empty(self._start.size + len(self._b))
         step[self._w] = change = self._v - self._start
         step[self._b] = -self._of_gradient - self._of_w @ change
-        return step.reshape(self._shape), (self._hessian @ step).reshape(self._shape)
+        return step
 
     def _solve_face(self):
         """Solve the equations of what is not zero; False where a coefficient became zero on the way."""
@@ -120,7 +78,7 @@ class ColumnModel:
     Parameters
     ----------
     objective, coefs, gradient, tol
-        See `Models.step`.
+        See `Features.step`.
 
     Attributes
     ----------

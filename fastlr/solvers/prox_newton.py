@@ -20,44 +20,57 @@ import numpy as np
 
 from ..objectives import relative_gap
 from ..runtime.blocks import sample_rows
-from ._l1_models import LARGEST_HESSIAN, Models
+from ._l1_features import ALL_COEFFICIENTS, LARGEST_HESSIAN, Features, working_set
 from ._result import SolverResult, add_record, outcome_of
 from ._steps import ARMIJO, first_evaluation, rounding
 from .newton_cholesky import sampled_rows
 
 NEEDS = ("an L1 penalty",)
 
-_ALL_COEFFICIENTS = 300  # up to here there is no working set
 _FEWEST, _FEWEST_SPARSE = 64, 512  # coefficients of a working set
+_GROWTH = 2.0  # of what is not zero, at most
 _MAX_HALVINGS = 30
 _MAX_SAMPLE_STEPS = 20
 _MAX_LOST = 3  # steps in a row whose effect was lost in rounding
 _SHORTER = 0.5  # a gap this much smaller than the smallest so far is progress
-_SLACK = 5  # features of the support for each that is in the working set unwanted
 _SOON = 0.05  # a gap so small that a step from it is the last before other features are looked at
+_NEAR = 2.0  # times a penalty, another from whose optimum a step of the model arrives well
 _COARSE, _SHARE = 0.1, 0.1  # gap of the first working set, and of others in gaps of the whole problem
 
 
 _logger = logging.getLogger("fastlr")
 
 
-class _Features:
-    """Some of the features, or all, and the objective over them."""
-
-    def __init__(self, objective, places):
-        n_features = objective.matrix.shape[1]
-        self.members = np.append(places, n_features)  # and intercepts
-        self.objective = objective if len(places) == n_features else objective.columns(places)
-
-
 class _Run:
     """Where a fit is, and what it has cost."""
 
-    def __init__(self, objective, start, *, tol, max_iter, callback):
+    def __init__(self, objective, *, tol, max_iter, callback):
         self.objective, self.gap = objective, np.inf
-        self.coef, self.value, self._gradient = first_evaluation(objective, start)
+        self._features = None
         self._tol, self._max_iter, self._callback = tol, max_iter, callback
-        self.n_iter, self.history, self._models = 0, [], Models()
+        self.n_iter, self.history = 0, []
+
+    def begin(self, start):
+        """Begin at coefficients."""
+        self.coef, self.value, self._gradient = first_evaluation(self.objective, start)
+
+    def go_on(self, features, start):
+        """Begin with some of the features: at `start`, or without one where the fit with them ended."""
+        self._features, members = features, features.members
+        coef, self.value, gradient = features.end
+        if start is not None:
+            coef = start[:, members]
+            self.value, gradient = features.objective.loss_gradient(coef)
+        self.coef = _lifted(coef, members, self.objective.shape)
+        self._gradient = _lifted(gradient, members, self.objective.shape)
+
+    def steering(self):
+        """What a fit with other strengths of the penalty may go on with."""
+        if self.gap == np.inf:
+            return None
+        members = self._features.members
+        self._features.end = self.coef[:, members], self.value, self._gradient[:, members]
+        return self._features
 
     def _record(self, gradient, gap):
         if self.history and self.history[-1]["iteration"] == self.n_iter:
@@ -67,96 +80,109 @@ class _Run:
 
     def with_all_features(self):
         """One model of all features after the other."""
-        at = self.value, self._gradient
-        features = _Features(self.objective, np.arange(self.objective.matrix.shape[1]))
-        self.coef, _, self.gap = self._descend(features, self.coef, at, self._tol)
+        if self._features is None:
+            self._features = Features(self.objective, np.arange(self.objective.matrix.shape[1]))
+        self.coef, self._gradient, _, self.gap = self._descend(self.coef, self._gradient, self._tol)
 
     def with_working_sets(self):
         """Optima of working sets, until no other feature is wanted."""
         objective, penalty = self.objective, self.objective.penalty
-        a = self._gradient[:, :-1] - penalty.gradient(self.coef[:, :-1])
-        features, step, chosen_at, is_last = None, None, 0, False
-        fewest = (_FEWEST_SPARSE if objective.matrix.is_sparse else _FEWEST) // objective.shape[0] + 1
+        step, chosen_at, is_last = None, 0, False
+        a, swept_at = (None, -1) if self._features else (self._pull(), 0)
         while True:
-            if features is None or not _holds(features, a, penalty.l1, self._tol):
+            if a is not None and not _holds(self._features, a, penalty.l1, self._tol):
                 # Without a step since the last choice, what was chosen stays, or the same might be asked for in turns.
-                kept = features.members[:-1] if features is not None and self.n_iter == chosen_at else ()
-                places = np.union1d(_working_set(a, self.coef, penalty.l1, fewest), kept).astype(np.int64)
-                if objective.shape[0] > 1 and len(places) * objective.shape[0] > LARGEST_HESSIAN:
-                    _logger.info("prox_newton: a working set of %d features is too large", len(places))
+                kept = self._features.members[:-1] if self._features and self.n_iter == chosen_at else ()
+                if not self._choose(a, kept):
                     return
-                features, step, chosen_at, is_last = _Features(objective, places), None, self.n_iter, False
+                step, chosen_at, is_last = None, self.n_iter, False
             inner = max(_SHARE * self._tol, min(_COARSE, _SHARE * self.gap))
-            small = self.coef[:, features.members]
-            at = features.objective.loss_gradient(small)
-            coef, step, gap = self._descend(features, small, at, inner, step, 0.0 if is_last else _SOON)
-            self.coef = _lifted(coef, features.members, objective.shape)
-            self.value, gradient = objective.loss_gradient(self.coef)
+            members = self._features.members
+            soon = 0.0 if is_last else _SOON
+            coef, _, step, gap = self._descend(self.coef[:, members], self._gradient[:, members], inner, step, soon)
+            if self.n_iter > swept_at:
+                self.coef, swept_at = _lifted(coef, members, objective.shape), self.n_iter
+                self.value, self._gradient = objective.loss_gradient(self.coef)
             if gap == np.inf:
                 return
             if step is None:  # first of all, whether other features are wanted
-                a = gradient[:, :-1] - penalty.gradient(self.coef[:, :-1])
-                is_last = True
+                a, is_last = self._pull(), True
                 continue
-            whole = _lifted(step, features.members, objective.shape)
+            whole = _lifted(step, members, objective.shape)
             product = objective.hessian_product(whole)
-            a = gradient[:, :-1] - penalty.gradient(self.coef[:, :-1] + whole[:, :-1]) + product[:, :-1]
-            self.gap = relative_gap(objective.step_gap(self.coef, self.value, gradient, whole, product), self.value)
-            self._record(gradient, self.gap)
+            a = self._pull() + product[:, :-1] - penalty.gradient(whole[:, :-1])
+            bound = objective.step_gap(self.coef, self.value, self._gradient, whole, product)
+            self.gap = relative_gap(bound, self.value)
+            self._record(self._gradient, self.gap)
             if self.gap <= self._tol or self.n_iter >= self._max_iter:
                 return
 
-    def _descend(self, features, coef, at, tol, step=None, soon=0.0):
-        """Newton's method with some features; where it ends, the step from there, and the gap, inf if not certain.
+    def _pull(self):
+        """Gradient of the loss with respect to the features."""
+        return self._gradient[:, :-1] - self.objective.penalty.gradient(self.coef[:, :-1])
 
-        `at` are value and gradient at `coef`, where the objective was evaluated last, and a step that is given is that
-        from there. After a step from a gap of at most `soon`, which leaves about its square, no other is looked for.
+    def _choose(self, a, kept):
+        """Make a working set of the features that are wanted and those that are kept; False where it is too large."""
+        objective = self.objective
+        fewest = (_FEWEST_SPARSE if objective.matrix.is_sparse else _FEWEST) // objective.shape[0] + 1
+        chosen = working_set(a, self.coef[:, :-1], objective.penalty.l1, fewest, _GROWTH)
+        places = np.union1d(chosen, kept).astype(np.int64)
+        if objective.shape[0] > 1 and len(places) * objective.shape[0] > LARGEST_HESSIAN:
+            _logger.info("prox_newton: a working set of %d features is too large", len(places))
+            return False
+        self._features = Features(objective, places, self._features)
+        # The passes over its columns are to know where they are.
+        self.value, _ = self._features.objective.loss_gradient(self.coef[:, self._features.members])
+        return True
+
+    def _descend(self, coef, gradient, tol, step=None, soon=0.0):
+        """Newton's method with some features; where it ends, the gradient and the step there, and the gap.
+
+        `gradient` is that at `coef`, where the objective was evaluated last, and a step that is given is that from
+        there. After a step from a gap of at most `soon`, which leaves about its square, no other is looked for. The gap
+        is inf if it is not certain.
         """
-        objective = features.objective
-        self.value, gradient = at
+        features, objective = self._features, self._features.objective
         first, gap, best, n_lost = self.n_iter, np.inf, np.inf, 0
         while True:
             if step is None:
-                end = self._models.step(objective, coef, gradient, self._tol)
-                if end is None:
-                    return coef, None, np.inf
-                step, product = end
-                gap = relative_gap(objective.step_gap(coef, self.value, gradient, step, product), self.value)
                 limit = np.inf if self.n_iter >= self._max_iter else tol if self.n_iter > first else self._tol
-                if gap <= limit and objective.overshoot(step) > 1.0:
+                step, rough, gap = features.step(coef, self.value, gradient, self._tol, limit)
+                if step is None:
+                    return coef, gradient, None, np.inf
+                if gap <= limit and features.goes_too_far(step):
                     gap = np.inf
-                self._record(gradient, gap if gap <= limit and objective is self.objective else np.inf)
+                self._record(gradient, gap if gap <= limit and features.is_whole else np.inf)
                 if gap <= limit:
-                    return coef, step, gap
+                    return coef, gradient, step, gap
+            else:
+                rough = gap
             before = self.value
             end = _line_search(objective, coef, before, gradient, step)
-            if end is None or n_lost == _MAX_LOST:  # rounding is in the way
-                objective.loss_gradient(coef)
-                return coef, step, gap if objective.overshoot(step) <= 1.0 else np.inf
+            if end is None or n_lost == _MAX_LOST:  # rounding is in the way, or the Hessian misleads
+                self.value, gradient = objective.loss_gradient(coef)
+                if features.is_fresh:
+                    return coef, gradient, step, np.inf if features.goes_too_far(step) else gap
+                features.forget()
+                step, n_lost = None, 0
+                continue
             self.n_iter += 1
+            features.learn(end[0] - coef, end[2] - gradient)
             coef, self.value, gradient = end
             step = None
             if gap <= soon and self.n_iter < self._max_iter:
-                return coef, None, gap
-            lost = gap > _SHORTER * best and self.value > before - rounding(objective, before)
-            n_lost, best = n_lost + 1 if lost else 0, min(best, gap)
+                return coef, gradient, None, gap
+            lost = rough > _SHORTER * best and self.value > before - rounding(objective, before)
+            n_lost, best = n_lost + 1 if lost else 0, min(best, rough)
 
 
 def _holds(features, a, l1, tol):
-    """Whether all features that are wanted are among those at hand."""
+    """Whether all features that are wanted are among those at hand, if there are any."""
+    if features is None:
+        return False
     others = np.abs(a).max(axis=0)
     others[features.members[:-1]] = 0.0
     return others.max(initial=0.0) <= l1 * (1.0 + tol)
-
-
-def _working_set(a, coef, l1, fewest):
-    """Features to be looked at: those that are not zero, and of all other the ones with the largest |a|."""
-    support = np.flatnonzero(coef[:, :-1].any(axis=0))
-    pull = np.abs(a).max(axis=0)
-    pull[support] = np.inf
-    n_wanted = np.count_nonzero(pull > l1)  # with those of the support
-    size = min(a.shape[1], max(fewest, min(2 * support.size, n_wanted + support.size // _SLACK)))
-    return np.sort(np.argpartition(pull, -size)[-size:])
 
 
 def _lifted(coef, members, shape):
@@ -197,14 +223,24 @@ def _start(objective):
     return start
 
 
-def solve(objective, start=None, *, tol, max_iter, callback=None):
-    """Minimise an objective; parameters and result as of `newton_cholesky.solve`. The penalty must be an L1 one."""
-    if start is None:
-        start = _start(objective)
-    run = _Run(objective, start, tol=tol, max_iter=max_iter, callback=callback)
-    if objective.n_coef <= _ALL_COEFFICIENTS:
+def solve(objective, start=None, *, tol, max_iter, callback=None, steering=None):
+    """Minimise an objective; parameters and result as of `newton_cholesky.solve`. The penalty must be an L1 one.
+
+    `steering` is what the result of a fit over the same X, under a stronger penalty, left. Where that is not much
+    stronger, steps begin where that fit ended, and not at `start`: the first one, by its Hessian, leads nearer.
+    """
+    run, penalty = _Run(objective, tol=tol, max_iter=max_iter, callback=callback), objective.penalty
+    if steering is not None and steering.matrix is not objective.matrix:
+        steering = None
+    if steering and steering.objective.penalty.l1 <= _NEAR * penalty.l1:
+        run.go_on(steering.with_penalty(penalty), None)
+    elif steering and start is not None and not np.delete(start, steering.members, axis=1).any():
+        run.go_on(steering.with_penalty(penalty), start)
+    else:
+        run.begin(_start(objective) if start is None else start)
+    if objective.matrix.shape[1] < ALL_COEFFICIENTS:
         run.with_all_features()
     else:
         run.with_working_sets()
     outcome = outcome_of(run.gap, run.n_iter, tol, max_iter)
-    return SolverResult(run.coef, run.value, run.gap, run.n_iter, outcome, run.history)
+    return SolverResult(run.coef, run.value, run.gap, run.n_iter, outcome, run.history, run.steering())
