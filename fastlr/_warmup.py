@@ -15,7 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 from ._validation import NATIVE_DTYPES, check_choice
 from .estimators.cross_validation import LogisticRegressionCV
 from .estimators.logistic_regression import LogisticRegression
-from .matrices.small import MAX_ENTRIES, MAX_PRODUCTS
+from .matrices.small import MAX_ENTRIES
 
 _DTYPES = (*(dtype.name for dtype in NATIVE_DTYPES), "bool", "float16")
 _ORDERS = ("C", "F")
@@ -45,15 +45,16 @@ def _sparse(dtype, order):
     return sparse.csr_array((X.data, X.indices.astype(index), X.indptr.astype(index)), shape=X.shape), y
 
 
-def _sparse_multiclass(dtype, order):
-    """The same with three classes."""
-    X, y = _sparse(dtype, order)
-    return X, np.arange(len(y)) % 3
+def _with_classes(make, are_many=False):
+    """A maker of the same problems with more than two classes, or with so many that BLAS does their products."""
 
+    def make_classes(dtype, order):
+        from .kernels.tiles import FEW_COLUMNS  # here, because it loads Numba
 
-def _multiclass(dtype, order):
-    X, y = _dense(MAX_PRODUCTS // 48 + 1, 16)(dtype, order)
-    return X, np.arange(len(y)) % 3
+        X, y = make(dtype, order)
+        return X, np.arange(len(y)) % (FEW_COLUMNS + 1 if are_many else 3)
+
+    return make_classes
 
 
 def _fit(X, y):
@@ -92,11 +93,13 @@ _KINDS = {
     "wide": (_dense(100, MAX_ENTRIES // 100 + 1), _fit),
     "very wide": (_dense(40, 1_100), _fit),
     "sparse": (_sparse, _fit),
-    "multiclass": (_multiclass, _fit),
-    "sparse multiclass": (_sparse_multiclass, _fit),
+    "multiclass": (_with_classes(_tall), _fit),
+    "many classes": (_with_classes(_tall, are_many=True), _fit),
+    "sparse multiclass": (_with_classes(_sparse), _fit),
+    "sparse many classes": (_with_classes(_sparse, are_many=True), _fit),
     "study": (_dense(40, 1_100), _study),
 }
-_SPARSE = ("sparse", "sparse multiclass")
+_SPARSE = ("sparse", "sparse multiclass", "sparse many classes")
 
 
 def warmup(dtypes=("float64",), orders=("C",), kinds=("tall", "wide")):
@@ -114,8 +117,9 @@ def warmup(dtypes=("float64",), orders=("C",), kinds=("tall", "wide")):
     kinds : iterable of str, default=("tall", "wide")
         Kinds of problem. "tall", "tall cross-validation", "wide" and "very wide": dense with two classes and more
         samples than features, or no more, or more than 500 features (which Fortran order tells). "l1": with an L1
-        penalty. "sparse". "multiclass" and "sparse multiclass": more than two classes. "study": the functions of
-        `fastlr.functional`. Cross-validation of all but the first needs nothing more.
+        penalty. "sparse". "multiclass" and "sparse multiclass": three to 32 classes. "many classes" and "sparse many
+        classes": more. "study": the functions of `fastlr.functional`. Cross-validation of all but the first needs
+        nothing more.
 
     Raises
     ------

@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, settings
 
 import fastlr
 from fastlr._validation import check_features, check_sample_weight, check_targets
+from fastlr.linalg.blas import single_threaded_blas
 from fastlr.losses.logistic import LogisticLoss
 from fastlr.losses.quadratic import Quadratic
 from fastlr.matrices.csr import CSRMatrix
@@ -160,8 +161,9 @@ class Asked:
         return Asked(self.inner.subsample(rows))
 
     def solved(self, solve, start=None, **options):
-        """What a solver returns for it, its coefficients as a vector."""
-        result = solve(self.inner, None if start is None else self.rows(start), **options)
+        """What a solver returns for it, its coefficients as a vector; with BLAS on one thread, as in a fit."""
+        with single_threaded_blas():
+            result = solve(self.inner, None if start is None else self.rows(start), **options)
         result.coef = result.coef.ravel()
         return result
 

@@ -13,7 +13,7 @@ from fastlr import reference
 from fastlr._validation import check_sample_weight, check_sparse_features
 from fastlr.matrices.csr import compressed
 from fastlr.runtime.blocks import entry_blocks
-from fastlr.runtime.team import Team
+from fastlr.runtime.team import Rest, Team
 
 # One row to several blocks; the last is large enough for threads.
 SHAPES = [(1, 1), (1, 9), (9, 1), (64, 64), (65, 3), (70, 200), (1301, 40)]
@@ -53,7 +53,8 @@ class SparseProblem(Problem):
 
     def design(self, n_threads=1):
         X = check_sparse_features(self.X)
-        return csr_passes(X, self.y, check_sample_weight(self.sample_weight, len(self.y)), team=Team(n_threads))
+        weight = check_sample_weight(self.sample_weight, len(self.y))
+        return csr_passes(X, self.y, weight, team=Team(n_threads, rest=Rest(np.inf)))
 
     @property
     def effective(self):

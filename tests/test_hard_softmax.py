@@ -15,6 +15,7 @@ from test_softmax import make_softmax_problem, softmax_objective
 from fastlr import LogisticRegression, reference
 from fastlr.fits.one import fit_path, quiet_team
 from fastlr.fits.problem import Problem
+from fastlr.linalg.blas import single_threaded_blas
 from fastlr.solvers import SOLVERS, plan
 from fastlr.solvers.newton_cholesky import _Newton
 
@@ -42,6 +43,7 @@ def objective_at(coef, X, y, C):
 
 
 @cache
+@single_threaded_blas()
 def plain_newton(shape, spread, decades, C):
     """The objective where 30 steps of a plain Newton's method get to: never below the minimum."""
     X, y = single_precision(*shape, spread=spread, decades=decades)

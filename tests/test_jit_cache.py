@@ -1,5 +1,6 @@
 """Machine code on disk costs time when it is stale, damaged or missing, and never a result."""
 
+import gc
 import json
 import os
 import shutil
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 
 import fastlr
-from fastlr.runtime.jit import CONTRACT, FASTMATH, kernel, package_stamp
+from fastlr.runtime.jit import CONTRACT, FASTMATH, kernel, options, package_stamp
 
 ROOT = Path(fastlr.__file__).parent
 
@@ -272,3 +273,25 @@ def test_reductions_keep_nan_and_infinity():
     for bad in (np.nan, np.inf, -np.inf):
         x[20] = bad
         np.testing.assert_equal(total(x), bad)
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_the_garbage_collector_rests_while_the_compiler_works_and_is_then_as_it_was(enabled):
+    began = []
+
+    def note(phase, info):
+        began.append(phase)
+
+    numba.njit(**options())(lambda x: x.sum()).compile("float64(float64[::1])")  # which loads what Numba then has
+    compiled = numba.njit(**options())(lambda x: x.sum() + x.size)
+    gc.callbacks.append(note)
+    (gc.enable if enabled else gc.disable)()
+    try:
+        gc.collect()
+        began.clear()
+        compiled.compile("float64(float64[::1])")
+        assert len(began) <= 2  # one that was due before
+        assert gc.isenabled() == enabled
+    finally:
+        gc.enable()
+        gc.callbacks.remove(note)

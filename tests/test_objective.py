@@ -16,6 +16,7 @@ from scipy.special import expit, xlogy
 
 from fastlr import reference
 from fastlr._validation import check_features
+from fastlr.linalg.blas import single_threaded_blas
 from fastlr.objectives import relative_gap
 from fastlr.objectives.penalties import L2
 from fastlr.solvers.newton_cholesky import _Newton
@@ -50,6 +51,7 @@ def exact_derivatives(X, y, weight, l2, coef, fit_intercept=True, dtype=np.longd
     return value, gradient, hessian
 
 
+@single_threaded_blas()
 def exact_minimum(X, y, weight=None, l2=0.0, fit_intercept=True, dtype=np.longdouble):
     """[w, b] and f at the optimum, by damped Newton steps until they gain nothing any more.
 

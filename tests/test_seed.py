@@ -203,7 +203,7 @@ warnings.simplefilter("ignore")
 rng = np.random.default_rng(0)
 dense = rng.normal(size=(2_000, 40))
 search = {"Cs": 2, "l1_ratios": (0,), "scoring": "accuracy", "use_legacy_attributes": False}
-two, three = (dense[:, 0] > 0.1).astype(int), rng.integers(0, 3, 2_000)
+two, three, forty = (dense[:, 0] > 0.1).astype(int), rng.integers(0, 3, 2_000), rng.integers(0, 40, 2_000)
 wide = rng.normal(size=(60, 900))
 for dtype in (np.float64, np.float32, np.float16, np.uint8, np.int8, bool, np.int32):
     for order in "CF":
@@ -211,6 +211,7 @@ for dtype in (np.float64, np.float32, np.float16, np.uint8, np.int8, bool, np.in
         LogisticRegression(tol=1e-12).fit(X, two, sample_weight=rng.random(2_000)).predict_proba(X)
         LogisticRegression(solver="newton_cg").fit(X, two)
         LogisticRegression().fit(X, three)
+        LogisticRegression().fit(X, forty)
         LogisticRegression().fit(W, two[:60])
         for features, labels in ((X, two), (W, two[:60]), (X, three)):
             LogisticRegression(l1_ratio=1.0).fit(features, labels)
@@ -225,6 +226,7 @@ for dtype in (np.float64, np.float32):
         LogisticRegression().fit(S, two)
         LogisticRegression().fit(S[:, :100].tocsr(), two)
         LogisticRegression().fit(S, three)
+        LogisticRegression().fit(S, forty)
         LogisticRegression(l1_ratio=1.0).fit(S, two)
         LogisticRegressionCV(cv=3, **search).fit(S, two)
 fit_many(dense, two, Cs=2, sample_weight=rng.random((3, 2_000)))

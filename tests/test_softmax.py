@@ -14,6 +14,7 @@ from fastlr import LogisticRegression, reference
 from fastlr._validation import check_features, check_sample_weight, check_sparse_features
 from fastlr.fits.one import fit_path, quiet_team
 from fastlr.fits.problem import Problem
+from fastlr.linalg.blas import single_threaded_blas
 from fastlr.losses.softmax import SoftmaxLoss
 from fastlr.matrices.csr import CSRMatrix
 from fastlr.matrices.dense import DenseMatrix
@@ -488,6 +489,7 @@ def exact_softmax_hessian(X, weight, l2, coef, fit_intercept):
     return hessian
 
 
+@single_threaded_blas()
 def exact_softmax_minimum(X, classes, n_classes, weight=None, l2=0.0, fit_intercept=True):
     """Coefficients and f at the optimum, by damped Newton steps until they gain nothing any more."""
     coef = np.zeros((n_classes, X.shape[1] + 1))

@@ -3,7 +3,9 @@
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
+from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic
+from numba.np.arrayobj import populate_array
 
 int32 = ir.IntType(32)
 intp = ir.IntType(types.intp.bitwidth)
@@ -23,6 +25,28 @@ def _choosing(comparison):
 
 
 smaller, larger = _choosing("<"), _choosing(">")
+
+
+@intrinsic
+def as_rows(typingctx, flat, n_rows, n_columns):
+    """The first entries of a contiguous vector as a matrix: `reshape`, of which Numba would compile three functions."""
+    matrix = flat.copy(ndim=2)
+
+    def codegen(context, builder, signature, args):
+        source = context.make_array(flat)(context, builder, args[0])
+        made = context.make_array(matrix)(context, builder)
+        populate_array(
+            made,
+            data=source.data,
+            shape=args[1:],
+            strides=[builder.mul(args[2], source.itemsize), source.itemsize],
+            itemsize=source.itemsize,
+            meminfo=source.meminfo,
+            parent=source.parent,
+        )
+        return impl_ret_borrowed(context, builder, matrix, made._getvalue())
+
+    return matrix(flat, types.intp, types.intp), codegen
 
 
 def vector_type(dtype, n_bytes):

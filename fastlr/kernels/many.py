@@ -11,12 +11,13 @@ import numpy as np
 from ..runtime.blocks import guarded_empty
 from ..runtime.jit import helper, kernel
 from ..runtime.rounds import NO_BLOCK, operation, take
-from .llvm import smaller
+from .llvm import as_rows, smaller
 from .operations import Operation
 from .pointwise import formula_of
-from .tiles import FEW_COLUMNS, add_gradient, even, load, raw_predictions, tile_rows
+from .tiles import FEW_COLUMNS, Loops, add_gradient, even, load, raw_predictions, tile_rows
 
 MAX_FITS = FEW_COLUMNS  # beyond, products would be left to BLAS
+_LOOPS = Loops()
 
 
 def work_space(n_features, n_fits, dtype):
@@ -55,7 +56,7 @@ def _weighted_derivatives(what, formula, z, y, weight, sums):
     sums[1] += total
 
 
-@kernel(counting=True)
+@kernel()
 def serve(
     state, n_blocks, seen, task, tile, part, flat_raw,
     X, formula, y, weights, sets, n_fits, coef, intercepts, starts, sums, gradients,
@@ -99,10 +100,10 @@ def serve(
         gradients[block, :m] = 0.0
         for first in range(starts[block], starts[block + 1], tile.shape[0]):
             stop = smaller(first + tile.shape[0], starts[block + 1])
-            rows = load(X, first, stop - first, m, tile)
-            Z = flat_raw[: W.shape[0] * (stop - first)].reshape((W.shape[0], stop - first))
-            raw_predictions(X, first, rows, W, b, part, Z)
+            rows = load(_LOOPS, X, first, stop - first, tile)
+            Z = as_rows(flat_raw, W.shape[0], stop - first)
+            raw_predictions(_LOOPS, X, first, rows, W, b, part, Z)
             for k in range(m):
                 weight = weights[sets[k], first:stop]
                 _weighted_derivatives(what, formula, Z[k], y[first:stop], weight, sums[block, k])
-            add_gradient(X, first, rows, Z, part[: W.shape[0]], gradients[block, :m])
+            add_gradient(_LOOPS, X, first, rows, Z, part[: W.shape[0]], gradients[block, :m])

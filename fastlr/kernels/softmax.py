@@ -15,10 +15,10 @@ import numpy as np
 from ..runtime.blocks import guarded_empty
 from ..runtime.jit import helper, kernel
 from ..runtime.rounds import NO_BLOCK, operation, take
-from .llvm import smaller
+from .llvm import as_rows, smaller
 from .operations import Operation
 from .pointwise import exp_negative, log1p_positive
-from .tiles import add_gradient, even, load, raw_predictions, tile_rows
+from .tiles import add_gradient, cross_products, even, load, raw_predictions, tile_rows
 
 _SPARSE_TILE = 64
 
@@ -123,7 +123,7 @@ def _curved(Z, T, weight, vectors, sums):
 @kernel(counting=True)
 def serve(
     state, n_blocks, seen, task, tile, part, flat, square, vectors, largest,
-    X, classes, sample_weight, coef, intercepts, starts, sums, gradients, products,
+    way, X, classes, sample_weight, coef, intercepts, starts, sums, gradients, products,
 ):  # fmt: skip
     """Passes over blocks of rows.
 
@@ -131,6 +131,8 @@ def serve(
     ----------
     tile, part, flat, square, vectors, largest
         One thread's work space.
+    way : named tuple
+        What does the products, see `tiles.way_of`.
     X : array of shape (n_samples, n_features), or tuple (data, indices, indptr)
         Dense, or in compressed rows, see `csr.fused_pass`.
     classes : int64 array of shape (n_samples,)
@@ -165,12 +167,12 @@ def serve(
             gradients[block] = 0.0
         for first in range(starts[block], starts[block + 1], tile.shape[0]):
             count = smaller(tile.shape[0], starts[block + 1] - first)
-            rows = load(X, first, count, n_classes, tile)
+            rows = load(way, X, first, count, tile)
             for place in range(last + 1):
-                R = flat[place, : n_padded * count].reshape((n_padded, count))
-                raw_predictions(X, first, rows, coef[place], intercepts[place], part, R)
-            Z = flat[0, : n_classes * count].reshape((n_classes, count))
-            T = flat[1, : n_classes * count].reshape((n_classes, count))
+                R = as_rows(flat[place], n_padded, count)
+                raw_predictions(way, X, first, rows, coef[place], intercepts[place], part, R)
+            Z = as_rows(flat[0], n_classes, count)
+            T = as_rows(flat[1], n_classes, count)
             weight = vectors[3, :count]
             for i in range(count):
                 weight[i] = sample_weight[first + i] if sample_weight.size > 0 else 1.0
@@ -181,19 +183,19 @@ def serve(
             elif what == Operation.HESSIAN_PRODUCT:
                 _curved(Z, T, weight, vectors, sums[block])
             else:
-                _add_class_products(Z, T, weight, vectors[1], square, sums[block], products[block])
+                _add_class_products(way, Z, T, weight, vectors[1], square, sums[block], products[block])
                 continue
-            add_gradient(X, first, rows, R, part, gradients[block])
+            add_gradient(way, X, first, rows, R, part, gradients[block])
 
 
 @helper(counting=True)
-def _add_class_products(Z, T, weight, rest, square, sums, products):
+def _add_class_products(way, Z, T, weight, rest, square, sums, products):
     for k in range(Z.shape[0]):
         for i in range(Z.shape[1]):
             Z[k, i] /= 1.0 + rest[i]
             T[k, i] = weight[i] * Z[k, i]
             sums[1 + k] += T[k, i]
-    np.dot(T, Z.T, square)
+    cross_products(way, T, Z, square)
     for k in range(Z.shape[0]):
         for m in range(Z.shape[0]):
             products[k, m] += square[k, m]

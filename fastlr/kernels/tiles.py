@@ -4,11 +4,14 @@ Raw predictions Z = W X^T + b come first, and R X, added to the gradient, when Z
 stays in cache. Both are of shape (n_columns, rows of the tile).
 
 For dense X both are matrix products. With many columns they are left to BLAS; with a few, where one side is thin,
-plain loops are two to three times as fast. These run along rows of X, or, as the two products are one another's mirror
+plain loops are two to three times as fast. Which it is, a type says (`Loops`, `Blas`), so that only what is called is
+compiled. The loops run along rows of X, or, as the two products are one another's mirror
 image, along its columns where those are contiguous. X of another dtype than the coefficients, or in Fortran order for
 BLAS, is copied into a tile buffer first. For sparse X, coefficients and gradient are stored (n_features, n_columns),
 so that an entry of X meets all columns in one stretch of memory.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 from numba import types, uint64
@@ -30,23 +33,39 @@ def even(n):
     return n + n % 2
 
 
+class Loops(NamedTuple):
+    """The way of products with at most `FEW_COLUMNS`."""
+
+    unused: int = 0  # Numba knows no empty ones
+
+
+class Blas(NamedTuple):
+    """The way of products with more."""
+
+    unused: int = 0
+
+
+def way_of(n_columns):
+    """`Loops` or `Blas`."""
+    return Loops() if n_columns <= FEW_COLUMNS else Blas()
+
+
 def tile_rows(n_features, dtype):
     """Rows of a tile of dense X whose products are computed in `dtype`."""
     rows = _TILE_BYTES // (n_features * np.dtype(dtype).itemsize)
     return min(_MAX_ROWS, max(_MIN_ROWS, rows // _MIN_ROWS * _MIN_ROWS))
 
 
-def load(X, first, count, n_columns, tile):
+def load(way, X, first, count, tile):
     """Rows of a tile, as arrays that BLAS and the plain loops along rows read; for sparse X the tile, untouched.
 
     Parameters
     ----------
+    way : Loops or Blas
     X : array of shape (n_samples, n_features), or tuple (data, indices, indptr)
         Dense, or in compressed rows, see `csr.fused_pass`.
     first, count : int
         First row of the tile, and number of rows.
-    n_columns : int
-        Of the coefficients.
     tile : array of shape (>= count, n_features)
         In the coefficients' dtype: where a copy is put if one is needed.
 
@@ -57,12 +76,12 @@ def load(X, first, count, n_columns, tile):
     raise TypeError(_COMPILED_ONLY)
 
 
-def raw_predictions(X, first, rows, W, b, part, Z):
+def raw_predictions(way, X, first, rows, W, b, part, Z):
     """Write the raw predictions of a tile into Z.
 
     Parameters
     ----------
-    X, first
+    way, X, first
         See `load`.
     rows : array of shape (count, n_features)
         What `load` returned.
@@ -76,21 +95,25 @@ def raw_predictions(X, first, rows, W, b, part, Z):
     raise TypeError(_COMPILED_ONLY)
 
 
-def add_gradient(X, first, rows, R, part, gradient):
+def add_gradient(way, X, first, rows, R, part, gradient):
     """Add the products of a tile's residuals R with its rows of X to the gradient; see `raw_predictions`."""
     raise TypeError(_COMPILED_ONLY)
 
 
+def cross_products(way, A, B, out):
+    """out = A B^T, of two arrays of shape (n_columns, count)."""
+    raise TypeError(_COMPILED_ONLY)
+
+
 @overload(load, jit_options=options(counting=True, is_helper=True))
-def _overload_load(X, first, count, n_columns, tile):
-    if isinstance(X, types.BaseTuple):
-        return lambda X, first, count, n_columns, tile: tile
-    converted = X.dtype != tile.dtype
-    if X.layout == "C" and not converted:
-        return lambda X, first, count, n_columns, tile: X[first : first + count]
+def _overload_load(way, X, first, count, tile):
+    if isinstance(X, types.BaseTuple) or _is_read_along_columns(way, X, tile):
+        return lambda way, X, first, count, tile: tile[:count]
+    if X.layout == "C" and X.dtype == tile.dtype:
+        return lambda way, X, first, count, tile: X[first : first + count]
     if X.layout == "C":
 
-        def load(X, first, count, n_columns, tile):
+        def load(way, X, first, count, tile):
             for i in range(count):
                 for j in range(X.shape[1]):
                     tile[i, j] = X[first + i, j]
@@ -98,68 +121,83 @@ def _overload_load(X, first, count, n_columns, tile):
 
     else:
 
-        def load(X, first, count, n_columns, tile):
-            if converted or n_columns > FEW_COLUMNS:  # else it is read along its columns
-                for j in range(X.shape[1]):
-                    for i in range(count):
-                        tile[i, j] = X[first + i, j]
+        def load(way, X, first, count, tile):
+            for j in range(X.shape[1]):
+                for i in range(count):
+                    tile[i, j] = X[first + i, j]
             return tile[:count]
 
     return load
 
 
-def _is_read_along_columns(X, rows):
-    return X.layout == "F" and X.dtype == rows.dtype
+def _is_read_along_columns(way, X, rows):
+    return way.instance_class is Loops and X.layout == "F" and X.dtype == rows.dtype
 
 
 @overload(raw_predictions, jit_options=options(counting=True, is_helper=True))
-def _overload_raw_predictions(X, first, rows, W, b, part, Z):
+def _overload_raw_predictions(way, X, first, rows, W, b, part, Z):
     if isinstance(X, types.BaseTuple):
         return _sparse_raw_predictions
-    if _is_read_along_columns(X, rows):
+    if _is_read_along_columns(way, X, rows):
 
-        def raw_predictions(X, first, rows, W, b, part, Z):
-            if W.shape[0] <= FEW_COLUMNS:
-                _combine(X.T, 0, X.shape[1], first, first + Z.shape[1], W, Z)
-            else:
-                np.dot(W, rows.T, Z)
+        def raw_predictions(way, X, first, rows, W, b, part, Z):
+            _combine(X.T, 0, X.shape[1], first, first + Z.shape[1], W, Z)
+            _add_to_rows(b, Z)
+
+    elif way.instance_class is Loops:
+
+        def raw_predictions(way, X, first, rows, W, b, part, Z):
+            _project(rows, 0, rows.shape[0], 0, rows.shape[1], W, Z)
             _add_to_rows(b, Z)
 
     else:
 
-        def raw_predictions(X, first, rows, W, b, part, Z):
-            if W.shape[0] <= FEW_COLUMNS:
-                _project(rows, 0, rows.shape[0], 0, rows.shape[1], W, Z)
-            else:
-                np.dot(W, rows.T, Z)
+        def raw_predictions(way, X, first, rows, W, b, part, Z):
+            np.dot(W, rows.T, Z)
             _add_to_rows(b, Z)
 
     return raw_predictions
 
 
 @overload(add_gradient, jit_options=options(counting=True, is_helper=True))
-def _overload_add_gradient(X, first, rows, R, part, gradient):
+def _overload_add_gradient(way, X, first, rows, R, part, gradient):
     if isinstance(X, types.BaseTuple):
         return _add_sparse_gradient
-    if _is_read_along_columns(X, rows):
+    if _is_read_along_columns(way, X, rows):
 
-        def add_gradient(X, first, rows, R, part, gradient):
-            if R.shape[0] <= FEW_COLUMNS:
-                _project(X.T, 0, X.shape[1], first, first + R.shape[1], R, part)
-            else:
-                np.dot(R, rows, part)
+        def add_gradient(way, X, first, rows, R, part, gradient):
+            _project(X.T, 0, X.shape[1], first, first + R.shape[1], R, part)
+            _add(part, gradient)
+
+    elif way.instance_class is Loops:
+
+        def add_gradient(way, X, first, rows, R, part, gradient):
+            _combine(rows, 0, rows.shape[0], 0, rows.shape[1], R, part)
             _add(part, gradient)
 
     else:
 
-        def add_gradient(X, first, rows, R, part, gradient):
-            if R.shape[0] <= FEW_COLUMNS:
-                _combine(rows, 0, rows.shape[0], 0, rows.shape[1], R, part)
-            else:
-                np.dot(R, rows, part)
+        def add_gradient(way, X, first, rows, R, part, gradient):
+            np.dot(R, rows, part)
             _add(part, gradient)
 
     return add_gradient
+
+
+@overload(cross_products, jit_options=options(counting=True, is_helper=True))
+def _overload_cross_products(way, A, B, out):
+    if way.instance_class is Blas:
+        return lambda way, A, B, out: np.dot(A, B.T, out)
+
+    def cross_products(way, A, B, out):
+        for k in range(A.shape[0]):
+            for m in range(B.shape[0]):
+                total = A.dtype.type(0)
+                for i in range(A.shape[1]):
+                    total += A[k, i] * B[m, i]
+                out[k, m] = total
+
+    return cross_products
 
 
 @helper()
@@ -238,7 +276,7 @@ def _combine(A, top, n, left, right, W, out):
 
 
 @helper()
-def _sparse_raw_predictions(X, first, rows, W, b, part, Z):
+def _sparse_raw_predictions(way, X, first, rows, W, b, part, Z):
     data, indices, indptr = X
     sums = part[0]
     for i in range(Z.shape[1]):
@@ -253,7 +291,7 @@ def _sparse_raw_predictions(X, first, rows, W, b, part, Z):
 
 
 @helper()
-def _add_sparse_gradient(X, first, rows, R, part, gradient):
+def _add_sparse_gradient(way, X, first, rows, R, part, gradient):
     data, indices, indptr = X
     residual = part[0]
     for i in range(R.shape[1]):

@@ -27,7 +27,8 @@ class ClassPasses:
         self._products = np.empty((n_blocks, n_classes, n_classes))
         coefs = self._coef, self._intercepts
         sums = self._sums, self._gradients, self._products
-        task = Task(softmax.serve, (X, loss.classes, loss.sample_weight, *coefs, starts, *sums), work_space)
+        arguments = tiles.way_of(n_classes), X, loss.classes, loss.sample_weight, *coefs, starts, *sums
+        task = Task(softmax.serve, arguments, work_space)
         work = _PRODUCT_WORK * n_entries * n_classes
         self._round = partial(matrix.team.run, task, n_blocks=n_blocks, work=work)
 

@@ -4,6 +4,8 @@ Numba optimises each function, and makes machine code of it for Python to call. 
 callers, and optimised there again: half of the compiler's time would go into what nobody runs.
 """
 
+import gc
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 from numba.core.compiler import Compiler
@@ -25,6 +27,18 @@ def options(is_helper, optimised=False):
     if optimised:
         return {**flags, "pipeline_class": _OptimisedCompiler}
     return {**flags, "pipeline_class": _HelperCompiler if is_helper else _KernelCompiler}
+
+
+@contextmanager
+def _no_collection():
+    """Keep the garbage collector from walking what the compiler builds up, again and again: a tenth of the seconds."""
+    is_mine = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if is_mine:
+            gc.enable()
 
 
 if JITCodeLibrary is not None:
@@ -62,6 +76,10 @@ if JITCodeLibrary is not None:
             self.state.library = self.library_class(self.state.targetctx.codegen(), self.state.func_id.func_qualname)
             self.state.library.enable_object_caching()
             return super().define_pipelines()
+
+        def compile_extra(self, func):
+            with _no_collection():
+                return super().compile_extra(func)
 
     class _HelperCompiler(_KernelCompiler):
         library_class = _HelperLibrary
