@@ -37,12 +37,16 @@ def _dense(n_samples, n_features):
     return make
 
 
-def _sparse(dtype, order):
-    """A sparse problem with so few features that its Hessian is formed; order "F" stands for long indices."""
-    X, y = _dense(1_000, 50)(dtype, "C")
-    X = sparse.csr_array(X)
-    index = np.int64 if order == "F" else np.int32
-    return sparse.csr_array((X.data, X.indices.astype(index), X.indptr.astype(index)), shape=X.shape), y
+def _compressed(n_samples, n_features):
+    """A maker of sparse problems of a shape; order "F" stands for long indices."""
+
+    def make(dtype, order):
+        X, y = _dense(n_samples, n_features)(dtype, "C")
+        X = sparse.csr_array(X)
+        index = np.int64 if order == "F" else np.int32
+        return sparse.csr_array((X.data, X.indices.astype(index), X.indptr.astype(index)), shape=X.shape), y
+
+    return make
 
 
 def _with_classes(make, are_many=False):
@@ -65,6 +69,11 @@ def _fit_l1(X, y):
     LogisticRegression(l1_ratio=1.0, tol=_TOL).fit(X, y)
 
 
+def _fit_elastic_net(X, y):
+    """With so many coefficients that are not zero that steps descend along columns."""
+    LogisticRegression(l1_ratio=0.01, tol=_TOL).fit(X, y)
+
+
 def _cross_validate(X, y):
     options = {"l1_ratios": (0.0,), "scoring": "neg_log_loss", "use_legacy_attributes": False}
     LogisticRegressionCV(Cs=[1.0], cv=2, tol=_TOL, **options).fit(X, y)
@@ -82,7 +91,8 @@ def _study(X, y):
     functional.sigmoid(w)
 
 
-_tall = _dense(MAX_ENTRIES // 16 + 1, 16)
+_tall, _very_wide = _dense(MAX_ENTRIES // 16 + 1, 16), _dense(40, 1_100)
+_sparse = _compressed(1_000, 50)  # with so few features that its Hessian is formed
 
 # What a kind of problem is: a maker of data that take its way through the package, and how they set out. All are too
 # large for NumPy's way. Cross-validation of other kinds needs what their fits need.
@@ -90,16 +100,18 @@ _KINDS = {
     "tall": (_tall, _fit),
     "tall cross-validation": (_tall, _cross_validate),
     "l1": (_tall, _fit_l1),
+    "wide l1": (_very_wide, _fit_elastic_net),
     "wide": (_dense(100, MAX_ENTRIES // 100 + 1), _fit),
-    "very wide": (_dense(40, 1_100), _fit),
+    "very wide": (_very_wide, _fit),
     "sparse": (_sparse, _fit),
+    "sparse l1": (_compressed(40, 1_100), _fit_l1),
     "multiclass": (_with_classes(_tall), _fit),
     "many classes": (_with_classes(_tall, are_many=True), _fit),
     "sparse multiclass": (_with_classes(_sparse), _fit),
     "sparse many classes": (_with_classes(_sparse, are_many=True), _fit),
-    "study": (_dense(40, 1_100), _study),
+    "study": (_very_wide, _study),
 }
-_SPARSE = ("sparse", "sparse multiclass", "sparse many classes")
+_SPARSE = ("sparse", "sparse l1", "sparse multiclass", "sparse many classes")
 
 
 def warmup(dtypes=("float64",), orders=("C",), kinds=("tall", "wide")):
@@ -116,8 +128,8 @@ def warmup(dtypes=("float64",), orders=("C",), kinds=("tall", "wide")):
         Memory layouts of X.
     kinds : iterable of str, default=("tall", "wide")
         Kinds of problem. "tall", "tall cross-validation", "wide" and "very wide": dense with two classes and more
-        samples than features, or no more, or more than 500 features (which Fortran order tells). "l1": with an L1
-        penalty. "sparse". "multiclass" and "sparse multiclass": three to 32 classes. "many classes" and "sparse many
+        samples than features, or no more, or more than 500 features (which Fortran order tells). "l1" and "wide
+        l1": with an L1 penalty. "sparse" and "sparse l1". "multiclass" and "sparse multiclass": three to 32 classes. "many classes" and "sparse many
         classes": more. "study": the functions of `fastlr.functional`. Cross-validation of all but the first needs
         nothing more.
 

@@ -147,8 +147,8 @@ class Asked:
     def rough_gap(self, gradient):
         return self.inner.rough_gap(self.rows(gradient))
 
-    def preconditioner(self):
-        apply = self.inner.preconditioner()
+    def preconditioner(self, *floor):
+        apply = self.inner.preconditioner(*floor)
         return lambda gradient: apply(self.rows(gradient)).reshape(np.shape(gradient))
 
     def separates(self, coef):

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from scipy import integrate, sparse
 from scipy.special import expit, log_softmax
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression as SklearnLogisticRegression
 from sklearn.preprocessing import StandardScaler
 from test_softmax import make_softmax_problem, softmax_objective
@@ -105,13 +104,26 @@ def test_unscaled_columns_take_few_passes():
     assert model.n_passes_ <= 60
 
 
+def test_columns_of_mostly_zeros_take_few_passes():
+    rng = np.random.default_rng(0)
+    n_samples, n_classes = 6_000, 24
+    y = rng.integers(0, n_classes, n_samples)
+    X = rng.normal(size=(n_classes, 80))[y] + 2.0 * rng.normal(size=(n_samples, 80))
+    rare = np.zeros((n_samples, 80))
+    for column in rare.T:  # a few rows, of which none may be in a subsample
+        column[rng.choice(n_samples, 3, replace=False)] = 100.0
+    model = LogisticRegression(C=1.0).fit(np.column_stack([X, rare]), y)
+    assert model.gap_ <= 1e-6
+    assert model.n_passes_ <= 200
+
+
 def test_a_solver_that_does_not_gain_gives_way():
     X, y = geometric(247, 10, 19)
     model = LogisticRegression(C=1e4).fit(X, y)
     assert [name for name, _ in plan(*X.shape, True, n_classes=19)] == ["preconditioned_lbfgs", "newton_cholesky"]
     assert model.solver_ == "newton_cholesky"
-    with pytest.warns(ConvergenceWarning):
-        alone = LogisticRegression(C=1e4, solver="preconditioned_lbfgs").fit(X, y)
+    alone = LogisticRegression(C=1e4, solver="preconditioned_lbfgs").fit(X, y)
+    assert alone.gap_ <= 1e-6
     assert alone.n_passes_ > model.n_passes_
     values = [record["value"] for record in model.history_]
     assert (np.diff(values) <= 1e-12).all()  # each goes on where the one before ended
@@ -139,7 +151,7 @@ def test_no_more_passes_than_allowed(name):
     objective = softmax_objective(X, y, l2=1e-7)
     result = objective.solved(SOLVERS[name], tol=1e-12, max_iter=100, max_passes=20)
     assert not result.converged
-    assert 20 <= result.history[-1]["n_passes"] <= 25
+    assert 20 <= result.history[-1]["n_passes"] <= 30  # the last step may have been halved
 
 
 @pytest.mark.parametrize("name", ["newton_cholesky", "newton_cg", "preconditioned_lbfgs"])

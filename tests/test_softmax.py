@@ -5,7 +5,7 @@ import pytest
 from conftest import WEIGHTS, Asked, Passes, assert_within, random_features, random_weights
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import sparse
+from scipy import sparse, special
 from sklearn.datasets import load_iris
 from test_csr import csr_of, make_sparse_problem
 from test_objective import exact_minimum, labelled
@@ -757,15 +757,16 @@ def test_small_problems_take_few_passes_to_the_last_digit(n_iris, C):
         assert model.n_passes_ <= 45
 
 
+@pytest.mark.parametrize("floor", [0.1, 0.0])
 @pytest.mark.parametrize("n_features", [5, 140])
 @pytest.mark.parametrize("form", [np.asarray, sparse.csr_array])
 @intercepts
-def test_preconditioners_are_symmetric_and_positive_definite(n_features, form, fit_intercept):
+def test_preconditioners_are_symmetric_and_positive_definite(n_features, form, fit_intercept, floor):
     X, classes, _ = classified(200, n_features, 4)
     objective = softmax_objective(form(X), classes, l2=0.01, fit_intercept=fit_intercept)
     rng = np.random.default_rng(0)
     objective.loss_gradient(0.1 * rng.normal(size=objective.n_coef))
-    apply = objective.preconditioner()
+    apply = objective.preconditioner(floor)
     one, other = rng.normal(size=(2, 4, n_features + 1))
     if not fit_intercept:
         one[:, -1] = other[:, -1] = 0.0
@@ -788,6 +789,24 @@ def test_all_classes_share_the_factor_that_zeros_give():
     block = 3 / 16 * ones.T @ ones / 300 + 0.01 * np.diag([1, 1, 1, 1, 1, 0])
     expected = np.linalg.solve(block, gradient.T).T
     np.testing.assert_allclose(mapped, expected - expected.mean(axis=0), rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_without_a_floor_every_class_has_the_factor_of_its_curvatures(dtype):
+    X, classes, _ = classified(700, 140, 4)
+    X = X.astype(np.float32).astype(np.float64)
+    rng = np.random.default_rng(0)
+    gradient, coef = rng.normal(size=(2, 4, 141))
+    objective = SoftmaxProblem(X, classes, np.zeros((4, 141)), dtype=dtype).objective(l2=0.01)
+    objective.loss_gradient(0.1 * coef.ravel())
+    ones = np.column_stack([X, np.ones(700)])
+    p = special.softmax(ones @ (0.1 * coef).T, axis=1)
+    penalty = 0.01 * np.diag([1.0] * 140 + [0.0])
+    centred = gradient - gradient.mean(axis=0)
+    blocks = [(ones.T * h) @ ones / 700 + penalty for h in (p * (1 - p)).T]
+    expected = np.stack([np.linalg.solve(block, row) for block, row in zip(blocks, centred, strict=True)])
+    mapped = objective.preconditioner(0.0)(gradient.ravel()).reshape(4, 141)
+    np.testing.assert_allclose(mapped, expected - expected.mean(axis=0), rtol=1e-2 if dtype == np.float32 else 1e-8)
 
 
 @pytest.mark.parametrize("Cs", [np.logspace(-3, 3, 7), [1.0, 1.0, 0.1, 10.0, np.inf, 1e3], [1.0, 1.1, 1e6]])

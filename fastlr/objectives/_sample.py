@@ -49,8 +49,9 @@ class Sample:
     def hessian(self, curvature):
         """[X 1]^T D [X 1] / n_rows, float64 of shape (n_features + 1, n_features + 1)."""
         if self._dense is None:
-            X = self._matrix.X.toarray() if self._matrix.is_sparse else self._matrix.X
-            self._dense = matrix_for(check_features(X), dtype=np.float64, team=self._matrix.team)
+            X, team = self._matrix.X, self._matrix.team
+            is_sparse = self._matrix.is_sparse
+            self._dense = matrix_for(check_features(X.toarray()), team=team) if is_sparse else self._matrix
         hessian = self._dense.sandwich(Quadratic(curvature))
         hessian /= self.n_rows
         return hessian

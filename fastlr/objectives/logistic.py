@@ -80,8 +80,6 @@ def gap_bound(penalty, gradient, intercept_column):
 class LogisticObjective(Objective):
     """Mean logistic loss with a penalty; parameters and attributes as of `Objective`."""
 
-    preconditioner_cost = 2.0  # in passes over X
-
     def remember(self):
         """Where `loss_gradient` was last evaluated a line begins; it ends at the next evaluation."""
         self.loss.remember()
@@ -128,11 +126,20 @@ class LogisticObjective(Objective):
             hessian[-1, -1] = 1.0
         return hessian
 
-    def preconditioner(self):
+    def preconditioner_cost(self, floor=0.0):
+        """What a preconditioner costs to form, in passes over X."""
+        return 2.0
+
+    def preconditioner(self, floor=0.0):
         """Rough inverse of the Hessian where `loss_gradient` was last evaluated.
 
         The diagonal of the Hessian, but of centred columns: with b' = b + mean . w in place of b, the intercept no
         longer couples with the rest, and columns far from zero or of any scale are equals. X itself is not touched.
+
+        Parameters
+        ----------
+        floor : float
+            Has no say here: no curvature but the mean of all counts.
 
         Returns
         -------

@@ -32,12 +32,12 @@ from ..linalg.factor import ScaledCholesky
 from ._sample import Sample
 from .base import Objective
 
-_FEW_FEATURES = 128  # up to here every class gets a factor of its own
-_FACTORED_FEATURES = 3_000  # up to here all classes share one
-_ROWS_PER_FEATURE = 64  # of the subsample, where every class has a factor
-_ROWS_PER_SHARED_FEATURE = 8
+_FEW_FEATURES = 128  # up to here every class gets a factor of its own, formed from a subsample
+_FACTORED_FEATURES = 3_000  # up to here all classes share one at least
+_ROWS_PER_FEATURE = 64  # of the subsample
 _ROWS_PER_CURVATURE = 4_096
 _FLOOR = 0.1  # share of the mean curvature in that of each sample
+_BLUR = 8.0 * float(np.finfo(np.float32).eps)  # ridge of what is formed in float32
 
 
 class SoftmaxObjective(Objective):
@@ -120,22 +120,38 @@ class SoftmaxObjective(Objective):
         """Whether all samples that weigh anything have their own class's raw prediction above all others: one pass."""
         return self.loss.separates(self.matrix.predictions(coefs))
 
-    def preconditioner(self):
+    def preconditioner(self, floor=_FLOOR):
         """Rough inverse of the Hessian where `loss_gradient` was last evaluated, for steps that shift no class mean.
 
         The coupling of classes is left out: the block of class k is [X 1]^T D_k [X 1], D_k the curvatures
-        p_k (1 - p_k), of which those of a subsample are taken. With few features each block is formed and factorised;
-        with more, one for all classes, from mean curvatures; with still more, the diagonals, see
-        `_diagonal_blocks`. Equal changes of all classes, which the loss does not feel and blocks do, are taken out:
-        at the optimum the classes' mean is 0, and only the penalty would bring it back there, slowly.
+        p_k (1 - p_k). With few features each block is formed, from a subsample, and factorised; with more, one for all
+        classes, from mean curvatures; with still more, the diagonals, see `_diagonal_blocks`. Where one is formed for
+        all, it is from all rows: a subsample may miss what columns of mostly zeros hold. Equal changes of all classes,
+        which the loss does not feel and blocks do, are taken out: at the optimum the classes' mean is 0, and only the
+        penalty would bring it back there, slowly.
+
+        Parameters
+        ----------
+        floor : float
+            Share of the mean curvature in that of each sample: steps far from the optimum meet curvatures other than
+            those where they begin. Below the default, each class has a factor if all of them together are no larger
+            than one of the most features.
 
         Returns
         -------
         callable
             Maps a gradient to a direction, both float64 arrays of shape (n_classes, n_features + 1).
         """
-        blocks = self._factored_blocks() if self._factored else self._diagonal_blocks()
+        blocks = self._factored_blocks(floor) if self._factored else self._diagonal_blocks()
         return lambda gradient: self.centred(blocks(self.centred(gradient)))
+
+    def preconditioner_cost(self, floor=_FLOOR):
+        """What a preconditioner costs to form, roughly, in passes over X."""
+        n_samples, n_features = self.matrix.shape
+        if not self._factored:
+            return 1.0
+        share = 1.0 if self._factors_each(floor) else 1.0 / self.shape[0]
+        return share * self._n_factored_rows() * n_features / (8.0 * n_samples)
 
     def centred(self, coefs):
         """Coefficients less the mean of the classes, which changes no probability and is what an L2 penalty prefers.
@@ -147,12 +163,20 @@ class SoftmaxObjective(Objective):
             mean[:-1] = 0.0
         return coefs - mean
 
-    def _factored_blocks(self):
-        n_features = self.matrix.shape[1]
-        each = n_features <= _FEW_FEATURES
-        sample = self._sample((_ROWS_PER_FEATURE if each else _ROWS_PER_SHARED_FEATURE) * n_features)
+    def _factors_each(self, floor):
+        n_classes, width = self.shape
+        few = n_classes * width**2 <= _FACTORED_FEATURES**2
+        return width - 1 <= _FEW_FEATURES or (floor < _FLOOR and few)
+
+    def _n_factored_rows(self):
+        n_samples, n_features = self.matrix.shape
+        return min(n_samples, _ROWS_PER_FEATURE * n_features) if n_features <= _FEW_FEATURES else n_samples
+
+    def _factored_blocks(self, floor):
+        each = self._factors_each(floor)
+        sample = self._sample(self._n_factored_rows())
         curvatures = sample.curvatures(self._coefs, average=not each)
-        curvatures += _FLOOR * (curvatures.mean(axis=0) - curvatures)
+        curvatures += floor * (curvatures.mean(axis=0) - curvatures)
         if not self._coefs.any():  # all classes are alike
             curvatures = curvatures[:, :1]
         factors = [ScaledCholesky(self._block(sample, column)) for column in curvatures.T]
@@ -171,16 +195,6 @@ class SoftmaxObjective(Objective):
         if n_rows not in self._known:
             self._known[n_rows] = Sample(self.matrix, self.loss, n_rows)
         return self._known[n_rows]
-
-    @property
-    def preconditioner_cost(self):
-        """What a preconditioner costs to form, roughly, in passes over X."""
-        n_samples, n_features = self.matrix.shape
-        if not self._factored:
-            return 1.0
-        each = n_features <= _FEW_FEATURES
-        n_sampled = min(n_samples, (_ROWS_PER_FEATURE if each else _ROWS_PER_SHARED_FEATURE) * n_features)
-        return n_sampled * n_features / (4.0 * n_samples * (1 if each else self.shape[0]))
 
     def hessian(self, places=None):
         """Hessian of f where `loss_gradient` was last evaluated: one pass, of much arithmetic.
@@ -215,7 +229,10 @@ class SoftmaxObjective(Objective):
 
     def _block(self, sample, curvature):
         block = sample.hessian(curvature)
-        block.flat[: -1 : len(block) + 1] += self.penalty.diagonal  # all of the diagonal but its last entry
+        diagonal = block.reshape(-1)[:: len(block) + 1]
+        if self.dtype == np.float32:
+            diagonal *= 1.0 + _BLUR
+        diagonal[:-1] += self.penalty.diagonal
         if not self.fit_intercept:
             block[-1] = block[:, -1] = 0.0
             block[-1, -1] = 1.0

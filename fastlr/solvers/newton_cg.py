@@ -25,9 +25,14 @@ class _Truncated:
         self._objective = objective
         self._last_pass = last_pass
         self._first = None
+        self._precondition, self._formed_at = None, -np.inf  # the latter in passes
 
     def __call__(self, gradient):
-        precondition = self._objective.preconditioner()
+        # One serves until passes with it have cost as much as another one would.
+        if self._objective.n_passes - self._formed_at >= self._objective.preconditioner_cost(floor=0.0):
+            self._precondition = self._objective.preconditioner(floor=0.0)
+            self._formed_at = self._objective.n_passes
+        precondition = self._precondition
         start = float(np.vdot(gradient, precondition(gradient)))
         self._first = self._first or start or 1.0
         accuracy = min(0.25, (start / self._first) ** 0.25)

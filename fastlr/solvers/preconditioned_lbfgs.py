@@ -2,7 +2,8 @@
 
 A step costs one pass, which gives the loss and the gradient where it ends. The first guess of the inverse Hessian is
 the objective's preconditioner, which knows the scales of the features and how they are correlated; it is formed anew
-as the loss falls, and the pairs of L-BFGS, which belong to the old one, are dropped.
+as the loss falls, and nearer to the Hessian, at a higher price, where the end does not come. The pairs of L-BFGS, which
+belong to the old one, are dropped.
 
 Source: Nocedal & Wright, Numerical Optimization, 2nd ed., 2006, 7.2.
 """
@@ -19,6 +20,8 @@ _MEMORY = 30
 _MAX_LOST = 30
 _REFRESH = 0.7  # share of the objective that is left when the preconditioner is formed anew
 _PROVISIONAL = 4  # steps after which one that was formed at zeros is
+_FLOORS = (0.1, 0.03, 0.003, 0.0)  # of curvatures, one after the other
+_LEAST_STEPS = 50  # before the next
 _STEPS_PER_ITERATION = 10  # such steps count as one of Newton's
 
 
@@ -26,14 +29,31 @@ class _Model:
     """The model of the inverse Hessian, where it was formed, and how many steps ago.
 
     One that is formed at zeros, where no sample is told from any other, knows nothing of the classes: it is replaced as
-    soon as there is something to know. Others stay until their cost has been spent on steps.
+    soon as there is something to know. Others stay until their cost has been spent on steps. Where they have not
+    brought the end by the time that the next, of a lower floor of curvatures, would cost, it takes their place.
     """
 
-    def __init__(self, objective, value, *, provisional=False):
-        self.inverse = QuasiNewton(objective.preconditioner(), _MEMORY, rescaled=True)
-        self.formed_at = value
+    def __init__(self, objective, value, stage=0, *, provisional=False):
+        self._objective = objective
+        self._stage = stage
+        self.inverse = QuasiNewton(objective.preconditioner(_FLOORS[stage]), _MEMORY, rescaled=True)
+        self._formed_at = value
         self.n_steps = 0
-        self.lasts = _PROVISIONAL if provisional else objective.preconditioner_cost
+        self._lasts = _PROVISIONAL if provisional else objective.preconditioner_cost(_FLOORS[stage])
+        self._next = min(stage + 1, len(_FLOORS) - 1)
+        self._patience = max(_LEAST_STEPS, objective.preconditioner_cost(_FLOORS[self._next]))
+
+    def renewed(self, value):
+        """What takes its place at a value of the objective; None while it stays."""
+        if self.n_steps >= self._patience:
+            return _Model(self._objective, value, self._next)
+        if value < _REFRESH * self._formed_at and self.n_steps >= self._lasts:
+            return self.here(value)
+        return None
+
+    def here(self, value):
+        """The same, formed anew."""
+        return _Model(self._objective, value, self._stage)
 
 
 def solve(objective, start=None, *, tol, max_iter, callback=None, max_passes=np.inf):
@@ -60,16 +80,16 @@ def solve(objective, start=None, *, tol, max_iter, callback=None, max_passes=np.
                 break
             # The model misled: start again from a preconditioner of where we are.
             value, gradient = objective.loss_gradient(coef)
-            model = _Model(objective, value)
+            model = model.here(value)
             continue
         step, new_value, new_gradient = end
         progress.note(value, new_value, new_gradient)
         n_steps += 1
         model.n_steps += 1
-        if new_value < _REFRESH * model.formed_at and model.n_steps >= model.lasts:
-            model = _Model(objective, new_value)
-        else:
+        renewed = model.renewed(new_value)
+        if renewed is None:
             model.inverse.learn(step, gradient, new_gradient)
+        model = renewed or model
         coef, value, gradient = coef + step, new_value, new_gradient
     n_iter = -(-n_steps // _STEPS_PER_ITERATION)
     return SolverResult(coef, value, gap, n_iter, outcome_of(gap, n_iter, tol, max_iter), history)
