@@ -128,10 +128,10 @@ def warmup(dtypes=("float64",), orders=("C",), kinds=("tall", "wide")):
         Memory layouts of X.
     kinds : iterable of str, default=("tall", "wide")
         Kinds of problem. "tall", "tall cross-validation", "wide" and "very wide": dense with two classes and more
-        samples than features, or no more, or more than 500 features (which Fortran order tells). "l1" and "wide
-        l1": with an L1 penalty. "sparse" and "sparse l1". "multiclass" and "sparse multiclass": three to 32 classes. "many classes" and "sparse many
-        classes": more. "study": the functions of `fastlr.functional`. Cross-validation of all but the first needs
-        nothing more.
+        samples than features, or no more, or more than 500 features (which Fortran order tells). "sparse".
+        "l1", "wide l1" and "sparse l1": with an L1 penalty. "multiclass" and "sparse multiclass": three to 32 classes.
+        "many classes" and "sparse many classes": more. "study": the functions of `fastlr.functional`. Cross-validation
+        of all but the first needs nothing more.
 
     Raises
     ------
