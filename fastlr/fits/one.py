@@ -123,12 +123,13 @@ def _path(problem, Cs, team, *, tol, max_iter, start, dtype, report, solver):
 
 
 def _small(problem, start, solver, report, *, tol, max_iter):
-    """One fit by the ways of small problems; None where they do not lead to a certificate, or this is not one."""
-    if tol == 0.0 or (solver in SOLVERS and solver != "newton_cholesky") or not small.suits(problem):
+    """One fit to a small X; None where that does not lead to a certificate, or is not what is asked."""
+    is_asked = tol > 0.0 and (solver not in SOLVERS or solver == "newton_cholesky")
+    if not (is_asked and problem.is_small and small.suits(problem)):
         return None
     result = small.solve(problem, start, tol=tol, max_iter=max_iter)
     if not result.converged:
-        _logger.info("newton_cholesky does not reach tol=%g within a kernel", tol)
+        _logger.info("newton_cholesky by small steps does not reach tol=%g", tol)
         return None
     for record in result.history if report else ():
         report("newton_cholesky", record)

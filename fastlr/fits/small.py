@@ -1,9 +1,9 @@
-"""Fits of two classes to a small X, dense and with an L2 penalty, each inside one kernel: one fit, or many.
+"""Fits of two classes to a small X, dense and with an L2 penalty, each inside one kernel.
 
-NumPy does the same steps for few fits to an X so small that one takes it less than a millisecond: results are the same
-but for rounding. The shape of X and the number of fits decide, not what a process has loaded: the same data give the
-same bits. Many fits are shared out to threads. Along a rising C, a fit to a set of weights starts
-from where its last ones lead; the first of each set at the optimum of the mean of all sets, with its Hessian.
+NumPy does the same steps for few fits to an X so small that one takes it less than a millisecond. The shape of X and
+the number of fits decide, not what a process has loaded: the same data give the same bits. Many fits are shared out to
+threads. Along a rising C, a fit to a set of weights starts from where its last ones lead; the first of each set at the
+optimum of the mean of all sets, with its Hessian.
 """
 
 import math
@@ -14,7 +14,6 @@ from scipy import sparse
 from .._validation import read_only
 from ..losses.logistic import Logistic
 from ..objectives.penalties import penalty_of
-from ..runtime.blocks import sample_rows
 from ..solvers import choose, small_newton
 from ..solvers._result import SolverResult, add_record, outcome_of
 from .problem import stacked_weights
@@ -27,13 +26,9 @@ _THREAD_WORK = 1_000_000  # entries of X times fits that are worth a thread
 _GROUP_WORK = 5_000_000  # of a group of sets, in multiply-adds of its Hessians; after each, Ctrl-C gets through
 _GROUP_WEIGHTS = 1_000_000  # of a group, at most
 
-# From this size of X on, a single fit starts from the optimum of a subsample.
-_SAMPLED_ENTRIES = 50_000
-_SAMPLE_SHARE, _SAMPLE_PER_FEATURE = 8, 24
-
 
 def suits(problem):
-    """Whether a problem is solved here, by the kind and shape of X and the penalty."""
+    """Whether a problem is solved here, if only with many others, by its kind and the shape of X."""
     if sparse.issparse(problem.X) or problem.n_classes > 2 or problem.l1_ratio or np.isinf(problem.C):
         return False
     is_small = problem.X.size <= _MAX_ENTRIES and problem.X.shape[1] <= _MAX_FEATURES
@@ -46,12 +41,12 @@ def are_many(problem, n_fits):
 
 
 def solve(problem, start, *, tol, max_iter):
-    """One fit.
+    """One fit, in NumPy.
 
     Parameters
     ----------
     problem : Problem
-        One that `suits`.
+        One that `suits` and is small.
     start : float64 array of shape (1, n_features + 1), or None
         [w, b].
     tol, max_iter
@@ -62,23 +57,14 @@ def solve(problem, start, *, tol, max_iter):
     SolverResult
         Not converged where another solver is to take over.
     """
-    weight = problem.sample_weight
-    l2 = problem.penalty(float(weight.sum()) if weight.size else float(len(problem.X))).strength
-    limits = {"tol": tol, "max_iter": max_iter}
-    if problem.is_small:
-        X, y = problem.X.astype(np.float64, copy=False), problem.targets()
-        start = np.zeros(X.shape[1] + 1) if start is None else start[0]
-        coef, records = small_newton.newton(X, y, weight, l2, start, fit_intercept=problem.fit_intercept, **limits)
-    else:
-        kernel = _Kernel(problem)
-        weights = stacked_weights(lambda k: weight, [0], len(problem.X))
-        near = (start[0], None) if start is not None else kernel.optimum_of_sample(weights, l2)
-        records = np.empty((max_iter + 1, 4))
-        coefs, ends, _ = kernel(weights, [[l2]], *near, records=records, **limits)
-        coef, records = coefs[0, 0], records[: int(ends[0, 0, 2]) + 1].tolist()
+    X, y, weight = problem.X.astype(np.float64, copy=False), problem.targets(), problem.sample_weight
+    l2 = problem.penalty(float(weight.sum()) if weight.size else float(len(X))).strength
+    start = np.zeros(X.shape[1] + 1) if start is None else start[0]
+    limits = {"fit_intercept": problem.fit_intercept, "tol": tol, "max_iter": max_iter}
+    coef, records = small_newton.newton(X, y, weight, l2, start, **limits)
     history = []
     for n_iter, (value, length, gap, n_passes) in enumerate(records):
-        add_record(history, None, n_iter, float(value), length, float(gap), int(n_passes))
+        add_record(history, None, n_iter, float(value), length, float(gap), n_passes)
     n_iter, last = len(history) - 1, history[-1]
     outcome = outcome_of(last["gap"], n_iter, tol, max_iter)
     return SolverResult(coef[None], last["value"], last["gap"], n_iter, outcome, history)
@@ -94,7 +80,7 @@ class _Kernel:
         self._data = read_only(X.ravel(order="K")), steps, Logistic(), self.y
         self.fit_intercept = problem.fit_intercept
 
-    def __call__(self, weights, l2, start=None, factor=None, *, tol, max_iter, records=None):
+    def __call__(self, weights, l2, start=None, factor=None, *, tol, max_iter):
         """`kernels.newton.fit_paths` in a work space of its own: `coefs`, `ends`, and the last factor."""
         from ..kernels.newton import fit_paths
         from ..kernels.samples import Data, Options, space_for
@@ -102,29 +88,10 @@ class _Kernel:
         l2, space = np.array(l2), space_for(*self.shape)
         start = np.zeros(self.shape[1] + 1) if start is None else start
         factor = np.empty((0, 0)) if factor is None else factor
-        records = np.empty((0, 4)) if records is None else records
         coefs, ends = np.empty((*l2.shape, len(start))), np.empty((*l2.shape, 4))
         data, options = Data(*self._data), Options(self.fit_intercept, tol, max_iter, _KEPT)
-        fit_paths(data, read_only(weights), l2, start, factor, options, space, records, coefs, ends)
+        fit_paths(data, read_only(weights), l2, start, factor, options, space, coefs, ends)
         return coefs, ends, space.hessian
-
-    def optimum(self, weights, l2, *, tol, max_iter):
-        """Where fits near the one to ``weights[0]`` may start, and the factor for their first step; None if nowhere."""
-        coefs, ends, factor = self(weights, [[l2]], tol=tol, max_iter=max_iter)
-        _, gap, n_iter, _ = ends[0, 0]
-        return (coefs[0, 0], factor) if gap <= tol and n_iter > 0 else (None, None)
-
-    def optimum_of_sample(self, weights, l2):
-        """The same of a subsample, where X is large enough for it to pay."""
-        n_samples, n_features = self.shape
-        n_sampled = max(n_samples // _SAMPLE_SHARE, _SAMPLE_PER_FEATURE * n_features)
-        if n_samples * n_features < _SAMPLED_ENTRIES or n_sampled > n_samples // 4:
-            return None, None
-        rows = sample_rows(n_samples, n_sampled)
-        sampled = np.zeros_like(weights)
-        sampled[0, rows] = weights[0, rows]
-        # Nearer than the subsample's optimum is to that of all rows is not worth a step.
-        return self.optimum(sampled, l2, tol=0.1 * n_features / n_sampled, max_iter=20)
 
 
 class ManySmall:
@@ -171,7 +138,10 @@ class ManySmall:
                 n_whole += 1
         if n_whole:
             mean /= n_whole
-            self._near = self._kernel.optimum(mean, self._l2(mean)[0][0], **self._limits)
+            coefs, ends, factor = self._kernel(mean, [self._l2(mean)[0][:1]], **self._limits)
+            _, gap, n_iter, _ = ends[0, 0]
+            if gap <= self._limits["tol"] and n_iter > 0:  # without a step there is no factor
+                self._near = coefs[0, 0], factor
 
     def fit(self, sets):
         """Fits to some sets.

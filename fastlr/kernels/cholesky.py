@@ -17,7 +17,8 @@ def factorise(matrix, n):
         pivot = row[j] - square
         if not 0.0 < pivot < math.inf:
             return 0.0
-        smallest = min(smallest, pivot / row[j])
+        share = pivot / row[j]
+        smallest = share if share < smallest else smallest
         root = math.sqrt(pivot)
         row[j] = root
         for i in range(j + 1, n):

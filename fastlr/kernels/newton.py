@@ -28,7 +28,7 @@ _missed_by = helper(CONTRACT)(rules.missed_by)
 
 
 @kernel()
-def fit_paths(data, weights, l2, start, factor, options, space, records, coefs, ends):
+def fit_paths(data, weights, l2, start, factor, options, space, coefs, ends):
     """Fits of sets of weights, each along a path of penalties.
 
     Parameters
@@ -43,8 +43,6 @@ def fit_paths(data, weights, l2, start, factor, options, space, records, coefs, 
         For its first step: `hessian` of a `Space` in which a fit nearby has ended; m = 0 for none.
     options : Options
     space : Space
-    records : float64 array of shape (n, 4)
-        Written: value, length of the gradient, certified relative gap and passes after each step, as far as it goes.
     coefs : float64 array of shape (n_sets, n_fits, n_features + 1)
         Written: rows [w, b].
     ends : float64 array of shape (n_sets, n_fits, 4)
@@ -59,7 +57,7 @@ def fit_paths(data, weights, l2, start, factor, options, space, records, coefs, 
                 for j in range(start.size):
                     for m in range(j + 1):
                         space.hessian[j, m] = factor[j, m]
-            _newton(samples, l2[k, i], options, is_known, space, records, coefs[k, i], ends[k, i])
+            _newton(samples, l2[k, i], options, is_known, space, coefs[k, i], ends[k, i])
 
 
 @helper()
@@ -77,7 +75,7 @@ def _predict(l2, i, start, tangent, coefs):
 
 
 @helper()
-def _newton(samples, l2, options, is_known, space, records, coef, end):
+def _newton(samples, l2, options, is_known, space, coef, end):
     """One fit, from `coef`, which is overwritten; leaves the tangent of the path in `space.step`."""
     value = gap = step_gap = decrement = math.inf
     length = 0.0
@@ -100,8 +98,9 @@ def _newton(samples, l2, options, is_known, space, records, coef, end):
                     break
                 continue
             if is_exact and pivot > DOUBTFUL and _largest_change(space.raw, samples.y.size) <= length:
-                step_gap = min(step_gap, decrement)
-            step_gap = max(0.0, step_gap - (value - loss)) + noise
+                step_gap = decrement if decrement < step_gap else step_gap
+            step_gap -= value - loss
+            step_gap = (step_gap if step_gap > 0.0 else 0.0) + noise
             n_lost = n_lost + 1 if loss > value - noise else 0
             n_iter += 1
         value = loss
@@ -110,13 +109,11 @@ def _newton(samples, l2, options, is_known, space, records, coef, end):
         rough = _rough_bound(space.gradient, l2)
         gap = _relative_gap(step_gap, value)
         if gap > options.tol and _relative_gap(rough, value) <= options.tol:
-            gap = min(gap, _relative_gap(_bound(samples, l2, space), value))
+            gap = _relative_gap(_bound(samples, l2, space), value)
         goes_on = gap > options.tol and n_iter < options.max_iter and n_lost < MAX_LOST and math.isfinite(value)
         if goes_on:
             known = 0.0 if 0.0 < length < 1.0 else pivot
             decrement, pivot, is_exact = _steer(samples, l2, options, known, decrement, rough, value, space)
-        if n_iter < records.shape[0]:
-            _note(records[n_iter], value, space.gradient, gap, n_passes)
         if not goes_on or pivot == 0.0:
             break
         length = 1.0
@@ -164,14 +161,6 @@ def _steer(samples, l2, options, pivot, last, rough, value, space):
 
 
 @helper()
-def _note(record, value, gradient, gap, n_passes):
-    square = 0.0
-    for j in range(gradient.size):
-        square += gradient[j] * gradient[j]
-    record[0], record[1], record[2], record[3] = value, math.sqrt(square), gap, n_passes
-
-
-@helper()
 def _evaluate(samples, l2, fit_intercept, coef, length, turn, space):
     """Value of f a length of the step away, and its gradient: one pass."""
     X, formula, y, weight, weight_sum = samples
@@ -197,7 +186,8 @@ def _largest_change(raw, n_samples):
     """The largest change of a raw prediction by the last step."""
     largest = 0.0
     for i in range(n_samples):
-        largest = max(largest, abs(raw[0, i] - raw[1, i]))
+        change = abs(raw[0, i] - raw[1, i])
+        largest = change if change > largest else largest
     return largest
 
 

@@ -73,7 +73,7 @@ def newton(X, y, sample_weight, l2, coef, *, fit_intercept, tol, max_iter):
         rough = rules.missed_by(gradient[:-1] @ gradient[:-1], l2)
         gap = rules.relative_gap(step_gap, value)
         if gap > tol and rules.relative_gap(rough, value) <= tol:
-            gap = min(gap, rules.relative_gap(_bound(gradient, (curvature @ X1) / weight_sum, l2), value))
+            gap = rules.relative_gap(_bound(gradient, (curvature @ X1) / weight_sum, l2), value)
         goes_on = gap > tol and len(records) < max_iter and n_lost < rules.MAX_LOST and np.isfinite(value)
         if goes_on:
             hessian = X1.T @ np.multiply(X1, curvature[:, None] / weight_sum, out=scaled)
