@@ -14,6 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from ._validation import NATIVE_DTYPES, check_choice
 from .estimators.cross_validation import LogisticRegressionCV
+from .estimators.fit_many import fit_many
 from .estimators.logistic_regression import LogisticRegression
 from .matrices.small import MAX_ENTRIES, MAX_PRODUCTS
 
@@ -69,6 +70,10 @@ def _cross_validate(X, y):
     LogisticRegressionCV(Cs=[1.0], cv=2, tol=_TOL, **options).fit(X, y)
 
 
+def _fit_many(X, y):
+    fit_many(X, y, Cs=40)
+
+
 def _study(X, y):
     """The study's functions, for X of shape (n_samples, n_features)."""
     from . import functional
@@ -87,7 +92,8 @@ _tall = _dense(MAX_ENTRIES // 16 + 1, 16)
 # large for NumPy's way. Cross-validation of other kinds needs what their fits need.
 _KINDS = {
     "tall": (_tall, _fit),
-    "tall cross-validation": (_tall, _cross_validate),
+    "tall cross-validation": (_dense(12_501, 16), _cross_validate),
+    "small cross-validation": (_dense(40, 3), _fit_many),
     "l1": (_tall, _fit_l1),
     "wide": (_dense(100, MAX_ENTRIES // 100 + 1), _fit),
     "very wide": (_dense(40, 1_100), _fit),
@@ -113,9 +119,10 @@ def warmup(dtypes=("float64",), orders=("C",), kinds=("tall", "wide")):
         Memory layouts of X.
     kinds : iterable of str, default=("tall", "wide")
         Kinds of problem. "tall", "tall cross-validation", "wide" and "very wide": dense with two classes and more
-        samples than features, or no more, or more than 500 features (which Fortran order tells). "l1": with an L1
+        samples than features, or no more, or more than 500 features (which Fortran order tells). "small
+        cross-validation": many fits to up to 200,000 entries, of any dtype and order. "l1": with an L1
         penalty. "sparse". "multiclass" and "sparse multiclass": more than two classes. "study": the functions of
-        `fastlr.functional`. Cross-validation of all but the first needs nothing more.
+        `fastlr.functional`. Cross-validation of all but "tall" needs nothing more.
 
     Raises
     ------
