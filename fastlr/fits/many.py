@@ -1,8 +1,8 @@
 """Fit all sets of weights with all values of C, by the way that suits X.
 
-X is never copied: rows that a fit leaves out weigh nothing. Fits to wide and to tall X go together, see `wide` and
-`tall`; for all other, and for what these leave, each set of weights has a loss of its own, and along a rising C every
-fit starts from the one before.
+X is never copied, but where it is small: rows that a fit leaves out weigh nothing. Fits to wide and to tall X go
+together, see `wide` and `tall`, and those to a small one run inside kernels, see `small`; for all other, and for what
+these leave, each set of weights has a loss of its own, and along a rising C every fit starts from the one before.
 """
 
 from dataclasses import replace
