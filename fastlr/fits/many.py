@@ -140,11 +140,12 @@ class _Batch:
             return many.fit(group)
 
         def put(group, ends):
-            coefs, ends = ends
-            self.fits.n_passes += int(ends[..., 3].sum())
-            for place in zip(*np.nonzero(ends[..., 1] <= self.limits["tol"]), strict=True):
-                value, gap, n_iter, _ = ends[place]
-                self._put((group[place[0]], self._finite[place[1]]), coefs[place][None], value, gap, n_iter)
+            coefs, (values, gaps, n_iter, n_passes) = ends[0], np.moveaxis(ends[1], -1, 0)
+            self.fits.n_passes += int(n_passes.sum())
+            self.fits.put(np.ix_(group, self._finite), coefs[:, :, None], values, gaps, n_iter)
+            done = np.argwhere(gaps <= self.limits["tol"]).tolist()
+            self._done.update((group[k], self._finite[i]) for k, i in done)
+            self.bar.update(len(done))
 
         run_all(fit, many.groups(sets), many.useful_threads(len(sets), self.team.n_threads), put)
 

@@ -131,11 +131,11 @@ class ManySmall:
     def lead(self, sets):
         """Have all sets start at the optimum of their mean."""
         mean, n_whole = np.zeros((1, self._kernel.shape[0])), 0
-        for k in sets:
-            weights = self._weights([k])
-            if self._are_whole(weights)[0]:
-                mean += weights
-                n_whole += 1
+        for group in self.groups(sets):
+            weights = self._weights(group)
+            weights = weights[self._are_whole(weights)]
+            mean += weights.sum(axis=0)
+            n_whole += len(weights)
         if n_whole:
             mean /= n_whole
             coefs, ends, factor = self._kernel(mean, [self._l2(mean)[0][:1]], **self._limits)
