@@ -14,6 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from ._validation import NATIVE_DTYPES, check_choice
 from .estimators.cross_validation import LogisticRegressionCV
+from .estimators.fit_many import fit_many
 from .estimators.logistic_regression import LogisticRegression
 from .matrices.small import MAX_ENTRIES
 
@@ -79,6 +80,10 @@ def _cross_validate(X, y):
     LogisticRegressionCV(Cs=[1.0], cv=2, tol=_TOL, **options).fit(X, y)
 
 
+def _fit_many(X, y):
+    fit_many(X, y, Cs=40)
+
+
 def _study(X, y):
     """The study's functions, for X of shape (n_samples, n_features)."""
     from . import functional
@@ -98,7 +103,8 @@ _sparse = _compressed(1_000, 50)  # with so few features that its Hessian is for
 # large for NumPy's way. Cross-validation of other kinds needs what their fits need.
 _KINDS = {
     "tall": (_tall, _fit),
-    "tall cross-validation": (_tall, _cross_validate),
+    "tall cross-validation": (_dense(12_501, 16), _cross_validate),
+    "small cross-validation": (_dense(40, 3), _fit_many),
     "l1": (_tall, _fit_l1),
     "wide l1": (_very_wide, _fit_elastic_net),
     "wide": (_dense(100, MAX_ENTRIES // 100 + 1), _fit),
@@ -128,10 +134,11 @@ def warmup(dtypes=("float64",), orders=("C",), kinds=("tall", "wide")):
         Memory layouts of X.
     kinds : iterable of str, default=("tall", "wide")
         Kinds of problem. "tall", "tall cross-validation", "wide" and "very wide": dense with two classes and more
-        samples than features, or no more, or more than 500 features (which Fortran order tells). "sparse".
+        samples than features, or no more, or more than 500 features (which Fortran order tells). "small
+        cross-validation": many fits to up to 200,000 entries, of any dtype and order. "sparse".
         "l1", "wide l1" and "sparse l1": with an L1 penalty. "multiclass" and "sparse multiclass": three to 32 classes.
         "many classes" and "sparse many classes": more. "study": the functions of `fastlr.functional`. Cross-validation
-        of all but the first needs nothing more.
+        of all but "tall" needs nothing more.
 
     Raises
     ------

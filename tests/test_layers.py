@@ -52,6 +52,9 @@ STOREYS = {
     "tiles": 3,
     "softmax": 4,
     "many": 4,
+    "cholesky": 0,
+    "samples": 4,
+    "newton": 5,
 }
 
 MODULES = {path.relative_to(ROOT).with_suffix("").parts: path for path in sorted(ROOT.rglob("*.py"))}

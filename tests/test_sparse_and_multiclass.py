@@ -19,6 +19,7 @@ from test_softmax import classified, exact_softmax, minimum_over_classified
 
 from fastlr import LogisticRegression
 from fastlr._validation import check_sparse_features
+from fastlr.estimators.classifier import raw_product
 from fastlr.solvers import MULTICLASS, SMOOTH
 
 FORMATS = ("csr", "csc", "coo", "bsr", "lil", "dok", "dia")
@@ -597,3 +598,16 @@ def test_read_only_and_mapped_arrays_give_the_same_bits(n_classes, tmp_path):
     model = LogisticRegression().fit(mapped, y)
     assert model.coef_.tobytes() == expected.coef_.tobytes()
     assert model.predict_proba(mapped).tobytes() == expected.predict_proba(X).tobytes()
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("n_rows", [1, 3, 40])
+def test_rows_of_few_entries_meet_their_columns_alone(n_rows, order):
+    rng = np.random.default_rng(n_rows)
+    W, b = np.asarray(rng.normal(size=(7, 60)), order=order), rng.normal(size=7)
+    X = sparse.random(n_rows, 60, 0.05, format="csr", random_state=0)
+    X = sparse.csr_array((np.repeat(X.data, 2), np.repeat(X.indices, 2), 2 * X.indptr), shape=X.shape)  # repeated
+    np.testing.assert_allclose(raw_product(X, W, b), X.toarray() @ W.T + b, atol=1e-13)
+    assert raw_product(X[:0], W, b).shape == (0, 7)
+    empty = sparse.csr_array((n_rows, 60))
+    np.testing.assert_array_equal(raw_product(empty, W, b), np.tile(b, (n_rows, 1)))

@@ -33,10 +33,10 @@ COMPILED = """
 import json, sys
 import numpy as np
 import fastlr
-fastlr.warmup(["float32"], kinds=["tall", "tall cross-validation"])
+fastlr.warmup(["float32"], kinds=["tall", "tall cross-validation", "small cross-validation"])
 from fastlr.runtime import rounds
-from fastlr.kernels import dense, many, squares
-kernels = dense.serve, squares.serve_hessian, many.serve, rounds.open_round
+from fastlr.kernels import dense, many, newton, squares
+kernels = dense.serve, squares.serve_hessian, many.serve, newton.fit_paths, rounds.open_round
 def count():
     return [len(d.signatures) for d in kernels]
 before = count()
@@ -44,7 +44,8 @@ X = np.random.default_rng(1).normal(size=(4_000, 7)).astype(np.float32)
 y = X[:, 0] > 0.3
 fastlr.LogisticRegression(n_jobs=2, tol=1e-10).fit(X, y, sample_weight=np.arange(4_000.0)).predict(X)
 search = {"Cs": 2, "l1_ratios": (0,), "scoring": "accuracy", "use_legacy_attributes": False}
-fastlr.LogisticRegressionCV(n_jobs=2, tol=1e-10, **search).fit(X, y)
+for n_rows in (4_000, 200):  # of which passes serve several fits, and a kernel each
+    fastlr.LogisticRegressionCV(n_jobs=2, tol=1e-10, cv=20, **search).fit(np.tile(X, (1, 8))[:n_rows], y[:n_rows])
 print(json.dumps([before, count()]))
 """
 

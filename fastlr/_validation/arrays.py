@@ -143,6 +143,8 @@ def as_real(values, name):
     ValueError
         If entries are masked, or rows differ in length.
     """
+    if type(values) is np.ndarray and values.dtype.kind in "biuf":
+        return values
     refuse_masked(**{name: values})
     try:
         values = np.asarray(as_array(values, name))

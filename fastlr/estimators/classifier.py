@@ -235,6 +235,10 @@ def _of_numpy(values, name="X"):
 
 def raw_product(X, W, b):
     """X W^T + b, X and W dense or sparse; infinite only where it lies beyond the largest number."""
+    if sparse.issparse(X) and not (sparse.issparse(W) or W.flags.f_contiguous) and X.nnz < X.shape[1]:
+        # Only these columns count, and SciPy would copy all of W^T, row by row.
+        places, indices = np.unique(X.indices, return_inverse=True)
+        X, W = sparse.csr_array((X.data, indices, X.indptr), shape=(X.shape[0], len(places))), W[:, places]
     raw = safe_sparse_dot(X, W.T, dense_output=True) + b
     if np.isfinite(raw).all():
         return raw

@@ -241,6 +241,7 @@ class LogisticRegressionCV(Routing, LogisticModel):
             return
         with self._finite(data.X):
             options = {**options, "progress": False, "start": mean, "l1_ratio": self.l1_ratio_}
+            options["n_others"] = self.scores_.size
             last = solve_many(data, 1, lambda k: weight, Cs.reshape(1), **options)
         last.warn_of_failures("all data", stacklevel=5)
         self.coef_, self.intercept_ = last.coefs[0, 0], last.intercepts[0, 0]

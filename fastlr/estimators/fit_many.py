@@ -88,7 +88,8 @@ def fit_many(
     for data in targets:
         n_sets, weight_of = _sets(data, trains, sample_weight, class_weight)
         with model._finite(data.X):
-            parts.append(solve_many(data, n_sets, weight_of, Cs, **options, gram=gram))
+            n_others = (len(targets) - 1) * n_sets * len(Cs)
+            parts.append(solve_many(data, n_sets, weight_of, Cs, **options, gram=gram, n_others=n_others))
     fits = ManyFits.joined(parts)
     fits.warn_of_failures("set" if trains is None else "fold")
     return fits
@@ -127,10 +128,8 @@ def _sets(data, trains, sample_weight, class_weight):
         if sample_weight is not None and weights.ndim not in (1, 2):
             raise ValueError(f"sample_weight must have one or two dimensions, got an array of shape {weights.shape}")
         weights = [weights] if np.ndim(weights) == 1 and sample_weight is not None else weights
-        n_sets = len(weights)
-
-        def weight_of(k):
-            return combine_weights(weights[k], class_weight, data.classes, data.codes)
+        weights = [combine_weights(weight, class_weight, data.classes, data.codes) for weight in weights]
+        n_sets, weight_of = len(weights), weights.__getitem__
 
     if n_sets == 0:
         raise ValueError("folds and sample_weight must hold one set of weights at least, got none")

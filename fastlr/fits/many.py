@@ -1,8 +1,8 @@
 """Fit all sets of weights with all values of C, by the way that suits X.
 
-X is never copied: rows that a fit leaves out weigh nothing. Fits to wide and to tall X go together, see `wide` and
-`tall`; for all other, and for what these leave, each set of weights has a loss of its own, and along a rising C every
-fit starts from the one before.
+X is never copied, but where it is small: rows that a fit leaves out weigh nothing. Fits to wide and to tall X go
+together, see `wide` and `tall`, and those to a small one run inside kernels, see `small`; for all other, and for what
+these leave, each set of weights has a loss of its own, and along a rising C every fit starts from the one before.
 """
 
 from dataclasses import replace
@@ -14,6 +14,7 @@ from scipy import sparse
 from ..runtime.parallel import run_all
 from ..runtime.team import Team
 from ..solvers import choose
+from . import small
 from .absent import present_classes
 from .one import fit_path, quiet_team
 from .problem import Problem
@@ -41,6 +42,7 @@ def solve_many(
     l1_ratio=0.0,
     gram=None,
     start=None,
+    n_others=0,
 ):
     """Fit all sets of weights with all values of C.
 
@@ -61,6 +63,8 @@ def solve_many(
         What other fits to the same X have made, or are to use.
     start : float64 array of shape (n_rows, n_features + 1), optional
         Where the fits with the smallest C start, in place of zeros; fits to tall X that go together do not.
+    n_others : int
+        Fits to the same X that the caller makes besides.
 
     Returns
     -------
@@ -69,15 +73,16 @@ def solve_many(
     fits = ManyFits.empty(data.classes, Cs, n_sets, data.X.shape[1])
     fits.l1_ratio = l1_ratio
     problem = Problem(data.features, data.codes, len(data.classes), np.empty(0), np.inf, fit_intercept, l1_ratio)
-    whole = [k for k in range(n_sets) if present_classes(replace(problem, sample_weight=weight_of(k))) is None]
     with quiet_team(n_threads) as team, _progress_bar(n_sets * len(Cs), progress) as bar:
         batch = _Batch(problem, weight_of, fits, {"tol": tol, "max_iter": max_iter}, data.dtype, team, bar)
         starts = dict.fromkeys(range(n_sets), start)
-        way = _shared_way(problem)
-        if whole and way == "gram_newton":
-            batch.fit_wide(whole, gram or SharedGram(), start)
-        elif len(whole) > 1 and way == "newton_cholesky" and not problem.is_small:
-            starts.update(batch.fit_tall(whole))
+        way, n_fits = _shared_way(problem), n_others + n_sets * int(np.isfinite(Cs).sum())
+        if way == "gram_newton":
+            batch.fit_wide(batch.whole(range(n_sets)), gram or SharedGram(), start)
+        elif small.suits(replace(problem, C=Cs.min())) and tol > 0.0 and small.are_many(problem, n_fits):
+            batch.fit_small(range(n_sets), start)
+        elif way == "newton_cholesky" and not problem.is_small and n_sets > 1:
+            starts.update(batch.fit_tall(batch.whole(range(n_sets))))
         batch.fit_each(starts)
     fits.failures = dict(sorted(fits.failures.items()))  # threads tell of them in any order
     return fits
@@ -120,8 +125,34 @@ class _Batch:
         self._done.add(place)
         self.bar.update(1)
 
+    def whole(self, sets):
+        """Those of some sets that leave no class without weight."""
+        return [k for k in sets if present_classes(replace(self.problem, sample_weight=self.weight_of(k))) is None]
+
+    def fit_small(self, sets, start):
+        """Fits that run inside a kernel; those that are certified to the tolerance are done."""
+        many = small.ManySmall(self.problem, self.weight_of, self.fits.Cs[self._finite], start, **self.limits)
+        if len(sets) > 1:
+            many.lead(sets)
+
+        def fit(group, check):
+            check()
+            return many.fit(group)
+
+        def put(group, ends):
+            coefs, (values, gaps, n_iter, n_passes) = ends[0], np.moveaxis(ends[1], -1, 0)
+            self.fits.n_passes += int(n_passes.sum())
+            self.fits.put(np.ix_(group, self._finite), coefs[:, :, None], values, gaps, n_iter)
+            done = np.argwhere(gaps <= self.limits["tol"]).tolist()
+            self._done.update((group[k], self._finite[i]) for k, i in done)
+            self.bar.update(len(done))
+
+        run_all(fit, many.groups(sets), many.useful_threads(len(sets), self.team.n_threads), put)
+
     def fit_wide(self, sets, gram, start):
         """Fits on one Gram matrix for all; those that are certified to the tolerance are done."""
+        if not sets:
+            return
         made_before = gram.n_passes
         K = gram.matrix(self.problem, self.team)
 
@@ -143,6 +174,8 @@ class _Batch:
         """Fits that go together; where those that are left to others may start, by set."""
         from .tall import Pack
 
+        if not sets:
+            return {}
         pack = Pack(self.problem, self.weight_of, sets, dtype=self.dtype, team=self.team)
         for i in self._finite:
             ends = pack.fit(float(self.fits.Cs[i]), **self.limits)

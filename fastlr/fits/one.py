@@ -14,6 +14,7 @@ from ..objectives import relative_gap
 from ..runtime.team import Team
 from ..solvers import MULTICLASS, NEEDS, SOLVERS, plan
 from ..solvers._result import Outcome, SolverResult, outcome_of
+from . import small
 from .absent import of_one_class, present_classes, with_others, without_others
 
 # Up to this many products of an entry of X and a class, a softmax problem is solved to the last digits: they cost next
@@ -107,18 +108,35 @@ def fit_path(problem, Cs, *, tol, max_iter, start, dtype, team, report=None, sol
 
 def _path(problem, Cs, team, *, tol, max_iter, start, dtype, report, solver):
     """`fit_path`, of classes that all have weight."""
-    objective = problem.objective(dtype, team)
+    objective, limits = None, {"tol": tol, "max_iter": max_iter}
     ends = []  # the last two, with their C
     steering = None
     for C in Cs:
         problem = replace(problem, C=C)
-        objective = objective.with_penalty(problem.penalty(objective.loss.weight_sum))
         start = _extrapolated(ends, C) if ends else start
-        limits = {"tol": tol, "max_iter": max_iter, "start": start, "steering": steering}
-        end = _run(problem, objective, team, solver=solver, report=report, **limits)
+        end = _small(problem, start, solver, report, **limits)
+        if end is None:
+            objective = objective or problem.objective(dtype, team)
+            objective = objective.with_penalty(problem.penalty(objective.loss.weight_sum))
+            from_there = {"start": start, "steering": steering}
+            end = _run(problem, objective, team, solver=solver, report=report, **limits, **from_there)
         steering = end.result.steering
         ends = [*ends[-1:], (C, end.result.coef)]
         yield end
+
+
+def _small(problem, start, solver, report, *, tol, max_iter):
+    """One fit to a small X; None where that does not lead to a certificate, or is not what is asked."""
+    is_asked = tol > 0.0 and (solver not in SOLVERS or solver == "newton_cholesky")
+    if not (is_asked and problem.is_small and small.suits(problem)):
+        return None
+    result = small.solve(problem, start, tol=tol, max_iter=max_iter)
+    if not result.converged:
+        _logger.info("newton_cholesky by small steps does not reach tol=%g", tol)
+        return None
+    for record in result.history if report else ():
+        report("newton_cholesky", record)
+    return Fit(result, "newton_cholesky", result.history[-1]["n_passes"])
 
 
 def _extrapolated(ends, C):

@@ -66,3 +66,13 @@ class Problem:
         loss = self.loss()
         kind = SoftmaxObjective if self.n_classes > 2 else LogisticObjective
         return kind(self.matrix(dtype, team), loss, self.penalty(loss.weight_sum), self.fit_intercept)
+
+
+def stacked_weights(weight_of, sets, n_samples):
+    """Weights of some sets, float64 of shape (len(sets), n_samples), ones where there are none."""
+    weights = np.ones((len(sets), n_samples))
+    for row, k in zip(weights, sets, strict=True):
+        weight = weight_of(k)
+        if weight.size:
+            row[:] = weight
+    return weights

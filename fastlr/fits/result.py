@@ -77,8 +77,8 @@ class ManyFits:
         return fits
 
     def put(self, place, coef, value, gap, n_iter):
-        """Fill in one fit; `coef` has rows [w, b]."""
-        self.coefs[place], self.intercepts[place] = coef[:, :-1], coef[:, -1]
+        """Fill in one fit, or several at once; `coef` has rows [w, b]."""
+        self.coefs[place], self.intercepts[place] = coef[..., :-1], coef[..., -1]
         self.objectives[place], self.gaps[place], self.n_iters[place] = value, gap, n_iter
 
     def warn_of_failures(self, name="set", stacklevel=3):

@@ -15,6 +15,7 @@ from ..losses.weight_sets import WeightSets
 from ..objectives.logistic import WeightSetsObjective
 from ..solvers import newton_cholesky
 from ..solvers.together import solve_together
+from .problem import stacked_weights
 
 _LEAD_TOL = 1e-6  # its optimum is where others start, and further from theirs than this
 _FEATURES_PER_SET = 8  # the weights of the sets that go together take an eighth of X's memory,
@@ -51,7 +52,7 @@ class Pack:
         self._group, self._loss = None, None  # the last that was made
         mean = np.zeros(n_samples)
         for k in sets:
-            mean += self._weights([k])[0]
+            mean += stacked_weights(weight_of, [k], n_samples)[0]
         mean /= len(sets)
         self._leader = replace(problem, sample_weight=mean).objective(dtype, team)
         self._steering = None
@@ -62,15 +63,6 @@ class Pack:
     def n_passes(self):
         """How often X was read."""
         return self._leader.n_passes
-
-    def _weights(self, sets):
-        """Weights of some sets, of shape (len(sets), n_samples)."""
-        weights = np.ones((len(sets), self._problem.X.shape[0]))
-        for row, k in zip(weights, sets, strict=True):
-            weight = self._weight_of(k)
-            if weight.size:
-                row[:] = weight
-        return weights
 
     def fit(self, C, *, tol, max_iter):
         """Fits for one C: finite, and best no smaller than the last.
@@ -122,6 +114,7 @@ class Pack:
 
     def _shared_loss(self, group):
         if self._group != group:
-            self._loss = WeightSets(self._problem.targets(), self._weights(group))
+            weights = stacked_weights(self._weight_of, group, self._problem.X.shape[0])
+            self._loss = WeightSets(self._problem.targets(), weights)
             self._group = group
         return self._loss

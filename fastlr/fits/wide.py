@@ -13,8 +13,9 @@ import numpy as np
 from ..losses.logistic import LogisticLoss
 from ..matrices.gram import GramMatrix
 from ..objectives import relative_gap
-from ..objectives.logistic import LogisticObjective, bound_of_shift, dual_shift
+from ..objectives.logistic import LogisticObjective
 from ..objectives.penalties import L2
+from ..rules import bound_of_shift, dual_shift
 from ..solvers.gram_newton import GramNewton, descend, in_span
 
 _SAFETY = 0.1  # tolerance of Newton's method over that of the certificate: the two differ by rounding
@@ -173,8 +174,9 @@ def certify(matrix, loss, penalties, a, b, fit_intercept):
     shifts = np.array([dual_shift(*pair) for pair in zip(g_b, d.sum(axis=1), strict=True)])
     rest = matrix.transposed(alpha - shifts[:, None] * d)
     rest += [penalty.gradient(row) for penalty, row in zip(penalties, w, strict=True)]
-    parts = zip(shifts, g_b, (rest * rest).sum(axis=1), penalties, values, strict=True)
-    gaps = [relative_gap(bound_of_shift(*part), value) for *part, value in parts]
+    missed = [penalty.dual_bound(square) for penalty, square in zip(penalties, (rest * rest).sum(axis=1), strict=True)]
+    bounds = map(bound_of_shift, shifts, g_b, missed)
+    gaps = [relative_gap(bound, value) for bound, value in zip(bounds, values, strict=True)]
     return coef, values, np.array(gaps)
 
 

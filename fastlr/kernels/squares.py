@@ -42,11 +42,12 @@ def serve_hessian(state, n_blocks, seen, task, scale, panels, X, curvature, rows
             return seen
         start = block * rows_per_block[0]
         stop = smaller(X.shape[0], start + rows_per_block[0])
-        _hessian_block(X, curvature, start, stop, scale, panels[0], hessians[block])
+        hessian_block(X, curvature, start, stop, scale, panels[0], hessians[block])
 
 
 @helper()
-def _hessian_block(X, curvature, start, stop, scale, panel, hessian):
+def hessian_block(X, curvature, start, stop, scale, panel, hessian):
+    """The Hessian of some rows, its lower triangle; parameters as of `serve_hessian`."""
     n_features = X.shape[1]
     width = panel.shape[2]
     hessian[:] = 0.0

@@ -9,7 +9,9 @@ import math
 
 import numpy as np
 from scipy import sparse
+from scipy.linalg.lapack import dpotrf
 
+from .. import reference, rules
 from .._validation import read_only
 from .base import Matrix
 
@@ -129,3 +131,61 @@ class SmallMatrix(Matrix):
         if not np.isfinite(gram.diagonal()).all():
             self.check_finite()
         return gram
+
+
+class SmallSamples:
+    """What Newton's method asks of a small X, targets of two classes and weights, with nothing between two products.
+
+    Parameters
+    ----------
+    X, y, weight, l2, fit_intercept
+        See `solvers.small_newton`.
+    """
+
+    def __init__(self, X, y, weight, l2, fit_intercept):
+        if weight.size:
+            some = weight > 0.0
+            X, y, weight = X[some], y[some], weight[some]
+        self._X1 = np.empty((len(y), X.shape[1] + 1), order="F")
+        self._X1[:, :-1], self._X1[:, -1] = X, 1.0
+        self._scaled = np.empty_like(self._X1)
+        self._y, self._weight, self._l2, self._fit_intercept = y, weight, l2, fit_intercept
+        self._weight_sum = float(weight.sum()) if weight.size else float(len(y))
+
+    def loss_gradient(self, coef):
+        """Value and gradient of f."""
+        self._raw = self._X1 @ coef
+        parts = reference.loss_residual_curvature(self._raw, self._y)
+        losses, residual, curvature = [part * self._weight for part in parts] if self._weight.size else parts
+        self._curvature = curvature / self._weight_sum
+        gradient = (residual @ self._X1) / self._weight_sum
+        gradient[:-1] += self._l2 * coef[:-1]
+        if not self._fit_intercept:
+            gradient[-1] = 0.0
+        return losses.sum() / self._weight_sum + 0.5 * self._l2 * (coef[:-1] @ coef[:-1]), gradient
+
+    def remember(self):
+        """Keep the raw predictions, as the start of a step."""
+        self._remembered = self._raw
+
+    def largest_change(self):
+        """The largest absolute change of a raw prediction since `remember`."""
+        return np.abs(self._raw - self._remembered).max()
+
+    def bound(self, gradient):
+        """Bound on f - f*, see `objectives.logistic`."""
+        column = self._curvature @ self._X1
+        shift = rules.dual_shift(gradient[-1], column[-1])
+        rest = gradient[:-1] - shift * column[:-1]
+        return rules.bound_of_shift(shift, gradient[-1], rules.missed_by(rest @ rest, self._l2))
+
+    def factor(self):
+        """Cholesky factor of the Hessian, and its smallest pivot over the diagonal; 0 for none."""
+        hessian = self._X1.T @ np.multiply(self._X1, self._curvature[:, None], out=self._scaled)
+        hessian.flat[: -1 : len(hessian) + 1] += self._l2
+        if not self._fit_intercept:
+            hessian[-1] = hessian[:, -1] = 0.0
+            hessian[-1, -1] = 1.0
+        factor, failed = dpotrf(hessian, lower=1)
+        failed = failed or not np.isfinite(hessian.diagonal()).all()
+        return factor, 0.0 if failed else (factor.diagonal() ** 2 / hessian.diagonal()).min()

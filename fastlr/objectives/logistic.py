@@ -34,19 +34,8 @@ Dual coordinate descent methods for logistic regression, Machine Learning 85, 20
 
 import numpy as np
 
+from ..rules import bound_of_shift, dual_shift
 from .base import Objective, penalised
-
-
-def dual_shift(g_b, s):
-    """t of the certificate; NaN where it leads to no feasible dual point."""
-    if g_b == 0.0:
-        return 0.0
-    return g_b / s if abs(g_b) <= s else np.nan
-
-
-def bound_of_shift(shift, g_b, square, penalty):
-    """The certificate's bound on f - f* with t = `shift` and |g_w - t u|^2 = `square`; inf where t is NaN."""
-    return np.inf if np.isnan(shift) else float(shift * g_b + penalty.dual_bound(square))
 
 
 def gap_bound(penalty, gradient, intercept_column):
@@ -70,11 +59,11 @@ def gap_bound(penalty, gradient, intercept_column):
         return np.inf
     g_w, g_b = gradient[0, :-1], gradient[0, -1]
     if g_b == 0.0:
-        return bound_of_shift(0.0, g_b, g_w @ g_w, penalty)
+        return penalty.dual_bound(float(g_w @ g_w))
     column = intercept_column()
     shift = dual_shift(g_b, column[-1])
     rest = g_w - shift * column[:-1]
-    return bound_of_shift(shift, g_b, rest @ rest, penalty)
+    return bound_of_shift(shift, float(g_b), penalty.dual_bound(float(rest @ rest)))
 
 
 class LogisticObjective(Objective):

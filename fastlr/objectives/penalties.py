@@ -6,6 +6,8 @@ to the diagonal of the Hessian there, is 0 where it does not bend.
 
 import numpy as np
 
+from ..rules import missed_by
+
 
 def penalty_of(C, l1_ratio, weight_sum):
     """The penalty on the mean loss with the same optimum as scikit-learn's C, which weighs the summed loss.
@@ -64,7 +66,7 @@ class L2:
         float
             A bound on the part of f - f* that is due to it; inf without a penalty.
         """
-        return square / (2.0 * self.strength) if self.strength else np.inf
+        return missed_by(square, self.strength)
 
 
 class ElasticNet:

@@ -145,6 +145,16 @@ def guarded_empty(shape, dtype=np.float64, beside=None):
     return np.ndarray(shape, dtype, memory, start)
 
 
+def guarded_parts(shapes):
+    """Uninitialised float64 arrays of some shapes, tuples, cut from one and kept apart as by `guarded_empty`."""
+    starts, stop = [], 0
+    for shape in shapes:
+        starts.append(stop)
+        stop += (math.prod(shape) * 8 + _GUARD_BYTES + _LINE_BYTES) // _LINE_BYTES * _LINE_BYTES
+    memory = guarded_empty(stop, np.uint8)
+    return [np.ndarray(shape, np.float64, memory, start) for shape, start in zip(shapes, starts, strict=True)]
+
+
 def count_blocks(n_items, items_per_block):
     """Number of blocks that cover `n_items`."""
     return -(-n_items // items_per_block)

@@ -4,9 +4,9 @@ import numpy as np
 
 from ..objectives import relative_gap
 from ..objectives.unpenalised import NewtonBound
+from ..rules import ARMIJO
 from ._conjugate_gradients import newton_direction
 
-ARMIJO = 1e-4  # share of the predicted decrease that a step must bring
 _MAX_HALVINGS = 30
 _UNRESOLVED = 0.01  # share of the tolerance that conjugate gradients may leave undone
 _ROUGH = 3.0  # times a certified gap, a rough one may be typically

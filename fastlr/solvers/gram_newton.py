@@ -23,7 +23,7 @@ from scipy.linalg.lapack import dposv
 from ..linalg.lapack import cholesky_in_place
 from ..losses.quadratic import Quadratic
 from ..objectives import relative_gap
-from ..objectives.logistic import bound_of_shift, dual_shift
+from ..rules import bound_of_shift, dual_shift
 from ._result import SolverResult, add_record, outcome_of
 from ._steps import ARMIJO
 
@@ -157,7 +157,7 @@ class GramNewton:
         if shift:
             rest = self.v - shift * self.point.D
             square = float(rest @ (self.K @ rest))
-        return bound_of_shift(shift, self._g_b, square, self.objective.penalty)
+        return bound_of_shift(shift, self._g_b, self.objective.penalty.dual_bound(square))
 
     def _can_steer(self):
         """Whether M has a factor: one that steers well, or else that of the current curvatures."""

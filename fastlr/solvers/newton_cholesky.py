@@ -15,6 +15,7 @@ import numpy as np
 from ..linalg.factor import ScaledCholesky
 from ..objectives import relative_gap
 from ..objectives.unpenalised import NewtonBound
+from ..rules import DOUBTFUL, MAX_LOST
 from ..runtime.blocks import sample_rows
 from ._quasi_newton import QuasiNewton
 from ._result import SolverResult, add_record, outcome_of
@@ -28,9 +29,7 @@ NEEDS = ()
 _MEMORY = 12  # pairs of L-BFGS
 _SHORT = 0.5  # share of the slope that may be left at the end of a step
 _MAX_HALVINGS = 60
-_MAX_LOST = 3
 _FLOAT32_BLUR = 64.0 * float(np.finfo(np.float32).eps)  # pivots of float32 products below this may be rounding
-_DOUBTFUL = 1e-9  # with pivots below this, of nearly collinear columns, a step may not solve its equations
 _FRESH_CONTRACTION = 0.05  # what a step with a fresh Hessian leaves of the gradient, typically
 
 
@@ -79,7 +78,7 @@ class _Newton:
 
     def step(self):
         """Go one step; False when none makes the objective smaller."""
-        if self._n_lost >= _MAX_LOST:
+        if self._n_lost >= MAX_LOST:
             return False
         # Without a penalty only a step with the exact Hessian can be certified.
         if self.steering is None or not self._steers_well or not self.objective.penalty:
@@ -115,7 +114,7 @@ class _Newton:
         if self.length2 is None:
             self.length2 = self.steering.norm2(self.gradient)
         exact = self._is_exact()
-        doubtful = exact and self.steering.smallest_pivot <= _DOUBTFUL
+        doubtful = exact and self.steering.smallest_pivot <= DOUBTFUL
         if doubtful:
             self._certify(direction)
         length, value, gradient = self._try(direction, 1.0)

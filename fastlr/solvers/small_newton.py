@@ -1,0 +1,75 @@
+"""Newton's method for a small X in NumPy: the steps of `kernels.newton`, where nothing is to be compiled.
+
+The same formulas and rules, with the Hessian formed anew for each step, which costs no more than a pass here.
+"""
+
+import numpy as np
+from scipy.linalg.lapack import dpotrs
+
+from .. import rules
+from ..matrices.small import SmallSamples
+
+
+def newton(X, y, sample_weight, l2, coef, *, fit_intercept, tol, max_iter):
+    """Minimise the mean loss of two classes plus ``l2 / 2 |w|^2``.
+
+    Parameters
+    ----------
+    X : float64 array of shape (n_samples, n_features)
+    y : float64 array of shape (n_samples,)
+        Targets.
+    sample_weight : float64 array of shape (n_samples,) or (0,)
+        Empty for all ones.
+    l2 : float
+        > 0.
+    coef : float64 array of shape (n_features + 1,)
+        [w, b] to start from.
+    fit_intercept : bool
+    tol : float
+        Certified relative gap to reach, see `objectives.logistic`.
+    max_iter : int
+
+    Returns
+    -------
+    coef : float64 array of shape (n_features + 1,)
+    records : list of tuple
+        Value, length of the gradient, certified relative gap and passes, at the start and after each step.
+    """
+    samples = SmallSamples(X, y, sample_weight, l2, fit_intercept)
+    value = step_gap = np.inf
+    length = decrement = pivot = 0.0
+    step = np.zeros_like(coef)
+    n_lost, n_passes, records = 0, 0, []
+    while True:
+        trial = coef + length * step
+        reached, gradient = samples.loss_gradient(trial)
+        n_passes += 1
+        noise = rules.ROUNDING * abs(reached)
+        if n_passes == 1 and reached > rules.MISLEADING:
+            coef = np.zeros_like(coef)
+            continue
+        if records:
+            if not reached <= value - rules.ARMIJO * length * decrement + noise:
+                length *= 0.5
+                if length < rules.SHORTEST:
+                    break
+                continue
+            if pivot > rules.DOUBTFUL and samples.largest_change() <= length:
+                step_gap = min(step_gap, decrement)
+            step_gap = max(0.0, step_gap - (value - reached)) + noise
+            n_lost = n_lost + 1 if reached > value - noise else 0
+        coef, value, pivot = trial, reached, 0.0
+        samples.remember()
+        gap = rules.relative_gap(step_gap, value)
+        if gap > tol and rules.relative_gap(rules.missed_by(gradient[:-1] @ gradient[:-1], l2), value) <= tol:
+            gap = rules.relative_gap(samples.bound(gradient), value)
+        goes_on = gap > tol and len(records) < max_iter and n_lost < rules.MAX_LOST and np.isfinite(value)
+        if goes_on:
+            factor, pivot = samples.factor()
+        records.append((value, np.sqrt(gradient @ gradient), gap, n_passes))
+        if not goes_on or pivot == 0.0:
+            break
+        step = -dpotrs(factor, gradient, lower=1)[0]
+        decrement = -(gradient @ step)
+        length = 1.0
+    return coef, records
