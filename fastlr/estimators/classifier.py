@@ -81,9 +81,9 @@ class LogisticModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             vars(self).update(before)
             raise
 
-    def _read(self, X, y):
-        """Check X and y: `Samples`."""
-        X, y = self._validated(X, _of_numpy(y, "y"), ensure_all_finite=False, order=None)
+    def _read(self, X, y, reset=True):
+        """Check X and y: `Samples`; without `reset`, X is to have the features that the model was fitted to."""
+        X, y = self._validated(X, _of_numpy(y, "y"), ensure_all_finite=False, order=None, reset=reset)
         features = X if sparse.issparse(X) else check_features(X)
         dtype = np.dtype(np.float32 if X.dtype.newbyteorder("=") == np.float32 else np.float64)
         return Samples(X, y, features, dtype, *encode_labels(y))

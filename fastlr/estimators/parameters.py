@@ -93,6 +93,15 @@ def check_penalty(penalty, l1_ratio, C):
     return C, wanted
 
 
+def penalty_of_model(model):
+    """C and the share of the L1 penalty of a fitted model, chosen by itself or given; C is infinite for none."""
+    C = float(np.ravel(model.C_)[0]) if hasattr(model, "C_") else model.C
+    C = np.inf if model.penalty in (None, "none") else C
+    if hasattr(model, "l1_ratio_"):
+        return C, float(np.ravel(model.l1_ratio_)[0] or 0.0)
+    return C, {"l1": 1.0, "l2": 0.0}.get(model.penalty, model.l1_ratio or 0.0)
+
+
 def check_l1_ratios(penalty, l1_ratios):
     """Shares of the L1 penalty to choose from, as `penalty` and `l1_ratios`, None for one by `penalty`, leave them.
 

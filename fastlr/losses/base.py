@@ -89,6 +89,10 @@ class PointwiseLoss:
                 values *= self.sample_weight
         return float(losses.sum()), residual, curvature
 
+    def of_constants(self, raw):
+        """Summed loss where all samples have the same raw prediction; `raw` is of shape (1,)."""
+        return self.at(np.full(len(self.y), raw[0]))[0]
+
     def update(self, raw):
         """Stand at raw predictions, for matrices whose passes are NumPy's: the summed loss and weighted residuals."""
         self.raw = raw

@@ -51,6 +51,19 @@ class LogisticLoss(PointwiseLoss):
         reach = np.maximum(p * self.raw, (p - 1.0) * self.raw)
         return float(reach[self.sample_weight > 0.0].max() if self.sample_weight.size else reach.max())
 
+    def sides(self):
+        """The least and the largest change in favour of its target that `raw`, of a direction, is to any sample.
+
+        Returns
+        -------
+        least, largest : float
+            Of samples that weigh anything. Targets that are neither 0 nor 1 favour no change. Where the least is not
+            negative and the largest positive, the loss falls along the direction without end.
+        """
+        change = np.where(self.y == 1.0, self.raw, np.where(self.y == 0.0, -self.raw, -np.abs(self.raw)))
+        change = change[self.sample_weight > 0.0] if self.sample_weight.size else change
+        return float(change.min()), float(change.max())
+
     def separates(self):
         """Whether all samples that weigh anything lie on the right side of the hyperplane, by `raw`."""
         right = np.where(self.y > 0.5, self.raw, -self.raw) > 0.0

@@ -6,7 +6,6 @@ itself; the former are formed apart, for in a difference from that product next 
 """
 
 import numpy as np
-from scipy import sparse
 
 from ..runtime.parallel import run_all
 
@@ -33,10 +32,9 @@ def class_sandwich(matrix, loss, coefs):
 
     def add_up(strip, check):
         total = np.zeros((coefs.size, coefs.size))
-        for rows, block in matrix.blocks(coefs.size, first=bounds[strip], stop=bounds[strip + 1]):
+        for rows, block in matrix.rows_with_ones(coefs.size, first=bounds[strip], stop=bounds[strip + 1]):
             check()
-            dense = block.toarray() if sparse.issparse(block) else block
-            _add_rows(total, np.column_stack([dense, np.ones(len(dense))]), loss, rows, coefs)
+            _add_rows(total, block, loss, rows, coefs)
         return total
 
     run_all(add_up, range(len(parts)), matrix.team.n_threads, parts.__setitem__)

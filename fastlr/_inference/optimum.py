@@ -1,0 +1,99 @@
+"""From the model's coefficients to the last digits of the optimum, and what is wrong where there is none."""
+
+import numpy as np
+
+from ..linalg.factor import ScaledCholesky
+from .separation import listed, refuse_separated
+
+# Squared distance from the optimum, in standard errors (g^T H^-1 g): from here on digits that a table shows are exact.
+_EXACT = 1e-16
+_MOST_STEPS = 10  # of Newton's method, from where a fit ended
+# So far may coefficients be from the optimum of their own data: rounded to float32, or by what `tol` leaves. Data that
+# are not theirs leave about one for each parameter.
+_ROUNDED, _LEFT_BY_TOL, _NOT_THEIRS = 1e-2, 4.0, 0.25
+
+_COLLINEAR = 1e-11  # share of a column's curvature that others leave
+
+
+class Optimum:
+    """Parameters at the optimum, and the curvature there.
+
+    Parameters
+    ----------
+    likelihood : Likelihood
+        Left where it was evaluated last: at the optimum.
+    params : float64 array of shape (n_params,)
+        Those of the model.
+    names : list of str
+        Of a row of parameters, for errors.
+    tol : float
+        Relative gap of the fit.
+
+    Attributes
+    ----------
+    params : float64 array of shape (n_params,)
+    log_likelihood : float
+        Without the penalty.
+    information : float64 array of shape (n_params, n_params)
+        Minus the second derivative of the log-likelihood.
+    inverse : float64 array of shape (n_params, n_params)
+        Inverse of the information plus the second derivative of the penalty.
+
+    Raises
+    ------
+    ValueError
+        If the information has no inverse, or the optimum of these data is elsewhere.
+    """
+
+    def __init__(self, likelihood, params, names, tol):
+        self._likelihood, self._names = likelihood, names
+        self._penalty = likelihood.penalty()
+        for steps in range(_MOST_STEPS):
+            value, gradient, factor = self._curved(params)
+            step = -factor.solve(gradient)
+            distance = max(0.0, -float(gradient @ step))
+            if steps == 0 and not distance <= max(_ROUNDED, min(_LEFT_BY_TOL * tol * value, _NOT_THEIRS * len(params))):
+                raise ValueError(
+                    f"the model is {np.sqrt(distance):.2g} standard errors from the optimum of these X, y and "
+                    "sample_weight: pass those that it was fitted to, or let the fit converge (max_iter, tol)"
+                )
+            if distance <= _EXACT:
+                break
+            params = params + step
+        if not likelihood.strength:
+            refuse_separated(likelihood, params, step, names)
+        likelihood.evaluate(params)
+        self.params, self.inverse = params, factor.inverse()
+
+    def _curved(self, params):
+        """Value and gradient of the penalised loss, and a factor of its second derivative."""
+        loss, gradient = self._likelihood.evaluate(params)
+        self.log_likelihood = -loss
+        self.information = self._likelihood.information()
+        curvature = self.information + self._penalty
+        factor = ScaledCholesky(curvature)
+        pull = self._penalty @ params
+        gradient = gradient + pull
+        if not factor.smallest_pivot > _COLLINEAR:
+            if not self._likelihood.strength:
+                refuse_separated(self._likelihood, params, -factor.solve(gradient), self._names)
+            raise ValueError(
+                f"{listed(dependent(curvature, self._names * self._likelihood.n_rows))}: collinear with the columns "
+                "before, or so nearly that rounding decides. Without a penalty their coefficients are not determined: "
+                "leave them out"
+            )
+        return loss + 0.5 * float(pull @ params), gradient, factor
+
+
+def dependent(matrix, names):
+    """Names of the rows of a symmetric matrix that those before them make up."""
+    diagonal = matrix.diagonal()
+    scale = 1.0 / np.sqrt(np.where(diagonal > 0.0, diagonal, 1.0))
+    left = matrix * scale * scale[:, None]
+    found = []
+    for j, name in enumerate(names):
+        if left[j, j] <= _COLLINEAR:
+            found.append(name)
+        else:
+            left = left - np.outer(left[:, j], left[j]) / left[j, j]
+    return found
