@@ -121,3 +121,31 @@ def test_tests():
     test = ours.score_test(Z)
     np.testing.assert_allclose([test.statistic], theirs.statistic, rtol=RTOL)
     np.testing.assert_allclose([test.p_value], theirs.pvalue, rtol=RTOL)
+
+
+@pytest.mark.parametrize("name, theirs", [("spector", "Logit"), ("fair", "Logit"), ("anes96", "MNLogit")])
+@pytest.mark.parametrize("kind", ["dydx", "eyex", "dyex", "eydx"])
+def test_marginal_effects(name, theirs, kind):
+    ours, peer = both(name, "nonrobust", theirs)
+    if theirs == "MNLogit" and kind.endswith("ex"):
+        pytest.skip("statsmodels raises an error there")
+    dummy = kind.endswith("dx")
+    for at in ("overall", "mean"):
+        expected, actual = peer.get_margeff(at=at, method=kind, dummy=dummy), ours.marginal_effects(at=at, kind=kind)
+        np.testing.assert_allclose(actual.effects.T, expected.margeff, rtol=RTOL, atol=1e-12)
+        np.testing.assert_allclose(actual.std_err.T, expected.margeff_se, rtol=RTOL, atol=1e-12)
+
+
+def test_predictions_and_diagnostics():
+    ours, peer = both("spector", "HC0")
+    X, _ = data_of("spector")
+    expected, actual = peer.get_prediction(sm.add_constant(X)).summary_frame(), ours.predict(X)
+    for name, theirs in (("probability", "predicted"), ("lower", "ci_lower"), ("upper", "ci_upper")):
+        np.testing.assert_allclose(getattr(actual, name), expected[theirs], rtol=RTOL)
+    ours, peer = both("fair", "nonrobust", "GLM")
+    found, influence = ours.diagnostics(), peer.get_influence(observed=False)
+    np.testing.assert_allclose(found.leverage, influence.hat_matrix_diag, rtol=RTOL)
+    np.testing.assert_allclose(found.cook, influence.cooks_distance[0], rtol=RTOL)
+    np.testing.assert_allclose(found.standardised_pearson, influence.resid_studentized, rtol=RTOL)
+    np.testing.assert_allclose(found.deviance, peer.resid_deviance, rtol=RTOL)
+    np.testing.assert_allclose(found.dispersion, peer.pearson_chi2 / peer.df_resid, rtol=RTOL)

@@ -92,12 +92,12 @@ def inference(model, X, y, *, sample_weight=None, weights="frequency", cov_type=
         optimum = Optimum(likelihood, start, names, model.tol)
         matrix = covariance(likelihood, optimum.inverse, cov_type, n_samples=n_samples, groups=groups, counts=counts)
         return Inference(
+            model,
             problem,
             likelihood,
             optimum,
             matrix,
             names=names,
-            classes=model.classes_,
             n_samples=n_samples,
             cov_type=cov_type,
             n_threads=n_threads,

@@ -1,27 +1,18 @@
 """What `fastlr.inference` returns."""
 
-from contextlib import contextmanager
-
 import numpy as np
-from scipy.special import ndtr, ndtri
+from scipy import sparse
 
-from .._validation import check_number
-from ..fits.one import quiet_team
+from .._validation import check_choice, check_features, check_flag
+from ..matrices import matrix_for
 from . import hypotheses
-from .likelihood import likelihood_of
-from .ratios import PseudoR2, odds_ratios
-from .summary import Summary, frame
+from .diagnostics import diagnostics
+from .effects import KINDS, MarginalEffects, average_effects, binary_features, samples_at
+from .prediction import Prediction, predict
+from .table import Table, check_level
 
 
-def check_level(level):
-    """A level of confidence, in (0, 1), and the quantile of a standard normal distribution that goes with it."""
-    level = check_number(level, "level", low=0.0, high=1.0, inclusive=False)
-    if level == 1.0:
-        raise ValueError("level must be < 1, got 1.0")
-    return level, float(ndtri(0.5 + 0.5 * level))
-
-
-class Inference:
+class Inference(Table):
     """Errors, tests and intervals of a fitted model; from `fastlr.inference`.
 
     Arrays of parameters have the shape (n_params,) for two classes, else (n_classes - 1, n_params): a row for each
@@ -58,82 +49,12 @@ class Inference:
         McFadden's, Cox and Snell's, Nagelkerke's, Tjur's.
     """
 
-    def __init__(self, problem, likelihood, optimum, covariance, *, names, classes, n_samples, cov_type, n_threads):
-        self._problem, self._n_threads, self._base = problem, n_threads, likelihood.base
-        self._shape = (len(names),) if likelihood.n_rows == 1 else (likelihood.n_rows, len(names))
-        self.names, self.classes, self.base = names, classes, classes[likelihood.base]
-        self.cov_type, self.n_samples, self.C = cov_type, n_samples, problem.C
-        self.covariance, self.information, self._inverse = covariance, optimum.information, optimum.inverse
-        self._params = optimum.params
-        self.coef = optimum.params.reshape(self._shape)
-        self.std_err = np.sqrt(covariance.diagonal()).reshape(self._shape)
-        self.z = self.coef / self.std_err
-        self.p_values = 2.0 * ndtr(-np.abs(self.z))
-        self.log_likelihood, self.log_likelihood_null = optimum.log_likelihood, likelihood.null()[1]
-        n_params = len(optimum.params)
-        penalised = np.isfinite(problem.C)
-        self.effective_df = float(np.vdot(self._inverse, self.information) if penalised else n_params)
-        self.df_model = self.effective_df - likelihood.n_rows * problem.fit_intercept
-        self.df_resid = n_samples - self.effective_df
-        self.aic = 2.0 * (self.effective_df - self.log_likelihood)
-        self.bic = float(np.log(n_samples)) * self.effective_df - 2.0 * self.log_likelihood
-        self.pseudo_r2 = PseudoR2.of(self.log_likelihood, self.log_likelihood_null, n_samples, likelihood.tjur())
-
-    def __getstate__(self):
-        return {**vars(self), "_problem": None}
-
-    @property
-    def n_rows(self):
-        """Of parameters: one for two classes, else one for each class but the base."""
-        return len(self.classes) - 1
-
-    @property
-    def compared(self):
-        """Labels of the rows of parameters: the classes but the base."""
-        return np.delete(self.classes, self._base)
-
-    @contextmanager
-    def at_optimum(self):
-        """Context of the likelihood of the data, evaluated at the optimum: for the methods, one pass."""
-        if self._problem is None:
-            raise ValueError("this needs X and y, which stayed behind when the Inference was pickled: make it again")
-        with quiet_team(self._n_threads) as team:
-            likelihood = likelihood_of(self._problem, self._base, team)
-            likelihood.evaluate(self._params)
-            yield likelihood
-
     def _require(self, what, *, two_classes=False):
         """Raise ValueError for what is for fits without a penalty, or for two classes."""
         if np.isfinite(self.C):
             raise ValueError(f"{what} is for fits without a penalty, C=np.inf, got C={self.C:g}")
         if two_classes and self.n_rows > 1:
             raise ValueError(f"{what} is for two classes, got {len(self.classes)}")
-
-    def conf_int(self, level=0.95):
-        """Wald intervals, coef -+ quantile * std_err.
-
-        Parameters
-        ----------
-        level : float, default=0.95
-            In (0, 1).
-
-        Returns
-        -------
-        float64 array of shape (..., 2)
-            Of parameters: the lower and the upper end.
-        """
-        _, quantile = check_level(level)
-        return np.stack([self.coef - quantile * self.std_err, self.coef + quantile * self.std_err], axis=-1)
-
-    def odds_ratios(self, level=0.95):
-        """exp(coef), with the ends of `conf_int`.
-
-        Returns
-        -------
-        float64 array of shape (..., 3)
-            Of parameters: the ratio, the lower and the upper end.
-        """
-        return odds_ratios(np.concatenate([self.coef[..., None], self.conf_int(level)], axis=-1))
 
     def wald_test(self, R, q=0.0):
         """Test of R params = q by the distance of the estimates from it.
@@ -232,39 +153,81 @@ class Inference:
         with self.at_optimum() as likelihood:
             return hypotheses.score_of_added(likelihood, self._inverse, Z, jointly=False)
 
-    def to_frame(self, level=0.95):
-        """The table as a DataFrame, a row for each parameter.
+    def predict(self, X, level=0.95):
+        """Probabilities with intervals.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+        level : float, default=0.95
 
         Returns
         -------
-        pandas.DataFrame
-            Columns "coef", "std_err", "z", "p_value", "lower", "upper", and "odds_ratio" with its own ends.
+        Prediction
+            probability, lower, upper, std_err: of the event, or of all classes where these are more than two.
+        """
+        _, quantile = check_level(level)
+        matrix = self._matrix(X)
+        blocks = matrix.rows_with_ones(self.n_rows**2 * matrix.shape[1])
+        values = predict(*self._whole(), self._base, blocks, matrix.shape[0], quantile)
+        return Prediction(*(value[:, 1] for value in values)) if self.n_rows == 1 else values
+
+    def marginal_effects(self, X=None, *, at="overall", kind="dydx", discrete=True, level=0.95):
+        """Effects of features on probabilities, with errors by the delta method.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features), optional
+            Samples to average over, alike; by default those of the model, by their weights.
+        at : {"overall", "mean"} or array-like of shape (n_features,), default="overall"
+            Averages of the samples' effects, or the effects at the samples' mean, or at these features.
+        kind : {"dydx", "eyex", "dyex", "eydx"}, default="dydx"
+            "e" instead of "d" for relative changes of the probability, y, or the feature, x.
+        discrete : bool, default=True
+            Whether features of samples that are all 0 and 1 are changed from 0 to 1, with "dydx" and "eydx".
+        level : float, default=0.95
+            Of the intervals.
+
+        Returns
+        -------
+        MarginalEffects
+            effects, std_err, z, p_values, lower, upper.
 
         Raises
         ------
-        ImportError
-            If pandas is not installed.
+        TypeError, ValueError
+            If an argument is not as described.
         """
-        return frame(self, level)
+        _, quantile = check_level(level)
+        check_choice(kind, "kind", KINDS)
+        discrete = check_flag(discrete, "discrete") and kind.endswith("dx")
+        if X is None:
+            with self.at_optimum() as likelihood:
+                matrix, weight = likelihood.matrix, likelihood.loss.weights()
+        else:
+            matrix = self._matrix(X)
+            weight = np.ones(matrix.shape[0])
+        is_binary = binary_features(matrix) if discrete else np.zeros(matrix.shape[1], bool)
+        blocks = samples_at(at, matrix, weight, self.n_rows)
+        effects, std_err = average_effects(*self._whole(), blocks, kind=kind, discrete=is_binary)
+        # Classes in their order, the base in its place; of two, the event alone.
+        order = np.argsort(np.insert(np.delete(np.arange(len(self.classes)), self._base), 0, self._base))
+        order = 1 if self.n_rows == 1 else order
+        return MarginalEffects(self.names[-matrix.shape[1] :], effects[order], std_err[order], is_binary, quantile)
 
-    def summary(self, level=0.95):
-        """The table as people know it.
+    def diagnostics(self):
+        """Leverages, residuals, Cook's distances and the Hosmer-Lemeshow test, for two classes: two passes.
 
         Returns
         -------
-        Summary
-            Prints itself, in a notebook as HTML; ``to_latex()`` makes LaTeX of it.
+        Diagnostics
         """
-        return Summary(self, check_level(level)[0])
+        if self.n_rows > 1:
+            raise ValueError(f"diagnostics are for two classes, got {len(self.classes)}")
+        with self.at_optimum() as likelihood:
+            return diagnostics(likelihood, self._inverse, self.df_resid)
 
-    def _repr_html_(self):
-        return self.summary()._repr_html_()
-
-    def to_latex(self, level=0.95):
-        """The coefficients as a tabular of LaTeX, which needs the package booktabs.
-
-        Returns
-        -------
-        str
-        """
-        return self.summary(level).to_latex()
+    def _matrix(self, X):
+        """X, with the columns of the model."""
+        X = self._reader._validated(X, reset=False)
+        return matrix_for(X if sparse.issparse(X) else check_features(X), dtype=np.float64)

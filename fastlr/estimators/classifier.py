@@ -219,6 +219,15 @@ class LogisticModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return to_sklearn(self)
 
 
+def reader_of(model):
+    """A `LogisticModel` that checks X as a fitted one does, and holds nothing else of it."""
+    reader = LogisticModel()
+    for name in ("n_features_in_", "feature_names_in_"):
+        if hasattr(model, name):
+            setattr(reader, name, getattr(model, name))
+    return reader
+
+
 def _of_numpy(values, name="X"):
     """A sparse matrix with a structure that was checked, before anything reads it; else what NumPy or pandas can read.
 
