@@ -149,3 +149,30 @@ def test_predictions_and_diagnostics():
     np.testing.assert_allclose(found.standardised_pearson, influence.resid_studentized, rtol=RTOL)
     np.testing.assert_allclose(found.deviance, peer.resid_deviance, rtol=RTOL)
     np.testing.assert_allclose(found.dispersion, peer.pearson_chi2 / peer.df_resid, rtol=RTOL)
+
+
+@pytest.mark.parametrize("cov_type", ["nonrobust", "HC0", "cluster"])
+def test_proportions_with_counts(cov_type):
+    data = sm.datasets.star98.load_pandas()
+    X, counts = data.exog, data.endog.sum(axis=1).to_numpy()
+    share = data.endog.iloc[:, 0].to_numpy() / counts
+    groups = {"groups": groups_of(share)} if cov_type == "cluster" else {}
+    model = LogisticRegression(C=np.inf).fit(X, share, counts, proportions=True)
+    options = {"sample_weight": counts, "proportions": True, "weights": "precision", "cov_type": cov_type}
+    ours = fastlr.inference(model, X, share, **options, **groups)
+    peer = sm.GLM(data.endog, sm.add_constant(X), family=sm.families.Binomial())
+    peer = peer.fit(tol=1e-15, cov_type=cov_type, cov_kwds=groups or None)
+    np.testing.assert_allclose(ours.coef, peer.params, rtol=RTOL)
+    np.testing.assert_allclose(ours.std_err, peer.bse, rtol=RTOL)
+    np.testing.assert_allclose(ours.lr_test().statistic, peer.null_deviance - peer.deviance, rtol=RTOL)
+    found = ours.diagnostics()
+    np.testing.assert_allclose(found.deviance, peer.resid_deviance, rtol=RTOL)
+    np.testing.assert_allclose(found.dispersion, peer.pearson_chi2 / peer.df_resid, rtol=RTOL)
+
+
+def test_offsets():
+    X, y = data_of("fair")
+    offset = np.random.default_rng(0).normal(size=len(y))
+    ours = fastlr.inference(LogisticRegression(C=np.inf).fit(X, y, offset=offset), X, y, offset=offset)
+    peer = sm.Logit(y, sm.add_constant(X), offset=offset).fit(disp=0, tol=1e-14)
+    assert_same_table(ours, peer)

@@ -1,15 +1,16 @@
 """`inference` and the checks of its arguments."""
 
+from dataclasses import replace
+
 import numpy as np
 from scipy import sparse
 from sklearn.utils.validation import check_is_fitted
 
-from .._validation import as_array, check_choice
+from .._validation import as_array, check_choice, check_flag
 from ..estimators.classifier import LogisticModel
-from ..estimators.labels import combine_weights
+from ..estimators.labels import problem_of
 from ..estimators.parameters import penalty_of_model
 from ..fits.one import quiet_team
-from ..fits.problem import Problem
 from ..runtime.team import effective_n_threads
 from .covariances import COV_TYPES, covariance
 from .likelihood import likelihood_of
@@ -19,7 +20,19 @@ from .result import Inference
 _MOST_PARAMS = 10_000  # of a covariance that is 800 MB
 
 
-def inference(model, X, y, *, sample_weight=None, weights="frequency", cov_type="nonrobust", groups=None, base=None):
+def inference(
+    model,
+    X,
+    y,
+    *,
+    sample_weight=None,
+    offset=None,
+    proportions=False,
+    weights="frequency",
+    cov_type="nonrobust",
+    groups=None,
+    base=None,
+):
     """Standard errors, tests and intervals for the coefficients of a fitted model.
 
     A function, not a method: the model keeps neither X nor y. What is returned holds on to them, uncopied, for what is
@@ -38,11 +51,13 @@ def inference(model, X, y, *, sample_weight=None, weights="frequency", cov_type=
         Fitted, with an L2 penalty or, for maximum likelihood, ``C=np.inf``.
     X : array-like or sparse matrix of shape (n_samples, n_features)
     y : array-like of shape (n_samples,)
-        What the model was fitted to, as `sample_weight`.
-    sample_weight : array-like of shape (n_samples,), optional
+        What the model was fitted to, as `sample_weight`, `offset` and `proportions`.
+    sample_weight, offset : array-like of shape (n_samples,), optional
+    proportions : bool, default=False
     weights : {"frequency", "precision"}, default="frequency"
         Whether a weight k stands for k samples, or for one that counts as much: n_samples is the sum of the weights or
-        the number of those that are not 0, and robust covariances differ, see `cov_type`.
+        the number of those that are not 0, and robust covariances differ, see `cov_type`. Counts that proportions
+        stand for are precision where robust errors are asked for, as whether they hang together is not known.
     cov_type : {"nonrobust", "HC0", "HC1", "HC2", "HC3", "cluster"}, default="nonrobust"
         The inverse of the information, or what holds where the model does not: the formulas are in
         `fastlr._inference.covariances`. "HC2" and "HC3" are for two classes.
@@ -72,7 +87,8 @@ def inference(model, X, y, *, sample_weight=None, weights="frequency", cov_type=
     >>> result.names
     ['const', 'mean texture', 'mean smoothness']
     """
-    problem, names = _read(model, X, y, sample_weight)
+    proportions = check_flag(proportions, "proportions")
+    problem, names = _read(model, X, y, sample_weight, offset, proportions)
     check_choice(weights, "weights", ("frequency", "precision"))
     check_choice(cov_type, "cov_type", COV_TYPES)
     base = _check_base(base, model.classes_)
@@ -104,7 +120,7 @@ def inference(model, X, y, *, sample_weight=None, weights="frequency", cov_type=
         )
 
 
-def _read(model, X, y, sample_weight):
+def _read(model, X, y, sample_weight, offset, proportions):
     """The problem that a model is the answer to, and the names of a row of parameters."""
     if not isinstance(model, LogisticModel):
         raise TypeError(
@@ -118,16 +134,17 @@ def _read(model, X, y, sample_weight):
             "model must not have an L1 penalty: after it has chosen the columns, there are no errors that hold for "
             "their coefficients. Fit the columns with C=np.inf, to samples that it has not seen"
         )
-    data = model._read(X, y, reset=False)
+    data = model._read(X, y, proportions=proportions, reset=False)
     if not np.array_equal(data.classes, model.classes_):
         raise ValueError(f"y must hold the model's classes {model.classes_.tolist()}, got {data.classes.tolist()}")
-    weight = combine_weights(sample_weight, model.class_weight, data.classes, data.codes)
+    problem = problem_of(data, sample_weight, offset, model.class_weight, proportions)
+    weight = problem.sample_weight
     totals = np.bincount(data.codes, weight if weight.size else None, len(data.classes))
-    if not totals.all():
+    if not (totals.all() or proportions):
         raise ValueError(f"sample_weight leaves no weight to the classes {data.classes[totals == 0.0].tolist()}")
     names = [f"x{j}" for j in range(data.X.shape[1])]
     names = list(getattr(model, "feature_names_in_", names))
-    problem = Problem(data.features, data.codes, len(data.classes), weight, C, bool(model.fit_intercept))
+    problem = replace(problem, C=C, fit_intercept=bool(model.fit_intercept))
     return problem, ["const", *names] if model.fit_intercept else names
 
 

@@ -100,7 +100,7 @@ def diagnostics(likelihood, inverse, df_resid):
     """
     loss = likelihood.loss
     weight, y = loss.weights(), loss.y
-    losses, residual, _ = loss.formula.arrays(loss.raw, y)
+    losses, residual, _ = loss.of_samples(loss.raw)
     h = leverages(likelihood, inverse)
     left = np.sqrt(np.maximum(1.0 - h, np.finfo(np.float64).eps))
     scale = np.sqrt(loss.curvature)

@@ -57,8 +57,8 @@ def binary_features(matrix):
     return fits & low & high
 
 
-def samples_at(at, matrix, weight, n_rows):
-    """Weights and rows [x 1] of the samples that effects are averaged over: those of a matrix, or one.
+def samples_at(at, matrix, weight, offset, n_rows):
+    """Weights, rows [x 1] and offsets of the samples that effects are averaged over: those of a matrix, or one.
 
     Raises
     ------
@@ -67,14 +67,15 @@ def samples_at(at, matrix, weight, n_rows):
     """
     if isinstance(at, str) and check_choice(at, "at", ("overall", "mean")) == "overall":
         width = (n_rows + 1) ** 3 + 4 * matrix.shape[1]
-        return ((weight[rows], block) for rows, block in matrix.rows_with_ones(width))
+        return ((weight[rows], block, offset[rows, None]) for rows, block in matrix.rows_with_ones(width))
+    mean = np.array([[weight @ offset / weight.sum()]])
     if isinstance(at, str):
         x = sum(weight[rows] @ block for rows, block in matrix.rows_with_ones()) / weight.sum()
-        return [(np.ones(1), x[None])]
+        return [(np.ones(1), x[None], mean)]
     x = as_real(at, "at").astype(np.float64)
     if x.shape != (matrix.shape[1],) or not np.isfinite(x).all():
         raise ValueError(f"at must hold {matrix.shape[1]} finite numbers, one for each feature, got shape {x.shape}")
-    return [(np.ones(1), np.append(x, 1.0)[None])]
+    return [(np.ones(1), np.append(x, 1.0)[None], mean)]
 
 
 def average_effects(coefs, covariance, blocks, *, kind, discrete):
@@ -85,8 +86,8 @@ def average_effects(coefs, covariance, blocks, *, kind, discrete):
     coefs : float64 array of shape (k, n_features + 1)
         Rows for each class but the base, the first; intercept last.
     covariance : float64 array of shape (k (n_features + 1), k (n_features + 1))
-    blocks : iterable of (weight, block)
-        Weights of some samples, and their rows [x 1].
+    blocks : iterable of (weight, block, offset)
+        Weights of some samples, their rows [x 1], and offsets of shape (n, 1).
     kind : str
         One of `KINDS`.
     discrete : bool array of shape (n_features,)
@@ -97,14 +98,15 @@ def average_effects(coefs, covariance, blocks, *, kind, discrete):
     """
     k, width = coefs.shape
     logs, by_x = kind.startswith("ey"), kind.endswith("ex")
-    total, effects = 0.0, np.zeros((k + 1, width - 1))
+    total, effects, sloped = 0.0, np.zeros((k + 1, width - 1)), np.flatnonzero(~discrete)
     jacobian = np.zeros((k + 1, width - 1, k, width))
-    for weight, block in blocks:
+    for weight, block, offset in blocks:
+        raw = block @ coefs.T + offset
         total += weight.sum()
-        if not discrete.all():
-            _add_slopes(effects, jacobian, weight, block, coefs, logs=logs, by_x=by_x, places=np.flatnonzero(~discrete))
+        if len(sloped):
+            _add_slopes(effects, jacobian, weight, block, raw, coefs, logs=logs, by_x=by_x, places=sloped)
         for j in np.flatnonzero(discrete):
-            _add_change(effects, jacobian, weight, block, coefs, j, logs=logs)
+            _add_change(effects, jacobian, weight, block, raw, coefs, j, logs=logs)
     effects /= total
     rows = jacobian.reshape(effects.size, -1) / total
     variance = np.einsum("ij,ij->i", rows @ covariance, rows)
@@ -118,9 +120,9 @@ def _derivatives(raw, logs):
     return log_softmax(raw, axis=1) if logs else p, p, np.eye(p.shape[1])[:, 1:] - p[:, None, 1:]
 
 
-def _add_slopes(effects, jacobian, weight, block, coefs, *, logs, by_x, places):
+def _add_slopes(effects, jacobian, weight, block, raw, coefs, *, logs, by_x, places):
     """Add those of the features at `places`, and their derivatives."""
-    _, p, left = _derivatives(block @ coefs.T, logs)
+    _, p, left = _derivatives(raw, logs)
     own = p[:, 1:, None] * left[:, 1:]  # dp_l / deta_m
     beta, x = coefs[:, places], block[:, places] if by_x else np.ones((len(block), 1))
     for k in range(len(effects)):
@@ -133,9 +135,9 @@ def _add_slopes(effects, jacobian, weight, block, coefs, *, logs, by_x, places):
             jacobian[k, places, m, places] += mean[m]
 
 
-def _add_change(effects, jacobian, weight, block, coefs, j, *, logs):
+def _add_change(effects, jacobian, weight, block, raw, coefs, j, *, logs):
     """Add that of a feature of 0 and 1, and its derivatives."""
-    raw = block @ coefs.T - np.outer(block[:, j], coefs[:, j])
+    raw = raw - np.outer(block[:, j], coefs[:, j])
     (low, p_low, G_low), (high, p_high, G_high) = (_derivatives(raw + by, logs) for by in (0.0, coefs[:, j]))
     if not logs:
         G_low, G_high = p_low[:, :, None] * G_low, p_high[:, :, None] * G_high

@@ -28,7 +28,7 @@ class Prediction(NamedTuple):
     std_err: np.ndarray
 
 
-def predict(coefs, covariance, base, blocks, n_samples, quantile):
+def predict(coefs, covariance, base, blocks, offset, quantile):
     """Probabilities of all classes.
 
     Parameters
@@ -39,7 +39,7 @@ def predict(coefs, covariance, base, blocks, n_samples, quantile):
     base : int
         Place of the base among the classes.
     blocks : iterable of (rows, array of shape (n, n_features + 1))
-    n_samples : int
+    offset : float64 array of shape (n_samples,)
     quantile : float
 
     Returns
@@ -49,9 +49,9 @@ def predict(coefs, covariance, base, blocks, n_samples, quantile):
     """
     k, width = coefs.shape
     V = covariance.reshape(k, width, k, width)
-    log_odds, std_err = np.empty((2, n_samples, k + 1))
+    log_odds, std_err = np.empty((2, len(offset), k + 1))
     for rows, block in blocks:
-        raw = np.insert(block @ coefs.T, base, 0.0, axis=1)
+        raw = np.insert(block @ coefs.T + offset[rows, None], base, 0.0, axis=1)
         products = np.stack([block @ V[row].reshape(width, -1) for row in range(k)], axis=1)
         products = np.einsum("iatb,ib->iat", products.reshape(len(block), k, k, width), block)
         for place in range(k + 1):

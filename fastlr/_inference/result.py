@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import sparse
 
-from .._validation import check_choice, check_features, check_flag
+from .._validation import check_choice, check_features, check_flag, check_offset
 from ..matrices import matrix_for
 from . import hypotheses
 from .diagnostics import diagnostics
@@ -153,13 +153,15 @@ class Inference(Table):
         with self.at_optimum() as likelihood:
             return hypotheses.score_of_added(likelihood, self._inverse, Z, jointly=False)
 
-    def predict(self, X, level=0.95):
+    def predict(self, X, level=0.95, *, offset=None):
         """Probabilities with intervals.
 
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
         level : float, default=0.95
+        offset : array-like of shape (n_samples,), optional
+            For two classes; by default 0.
 
         Returns
         -------
@@ -169,10 +171,10 @@ class Inference(Table):
         _, quantile = check_level(level)
         matrix = self._matrix(X)
         blocks = matrix.rows_with_ones(self.n_rows**2 * matrix.shape[1])
-        values = predict(*self._whole(), self._base, blocks, matrix.shape[0], quantile)
+        values = predict(*self._whole(), self._base, blocks, self._offset(offset, matrix), quantile)
         return Prediction(*(value[:, 1] for value in values)) if self.n_rows == 1 else values
 
-    def marginal_effects(self, X=None, *, at="overall", kind="dydx", discrete=True, level=0.95):
+    def marginal_effects(self, X=None, *, at="overall", kind="dydx", discrete=True, level=0.95, offset=None):
         """Effects of features on probabilities, with errors by the delta method.
 
         Parameters
@@ -187,6 +189,8 @@ class Inference(Table):
             Whether features of samples that are all 0 and 1 are changed from 0 to 1, with "dydx" and "eydx".
         level : float, default=0.95
             Of the intervals.
+        offset : array-like of shape (n_samples,), optional
+            Of X, for two classes; by default 0. Effects at one place are those at the offsets' mean.
 
         Returns
         -------
@@ -203,12 +207,12 @@ class Inference(Table):
         discrete = check_flag(discrete, "discrete") and kind.endswith("dx")
         if X is None:
             with self.at_optimum() as likelihood:
-                matrix, weight = likelihood.matrix, likelihood.loss.weights()
+                matrix, weight, offset = likelihood.matrix, likelihood.loss.weights(), self._problem.offset
         else:
             matrix = self._matrix(X)
             weight = np.ones(matrix.shape[0])
         is_binary = binary_features(matrix) if discrete else np.zeros(matrix.shape[1], bool)
-        blocks = samples_at(at, matrix, weight, self.n_rows)
+        blocks = samples_at(at, matrix, weight, self._offset(offset, matrix), self.n_rows)
         effects, std_err = average_effects(*self._whole(), blocks, kind=kind, discrete=is_binary)
         # Classes in their order, the base in its place; of two, the event alone.
         order = np.argsort(np.insert(np.delete(np.arange(len(self.classes)), self._base), 0, self._base))
@@ -226,6 +230,12 @@ class Inference(Table):
             raise ValueError(f"diagnostics are for two classes, got {len(self.classes)}")
         with self.at_optimum() as likelihood:
             return diagnostics(likelihood, self._inverse, self.df_resid)
+
+    def _offset(self, offset, matrix):
+        """Offsets of samples, float64 of shape (n_samples,)."""
+        if offset is not None and self.n_rows > 1:
+            raise ValueError(f"offset is for two classes, got {len(self.classes)}")
+        return check_offset(0.0 if offset is None else offset, matrix.shape[0])
 
     def _matrix(self, X):
         """X, with the columns of the model."""

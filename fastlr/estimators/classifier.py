@@ -12,7 +12,15 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import assert_all_finite, check_is_fitted, validate_data
 
-from .._validation import as_array, as_real, check_features, check_finite, check_sparse_features, refuse_masked
+from .._validation import (
+    as_array,
+    as_real,
+    check_features,
+    check_finite,
+    check_sparse_features,
+    check_targets,
+    refuse_masked,
+)
 from .callbacks import CallbackSupportMixin
 from .labels import encode_labels
 
@@ -81,11 +89,24 @@ class LogisticModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             vars(self).update(before)
             raise
 
-    def _read(self, X, y, reset=True):
-        """Check X and y: `Samples`; without `reset`, X is to have the features that the model was fitted to."""
+    def _read(self, X, y, *, proportions=False, reset=True):
+        """Check X and y: `Samples`.
+
+        Parameters
+        ----------
+        X, y
+            As of `fit`.
+        proportions : bool
+            Whether y holds numbers in [0, 1], not labels.
+        reset : bool
+            If not, X is to have the features that the model was fitted to.
+        """
         X, y = self._validated(X, _of_numpy(y, "y"), ensure_all_finite=False, order=None, reset=reset)
         features = X if sparse.issparse(X) else check_features(X)
         dtype = np.dtype(np.float32 if X.dtype.newbyteorder("=") == np.float32 else np.float64)
+        if proportions:
+            y = check_targets(y, len(y))
+            return Samples(X, y, features, dtype, np.array([0, 1]), (y > 0.5).astype(np.int64))
         return Samples(X, y, features, dtype, *encode_labels(y))
 
     def _validated(self, X, y="no_validation", **options):

@@ -2,6 +2,7 @@
 
 import logging
 import warnings
+from dataclasses import replace
 
 import numpy as np
 from scipy import sparse
@@ -9,12 +10,11 @@ from sklearn.exceptions import ConvergenceWarning
 
 from .._validation import check_flag, check_number
 from ..fits.one import fit
-from ..fits.problem import Problem
 from ..solvers import SOLVERS
 from ..solvers._result import Outcome
 from .callbacks import Told, with_callbacks
 from .classifier import LogisticModel
-from .labels import combine_weights
+from .labels import problem_of
 from .parameters import check_multi_class, check_options, check_penalty, check_unused
 
 _logger = logging.getLogger("fastlr")
@@ -148,7 +148,7 @@ class LogisticRegression(LogisticModel):
         self.verbose = verbose
         self.random_state = random_state
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y, sample_weight=None, offset=None, proportions=False):
         """Fit the model.
 
         Parameters
@@ -159,6 +159,12 @@ class LogisticRegression(LogisticModel):
             Labels of two classes or more, of any kind.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative, or one number for all. Weight k is k copies, weight 0 is absence.
+        offset : array-like of shape (n_samples,), default=None
+            For two classes: a part of the raw predictions that is given, as by a column with its coefficient held
+            at 1, or one number for all. Predictions are those without it.
+        proportions : bool, default=False
+            Whether y holds numbers in [0, 1], proportions of events say with their counts as weights, and not labels;
+            `classes_` is then [0, 1].
 
         Returns
         -------
@@ -170,19 +176,19 @@ class LogisticRegression(LogisticModel):
             If a parameter or an argument is not as described; the message names it. The estimator is then as before.
         """
         with self._unchanged_on_failure():
-            return self._fit(X, y, sample_weight)
+            return self._fit(X, y, sample_weight, offset, check_flag(proportions, "proportions"))
 
     @with_callbacks
-    def _fit(self, X, y, sample_weight):
+    def _fit(self, X, y, sample_weight, offset, proportions):
         (C, l1_ratio), options = self._check_parameters()
         verbose = options.pop("progress")
         fit_intercept = options.pop("fit_intercept")
-        data = self._read(X, y)
+        data = self._read(X, y, proportions=proportions)
         dtype, classes = data.dtype, data.classes
         check_multi_class(self.multi_class, len(classes))
-        weight = combine_weights(sample_weight, self.class_weight, classes, data.codes)
+        problem = problem_of(data, sample_weight, offset, self.class_weight, proportions)
+        problem = replace(problem, C=C, l1_ratio=l1_ratio, fit_intercept=fit_intercept)
         start = self._start(len(classes), data.X.shape[1])
-        problem = Problem(data.features, data.codes, len(classes), weight, C, fit_intercept, l1_ratio)
         told = Told(self, X, y, sample_weight)
 
         def report(solver, record):

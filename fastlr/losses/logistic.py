@@ -46,7 +46,7 @@ class LogisticLoss(PointwiseLoss):
         float
             At most 1 where q = p + h z_d stays between 0 and 1, h = p (1 - p).
         """
-        _, residual, _ = self.formula.arrays(self._remembered, self.y)
+        _, residual, _ = self.of_samples(self._remembered)
         p = residual + self.y
         reach = np.maximum(p * self.raw, (p - 1.0) * self.raw)
         return float(reach[self.sample_weight > 0.0].max() if self.sample_weight.size else reach.max())
@@ -66,7 +66,4 @@ class LogisticLoss(PointwiseLoss):
 
     def separates(self):
         """Whether all samples that weigh anything lie on the right side of the hyperplane, by `raw`."""
-        right = np.where(self.y > 0.5, self.raw, -self.raw) > 0.0
-        if self.sample_weight.size:
-            right |= self.sample_weight == 0.0
-        return bool(right.all())
+        return self.sides()[0] > 0.0
