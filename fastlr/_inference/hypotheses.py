@@ -40,6 +40,15 @@ class TestResult(NamedTuple):
         return cls(statistic, df, p_value if np.ndim(statistic) else float(p_value))
 
 
+def places_of(wanted, what, names, n_rows):
+    """Places of named parameters, row after row; `what` is what errors call the names."""
+    wanted = [wanted] if isinstance(wanted, str) else list(wanted)
+    unknown = [name for name in wanted if name not in names]
+    if unknown or not wanted:
+        raise ValueError(f"{what} must hold names of parameters, {names}, got {unknown or wanted}")
+    return [names.index(name) + row * len(names) for row in range(n_rows) for name in wanted]
+
+
 def restrictions(R, q, names, n_rows):
     """The matrix and the right-hand side of R params = q, from an array or names.
 
@@ -53,13 +62,8 @@ def restrictions(R, q, names, n_rows):
     n_rows : int
     """
     n_params = n_rows * len(names)
-    wanted = [R] if isinstance(R, str) else R
-    if isinstance(wanted, (list, tuple)) and len(wanted) and all(isinstance(name, str) for name in wanted):
-        unknown = [name for name in wanted if name not in names]
-        if unknown:
-            raise ValueError(f"R must hold names of parameters, {names}, got {unknown}")
-        places = [names.index(name) + row * len(names) for row in range(n_rows) for name in wanted]
-        R = np.eye(n_params)[places]
+    if isinstance(R, str) or (isinstance(R, (list, tuple)) and R and all(isinstance(name, str) for name in R)):
+        R = np.eye(n_params)[places_of(R, "R", names, n_rows)]
     R = np.atleast_2d(as_real(R, "R")).astype(np.float64)
     if R.ndim != 2 or R.shape[1] != n_params or not len(R) or not np.isfinite(R).all():
         raise ValueError(f"R must hold finite numbers, of shape (m, {n_params}), got an array of shape {R.shape}")

@@ -48,6 +48,11 @@ class Likelihood:
         self.order = (np.arange(self.n_rows)[:, None] * (n_features + 1) + of_row).ravel()
 
     @property
+    def is_plain(self):
+        """Whether there is no penalty of any kind."""
+        return not self.strength
+
+    @property
     def shape(self):
         """Of coefficients."""
         return self.n_rows, self.matrix.shape[1] + 1
@@ -96,6 +101,13 @@ class Likelihood:
         """
         value, gradient = self._sweep(self.coefs(params))
         return value, self.params(gradient)
+
+    def curved(self, params):
+        """Loss plus penalty, its gradient and its second derivative at parameters: two passes."""
+        value, gradient = self.evaluate(params)
+        penalty = self.penalty()
+        pull = penalty @ params
+        return value + 0.5 * float(pull @ params), gradient + pull, self.information() + penalty
 
     def spread(self):
         """How far the columns of a row of parameters spread, 1 for the intercept: one pass."""

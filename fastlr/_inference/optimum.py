@@ -46,11 +46,12 @@ class Optimum:
     """
 
     def __init__(self, likelihood, params, names, tol):
-        self._likelihood, self._names = likelihood, names
-        self._penalty = likelihood.penalty()
         for steps in range(_MOST_STEPS):
-            value, gradient, factor = self._curved(params)
+            value, gradient, curvature = likelihood.curved(params)
+            factor = ScaledCholesky(curvature)
             step = -factor.solve(gradient)
+            if not factor.smallest_pivot > _COLLINEAR:
+                _refuse_singular(likelihood, params, step, names, curvature)
             distance = max(0.0, -float(gradient @ step))
             if steps == 0 and not distance <= max(_ROUNDED, min(_LEFT_BY_TOL * tol * value, _NOT_THEIRS * len(params))):
                 raise ValueError(
@@ -60,29 +61,20 @@ class Optimum:
             if distance <= _EXACT:
                 break
             params = params + step
-        if not likelihood.strength:
+        if likelihood.is_plain:
             refuse_separated(likelihood, params, step, names)
-        likelihood.evaluate(params)
-        self.params, self.inverse = params, factor.inverse()
+        self.information, self.inverse = curvature - likelihood.penalty(), factor.inverse()
+        self.params, self.log_likelihood = params, -likelihood.evaluate(params)[0]
 
-    def _curved(self, params):
-        """Value and gradient of the penalised loss, and a factor of its second derivative."""
-        loss, gradient = self._likelihood.evaluate(params)
-        self.log_likelihood = -loss
-        self.information = self._likelihood.information()
-        curvature = self.information + self._penalty
-        factor = ScaledCholesky(curvature)
-        pull = self._penalty @ params
-        gradient = gradient + pull
-        if not factor.smallest_pivot > _COLLINEAR:
-            if not self._likelihood.strength:
-                refuse_separated(self._likelihood, params, -factor.solve(gradient), self._names)
-            raise ValueError(
-                f"{listed(dependent(curvature, self._names * self._likelihood.n_rows))}: collinear with the columns "
-                "before, or so nearly that rounding decides. Without a penalty their coefficients are not determined: "
-                "leave them out"
-            )
-        return loss + 0.5 * float(pull @ params), gradient, factor
+
+def _refuse_singular(likelihood, params, step, names, curvature):
+    if likelihood.is_plain:
+        refuse_separated(likelihood, params, step, names)
+    columns = listed(dependent(curvature, names * likelihood.n_rows))
+    raise ValueError(
+        f"{columns}: collinear with the columns before, or so nearly that rounding decides. Without a penalty their "
+        "coefficients are not determined: leave them out"
+    )
 
 
 def dependent(matrix, names):
