@@ -61,8 +61,8 @@ def test_profiles_of_few_samples():
     # 3 events of 4 against 1 of 4: the intercept is at its best at -v / 2, and the profile has a formula.
     x, y = np.repeat([1.0, 0.0], [4, 4]), np.array([1, 1, 1, 0, 0, 0, 0, 1])
 
-    def lack(v, middle=2 * np.log(3)):
-        loss = [2 * (3 * np.logaddexp(0, -t) + np.logaddexp(0, t)) for t in (v / 2, middle / 2)]
+    def lack(v):
+        loss = [2 * (3 * np.logaddexp(0, -t) + np.logaddexp(0, t)) for t in (v / 2, np.log(3))]
         return 2 * (loss[0] - loss[1]) - stats.chi2.ppf(0.999, 1)
 
     expected = [optimize.brentq(lack, *ends, xtol=1e-12) for ends in ((-20, 2), (2.5, 40))]

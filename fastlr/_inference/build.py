@@ -43,12 +43,14 @@ def inference(
     as in a multinomial logit, whatever classes the model spreads them over.
 
     With a penalty (a finite C) estimates are biased and all errors approximate: "nonrobust" is then the covariance of
-    a Bayesian posterior whose prior is the penalty, and `effective_df` the trace of the hat matrix.
+    a Bayesian posterior whose prior is the penalty, and `effective_df` the trace of the hat matrix. With Firth's
+    penalty the log-likelihoods are penalised ones, and so are the tests and profile intervals made of them; the null
+    model has the penalty of all columns, and so have models that hold some of the parameters.
 
     Parameters
     ----------
     model : LogisticRegression or LogisticRegressionCV
-        Fitted, with an L2 penalty or, for maximum likelihood, ``C=np.inf``.
+        Fitted, for maximum likelihood with ``C=np.inf``, or with an L2 penalty or Firth's.
     X : array-like or sparse matrix of shape (n_samples, n_features)
     y : array-like of shape (n_samples,)
         What the model was fitted to, as `sample_weight`, `offset` and `proportions`.
@@ -100,7 +102,7 @@ def inference(
     groups = _check_groups(groups, cov_type, problem)
     n_threads = effective_n_threads(model.n_jobs if model.n_jobs != 0 else None)
     with quiet_team(n_threads) as team, model._finite(problem.X):
-        likelihood = likelihood_of(problem, base, team)
+        likelihood = likelihood_of(problem, base, team, firth=model.penalty == "firth")
         _check_size(likelihood, cov_type, n_samples, problem)
         coef = model.coef_.toarray() if sparse.issparse(model.coef_) else model.coef_
         coefs = np.column_stack([coef, np.broadcast_to(model.intercept_, len(coef))]).astype(np.float64)

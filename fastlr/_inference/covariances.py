@@ -76,10 +76,8 @@ def leverages(likelihood, inverse):
     """h_i of samples of two classes with all of their weight, float64 of shape (n_samples,): one pass."""
     whole = np.zeros((likelihood.shape[1], likelihood.shape[1]))
     whole[np.ix_(likelihood.order, likelihood.order)] = inverse
-    curvature, result = likelihood.loss.curvature, np.empty(likelihood.matrix.shape[0])
-    for rows, block in likelihood.design():
-        result[rows] = curvature[rows] * np.einsum("ij,ij->i", block @ whole, block)
-    return result
+    likelihood.matrix.leverages(likelihood.loss, whole)
+    return likelihood.loss.leverage
 
 
 def _of_groups(likelihood, groups):

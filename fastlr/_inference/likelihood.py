@@ -16,6 +16,8 @@ from scipy import special
 
 from ..losses.quadratic import Quadratic
 from ..matrices.scales import standardisation
+from ..objectives.firth import FirthObjective
+from .profile import restricted_fit
 
 
 class Likelihood:
@@ -46,6 +48,8 @@ class Likelihood:
         if problem.fit_intercept:
             of_row = np.append(n_features, of_row)
         self.order = (np.arange(self.n_rows)[:, None] * (n_features + 1) + of_row).ravel()
+
+    most_steps = 10  # of Newton's method, from where a fit ended
 
     @property
     def is_plain(self):
@@ -166,6 +170,32 @@ class TwoClasses(Likelihood):
         return self.weighted(factor * self.residual**2)
 
 
+class FirthLikelihood(TwoClasses):
+    """That of two classes with Firth's penalty, which is part of it."""
+
+    most_steps = 100
+    is_plain = False
+
+    def __init__(self, problem, base, team):
+        super().__init__(problem, base, team)
+        self._objective = FirthObjective(self.matrix, self.loss, problem.fit_intercept)
+
+    def _sweep(self, coefs):
+        value, gradient, self._hessian = self._objective.curved(coefs)
+        _, self.residual, _ = self.loss.at(self.loss.raw)
+        return self.loss.weight_sum * value, self.loss.weight_sum * gradient
+
+    def information(self):
+        """At the last `evaluate`, of shape (n_params, n_params)."""
+        return self.loss.weight_sum * self.square(self._hessian)
+
+    def null(self):
+        """The best parameters where those of all features are 0, and the log-likelihood there."""
+        intercepts = np.arange(int(self.fit_intercept))
+        end = restricted_fit(self, super().null()[0], np.setdiff1d(np.arange(len(self.order)), intercepts))
+        return end.params, -end.value
+
+
 class ManyClasses(Likelihood):
     """A raw prediction for each class, that of the base 0."""
 
@@ -202,6 +232,7 @@ class ManyClasses(Likelihood):
         return total
 
 
-def likelihood_of(problem, base, team):
-    """The likelihood of a problem's classes."""
-    return (ManyClasses if problem.n_classes > 2 else TwoClasses)(problem, base, team)
+def likelihood_of(problem, base, team, *, firth=False):
+    """The likelihood of a problem's classes, or that with Firth's penalty."""
+    kind = FirthLikelihood if firth else TwoClasses
+    return (ManyClasses if problem.n_classes > 2 else kind)(problem, base, team)

@@ -2,17 +2,14 @@
 
 import numpy as np
 
-from ..linalg.factor import ScaledCholesky
+from ..linalg.factor import COLLINEAR, ScaledCholesky, dependent_places
 from .separation import listed, refuse_separated
 
 # Squared distance from the optimum, in standard errors (g^T H^-1 g): from here on digits that a table shows are exact.
 _EXACT = 1e-16
-_MOST_STEPS = 10  # of Newton's method, from where a fit ended
 # So far may coefficients be from the optimum of their own data: rounded to float32, or by what `tol` leaves. Data that
 # are not theirs leave about one for each parameter.
 _ROUNDED, _LEFT_BY_TOL, _NOT_THEIRS = 1e-2, 4.0, 0.25
-
-_COLLINEAR = 1e-11  # share of a column's curvature that others leave
 
 
 class Optimum:
@@ -46,11 +43,11 @@ class Optimum:
     """
 
     def __init__(self, likelihood, params, names, tol):
-        for steps in range(_MOST_STEPS):
+        for steps in range(likelihood.most_steps):
             value, gradient, curvature = likelihood.curved(params)
             factor = ScaledCholesky(curvature)
             step = -factor.solve(gradient)
-            if not factor.smallest_pivot > _COLLINEAR:
+            if not factor.smallest_pivot > COLLINEAR:
                 _refuse_singular(likelihood, params, step, names, curvature)
             distance = max(0.0, -float(gradient @ step))
             if steps == 0 and not distance <= max(_ROUNDED, min(_LEFT_BY_TOL * tol * value, _NOT_THEIRS * len(params))):
@@ -70,22 +67,8 @@ class Optimum:
 def _refuse_singular(likelihood, params, step, names, curvature):
     if likelihood.is_plain:
         refuse_separated(likelihood, params, step, names)
-    columns = listed(dependent(curvature, names * likelihood.n_rows))
+    columns = listed([names[place % len(names)] for place in dependent_places(curvature)])
     raise ValueError(
         f"{columns}: collinear with the columns before, or so nearly that rounding decides. Without a penalty their "
         "coefficients are not determined: leave them out"
     )
-
-
-def dependent(matrix, names):
-    """Names of the rows of a symmetric matrix that those before them make up."""
-    diagonal = matrix.diagonal()
-    scale = 1.0 / np.sqrt(np.where(diagonal > 0.0, diagonal, 1.0))
-    left = matrix * scale * scale[:, None]
-    found = []
-    for j, name in enumerate(names):
-        if left[j, j] <= _COLLINEAR:
-            found.append(name)
-        else:
-            left = left - np.outer(left[:, j], left[j]) / left[j, j]
-    return found

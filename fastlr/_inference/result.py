@@ -36,8 +36,9 @@ class Inference(Table):
         Minus the second derivative of the log-likelihood.
     n_samples : float
         The sum of frequencies, or the number of samples that weigh anything.
+    penalty : {None, "l2", "firth"}
     C : float
-        Of the penalty, inf for none.
+        Of an L2 penalty, else inf.
     log_likelihood, log_likelihood_null : float
         Of the model, and of the one with an intercept alone, or without anything where the model has no intercept.
     effective_df : float
@@ -50,10 +51,11 @@ class Inference(Table):
         McFadden's, Cox and Snell's, Nagelkerke's, Tjur's.
     """
 
-    def _require(self, what, *, two_classes=False):
-        """Raise ValueError for what is for fits without a penalty, or for two classes."""
-        if np.isfinite(self.C):
-            raise ValueError(f"{what} is for fits without a penalty, C=np.inf, got C={self.C:g}")
+    def _require(self, what, *, two_classes=False, or_firth=False):
+        """Raise ValueError for what is for fits without a penalty, or with Firth's, or for two classes."""
+        if not (self.penalty is None or (or_firth and self.penalty == "firth")):
+            firth = " or with Firth's" if or_firth else ""
+            raise ValueError(f"{what} is for fits without a penalty, C=np.inf,{firth} got penalty {self.penalty!r}")
         if two_classes and self.n_rows > 1:
             raise ValueError(f"{what} is for two classes, got {len(self.classes)}")
 
@@ -98,7 +100,7 @@ class Inference(Table):
         TypeError, ValueError
             If `other` is no model nested in this, as far as can be seen, or a fit has a penalty.
         """
-        self._require("lr_test")
+        self._require("lr_test", or_firth=True)
         if other is None:
             return hypotheses.likelihood_ratio(self.log_likelihood, self.log_likelihood_null, int(self.df_model))
         if isinstance(other, (str, list, tuple)):
@@ -110,7 +112,8 @@ class Inference(Table):
             return hypotheses.likelihood_ratio(self.log_likelihood, smaller, len(held))
         if not isinstance(other, Inference):
             raise TypeError(f"other must be an Inference or names of parameters, got {type(other).__name__}")
-        other._require("lr_test")
+        for one in (self, other):
+            one._require("lr_test of two fits")
         df = len(self._params) - len(other._params)
         same = self.n_samples == other.n_samples and np.array_equal(self.classes, other.classes)
         if not (same and df > 0 and set(other.names) < set(self.names)):
@@ -184,7 +187,7 @@ class Inference(Table):
             If a name is unknown, or the fit has a penalty.
         """
         _, quantile = check_level(level)
-        self._require("profile_conf_int")
+        self._require("profile_conf_int", or_firth=True)
         places = hypotheses.places_of(self.names if names is None else names, "names", self.names, self.n_rows)
         with self.at_optimum() as likelihood:
             best = self._params, -self.log_likelihood

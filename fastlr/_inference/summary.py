@@ -106,13 +106,15 @@ def _facts(result):
         ("Pseudo R-squared", f"{result.pseudo_r2.mcfadden:.4f}"),
         ("Null log-likelihood", f"{result.log_likelihood_null:.6g}"),
         ("AIC", f"{result.aic:.6g}"),
-        ("Penalty", "none" if np.isinf(result.C) else f"L2, C={result.C:g}"),
+        ("Penalty", {None: "none", "firth": "Firth's", "l2": f"L2, C={result.C:g}"}[result.penalty]),
         ("BIC", f"{result.bic:.6g}"),
     ]
 
 
 def _notes(result):
-    if np.isinf(result.C):
+    if result.penalty == "firth":
+        return ["Likelihoods are penalised ones; in small samples trust profile intervals and lr_test."]
+    if result.penalty is None:
         return []
     return ["With a penalty estimates are biased, and errors, tests and intervals approximate."]
 

@@ -32,20 +32,22 @@ class Table:
         self.names, self.classes, self.base = names, classes, classes[likelihood.base]
         self.cov_type, self.n_samples, self.C = cov_type, n_samples, problem.C
         self.covariance, self.information, self._inverse = covariance, optimum.information, optimum.inverse
-        self._params = optimum.params
+        self._params, self._is_firth = optimum.params, model.penalty == "firth"
         self.coef = optimum.params.reshape(self._shape)
         self.std_err = np.sqrt(covariance.diagonal()).reshape(self._shape)
         self.z = self.coef / self.std_err
         self.p_values = 2.0 * ndtr(-np.abs(self.z))
+        tjur = likelihood.tjur()
         self.log_likelihood, self.log_likelihood_null = optimum.log_likelihood, likelihood.null()[1]
         n_params = len(optimum.params)
         penalised = np.isfinite(problem.C)
+        self.penalty = "firth" if self._is_firth else ("l2" if penalised else None)
         self.effective_df = float(np.vdot(self._inverse, self.information) if penalised else n_params)
         self.df_model = self.effective_df - likelihood.n_rows * problem.fit_intercept
         self.df_resid = n_samples - self.effective_df
         self.aic = 2.0 * (self.effective_df - self.log_likelihood)
         self.bic = float(np.log(n_samples)) * self.effective_df - 2.0 * self.log_likelihood
-        self.pseudo_r2 = PseudoR2.of(self.log_likelihood, self.log_likelihood_null, n_samples, likelihood.tjur())
+        self.pseudo_r2 = PseudoR2.of(self.log_likelihood, self.log_likelihood_null, n_samples, tjur)
 
     def __getstate__(self):
         return {**vars(self), "_problem": None}
@@ -66,7 +68,7 @@ class Table:
         if self._problem is None:
             raise ValueError("this needs X and y, which stayed behind when the Inference was pickled: make it again")
         with quiet_team(self._n_threads) as team:
-            likelihood = likelihood_of(self._problem, self._base, team)
+            likelihood = likelihood_of(self._problem, self._base, team, firth=self._is_firth)
             likelihood.evaluate(self._params)
             yield likelihood
 

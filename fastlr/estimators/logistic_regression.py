@@ -9,6 +9,7 @@ from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
 from .._validation import check_flag, check_number
+from ..fits.firth import fit_firth
 from ..fits.one import fit
 from ..solvers import SOLVERS
 from ..solvers._result import Outcome
@@ -35,9 +36,11 @@ class LogisticRegression(LogisticModel):
 
     Parameters
     ----------
-    penalty : {"deprecated", "l2", "l1", "elasticnet", None, "none"}, default="deprecated"
+    penalty : {"deprecated", "l2", "l1", "elasticnet", None, "none", "firth"}, default="deprecated"
         For code written before scikit-learn 1.8: "l2" is ``l1_ratio=0``, "l1" is ``l1_ratio=1``, None and "none" are
-        ``C=np.inf``.
+        ``C=np.inf``. "firth", for two classes, takes the first term of the bias out of the estimates of maximum
+        likelihood and makes them finite where classes are separated; C is not looked at. The formula and its sources
+        are in ``fastlr/objectives/firth.py``.
     C : float, default=1.0
         Inverse strength of the penalty, > 0; ``np.inf`` for no penalty.
     l1_ratio : float or None, default=0.0
@@ -93,9 +96,9 @@ class LogisticRegression(LogisticModel):
         objective divided by C S.
     gap_ : float
         Certified bound on (f - f*) / f*, see `fastlr.objectives`; inf if none could be given: without a penalty,
-        "newton_cg" and "preconditioned_lbfgs" stop at an estimate of it and certify nothing. It holds up to the
-        rounding of raw predictions: for float32 X about 1e-7 of sum_j |x_ij w_j|, unless float32 could not reach `tol`
-        and the fit went on in float64.
+        "newton_cg" and "preconditioned_lbfgs" stop at an estimate of it and certify nothing, as fits with
+        "firth" do. It holds up to the rounding of raw predictions: for float32 X about 1e-7 of sum_j |x_ij w_j|,
+        unless float32 could not reach `tol` and the fit went on in float64.
     n_passes_ : int
         How often X was read.
     history_ : list of dict
@@ -196,8 +199,12 @@ class LogisticRegression(LogisticModel):
             if verbose:
                 _print_step(solver, record)
 
+        options.update(start=start, report=report)
         with self._finite(data.X):
-            end = fit(problem, solver=self.solver, start=start, dtype=dtype, report=report, **options)
+            if self.penalty == "firth":
+                end = fit_firth(problem, **options)
+            else:
+                end = fit(problem, solver=self.solver, dtype=dtype, **options)
         result = end.result
         if not result.converged:
             _warn_not_converged(result, np.isinf(C), options["tol"], options["max_iter"])
@@ -232,6 +239,8 @@ class LogisticRegression(LogisticModel):
     def _check_parameters(self):
         C = check_number(self.C, "C", low=0.0, high=np.inf, inclusive=False)
         check_unused(self, SOLVERS)
+        if self.penalty == "firth" and self.solver in SOLVERS:
+            raise ValueError(f'solver="{self.solver}" is not for penalty="firth": pass solver="auto"')
         check_flag(self.warm_start, "warm_start")
         options = check_options(self.fit_intercept, self.tol, self.max_iter, self.n_jobs, self.verbose)
         return check_penalty(self.penalty, self.l1_ratio, C), options

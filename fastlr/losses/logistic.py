@@ -51,6 +51,11 @@ class LogisticLoss(PointwiseLoss):
         reach = np.maximum(p * self.raw, (p - 1.0) * self.raw)
         return float(reach[self.sample_weight > 0.0].max() if self.sample_weight.size else reach.max())
 
+    def towards_half(self):
+        """h_i (p_i - 1/2), of shape (n_samples,), by the `leverage` h_i that a matrix has left: of Firth's penalty."""
+        _, residual, _ = self.of_samples(self.raw)
+        return self.leverage * (residual + self.y - 0.5)
+
     def sides(self):
         """The least and the largest change in favour of its target that `raw`, of a direction, is to any sample.
 

@@ -142,6 +142,21 @@ class Matrix(ABC):
             Symmetric.
         """
 
+    def leverages(self, loss, inverse):
+        """Leave c_i [x_i 1] inverse [x_i 1]^T with a `LogisticLoss`, c_i from the last `sweep`: one pass of NumPy.
+
+        Parameters
+        ----------
+        loss : LogisticLoss
+        inverse : float64 array of shape (n_features + 1, n_features + 1)
+            Symmetric.
+        """
+        self.n_passes += 1
+        leverage = np.empty(self.shape[0])
+        for rows, block in self.rows_with_ones():
+            leverage[rows] = np.einsum("ij,ij->i", block @ inverse, block)
+        loss.leverage = leverage * loss.curvature
+
     @abstractmethod
     def gram(self):
         """X X^T without the intercept: one pass.

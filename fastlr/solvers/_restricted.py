@@ -53,8 +53,8 @@ def minimise_restricted(curved, params, free, *, enough, max_iter, callback=None
     Restricted
     """
     value, gradient, curvature = curved(params)
-    n_iter = 0
-    while True:
+    n_iter, distance = 0, 0.0
+    while len(free):
         step = -ScaledCholesky(curvature[np.ix_(free, free)]).solve(gradient[free])
         distance = max(0.0, -float(gradient[free] @ step))
         if callback is not None:
