@@ -144,8 +144,7 @@ def _read(model, X, y, sample_weight, offset, proportions):
     totals = np.bincount(data.codes, weight if weight.size else None, len(data.classes))
     if not (totals.all() or proportions):
         raise ValueError(f"sample_weight leaves no weight to the classes {data.classes[totals == 0.0].tolist()}")
-    names = [f"x{j}" for j in range(data.X.shape[1])]
-    names = list(getattr(model, "feature_names_in_", names))
+    names = model._names()
     problem = replace(problem, C=C, fit_intercept=bool(model.fit_intercept))
     return problem, ["const", *names] if model.fit_intercept else names
 

@@ -146,6 +146,10 @@ class TwoClasses(Likelihood):
         """sum_i weight_i x_i x_i^T: one pass; weights may be negative nowhere."""
         return self.square(self.matrix.sandwich(Quadratic(weight)))
 
+    def push(self, gradient):
+        """What shows, solved for, whether samples recede: what moves those that are far, of shape (n_params,)."""
+        return self.params(self.matrix.intercept_column(Quadratic(self.loss.towards_far())))
+
     def sides(self, step):
         """The least and the largest change in favour of its class that a step is to a sample: one pass.
 
@@ -210,6 +214,10 @@ class ManyClasses(Likelihood):
         width = self.shape[1]
         others = np.delete(np.arange(len(hessian)), np.s_[self.base * width : (self.base + 1) * width])
         return self.square(hessian[np.ix_(others, others)])
+
+    def push(self, gradient):
+        """What shows, solved for, whether samples recede: the step of Newton's method moves those by about 1."""
+        return -gradient
 
     def sides(self, step):
         """The least and the largest change in favour of its class that a step is to a sample: one pass."""

@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from .._validation import listed
 from ..linalg.factor import COLLINEAR, ScaledCholesky, dependent_places
-from .separation import listed, refuse_separated
+from .separation import refuse_separated
 
 # Squared distance from the optimum, in standard errors (g^T H^-1 g): from here on digits that a table shows are exact.
 _EXACT = 1e-16
@@ -48,7 +49,7 @@ class Optimum:
             factor = ScaledCholesky(curvature)
             step = -factor.solve(gradient)
             if not factor.smallest_pivot > COLLINEAR:
-                _refuse_singular(likelihood, params, step, names, curvature)
+                _refuse_singular(likelihood, params, factor, gradient, names, curvature)
             distance = max(0.0, -float(gradient @ step))
             if steps == 0 and not distance <= max(_ROUNDED, min(_LEFT_BY_TOL * tol * value, _NOT_THEIRS * len(params))):
                 raise ValueError(
@@ -59,14 +60,14 @@ class Optimum:
                 break
             params = params + step
         if likelihood.is_plain:
-            refuse_separated(likelihood, params, step, names)
+            refuse_separated(likelihood, params, factor, gradient, names)
         self.information, self.inverse = curvature - likelihood.penalty(), factor.inverse()
         self.params, self.log_likelihood = params, -likelihood.evaluate(params)[0]
 
 
-def _refuse_singular(likelihood, params, step, names, curvature):
+def _refuse_singular(likelihood, params, factor, gradient, names, curvature):
     if likelihood.is_plain:
-        refuse_separated(likelihood, params, step, names)
+        refuse_separated(likelihood, params, factor, gradient, names)
     columns = listed([names[place % len(names)] for place in dependent_places(curvature)])
     raise ValueError(
         f"{columns}: collinear with the columns before, or so nearly that rounding decides. Without a penalty their "

@@ -1,47 +1,33 @@
-"""Classes that are separated, by a hyperplane or along some columns only: without a penalty there is no optimum.
+"""Classes that are separated, by a hyperplane or along some columns only: without a penalty there is no optimum."""
 
-There is then a direction along which no sample's loss rises and some fall, for ever. Where all other samples are at
-rest, their loss, exp(-z), falls to 1/e with each step of Newton's method, whose next step is such a direction. Near an
-optimum that step moves no prediction; here it moves some by about 1, however little the likelihood gains by it.
-
-Source: Albert & Anderson, On the existence of maximum likelihood estimates in logistic regression models, Biometrika
-71, 1984.
-"""
-
-import numpy as np
-
-_MOVES = 0.1  # a raw prediction
-_RESTS = 1e-3  # in shares of the largest change
-_NAMED = 10
+from .._validation import listed
+from ..objectives.separation import moved_columns, recedes
 
 
-def refuse_separated(likelihood, params, step, names):
-    """Raise ValueError if there is no optimum: two passes.
+def refuse_separated(likelihood, params, factor, gradient, names):
+    """Raise ValueError if there is no optimum: up to three passes.
 
     Parameters
     ----------
     likelihood : Likelihood
-    params, step : float64 arrays of shape (n_params,)
-        Where a fit ended, and what Newton's method goes on with.
+    params : float64 array of shape (n_params,)
+        Where a fit ended.
+    factor : ScaledCholesky
+        Of the information there.
+    gradient : float64 array of shape (n_params,)
     names : list of str
         Of a row of parameters.
     """
+    step = factor.solve(likelihood.push(gradient))
     least, largest = likelihood.sides(step)
     if likelihood.sides(params)[0] > 0.0:
         what = "the classes are perfectly separated by a hyperplane"
-    elif not (largest > _MOVES and least >= -_RESTS * largest):
+    elif not recedes(least, largest):
         return
     else:
-        moved = np.abs(step.reshape(-1, len(names))).max(axis=0) * likelihood.spread()
-        columns = [name for name, by in zip(names, moved.tolist(), strict=True) if by > _RESTS * moved.max()]
-        what = f"some samples are perfectly separated, along {listed(columns)}"
+        columns = moved_columns(step.reshape(-1, len(names)), likelihood.spread())
+        what = f"some samples are perfectly separated, along {listed([names[place] for place in columns])}"
     raise ValueError(
-        f"{what}: without a penalty coefficients have no finite estimates, and no standard errors. Pass a model with a "
-        "finite C"
+        f"{what}: without a penalty coefficients have no finite estimates, and no standard errors. Pass a model with "
+        'penalty="firth" or a finite C'
     )
-
-
-def listed(names):
-    """Names in a sentence, the first of them, each once."""
-    names = [str(name) for name in dict.fromkeys(names)]
-    return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")

@@ -12,7 +12,7 @@ from .arrays import (
     read_only,
     refuse_masked,
 )
-from .parameters import check_choice, check_flag, check_number
+from .parameters import check_choice, check_flag, check_number, listed
 from .sparse import check_sparse_features
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "check_sample_weight",
     "check_sparse_features",
     "check_targets",
+    "listed",
     "read_only",
     "refuse_masked",
 ]

@@ -128,6 +128,10 @@ class LogisticModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             X = check_sparse_features(X)
         return X if isinstance(y, str) else (X, checked[1])
 
+    def _names(self):
+        """Names of the features: those of X, or "x0", "x1", ..."""
+        return [str(name) for name in getattr(self, "feature_names_in_", (f"x{j}" for j in range(self.n_features_in_)))]
+
     def _finite(self, X):
         """Context in which a ValueError because of NaN or infinity in X is in scikit-learn's own words."""
         return _Finite(X, type(self).__name__)

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
-from .._validation import check_flag, check_number
+from .._validation import check_flag, check_number, listed
 from ..fits.firth import fit_firth
 from ..fits.one import fit
 from ..solvers import SOLVERS
@@ -206,7 +206,9 @@ class LogisticRegression(LogisticModel):
             else:
                 end = fit(problem, solver=self.solver, dtype=dtype, **options)
         result = end.result
-        if not result.converged:
+        if end.separating is not None:
+            _warn_of_separation([self._names()[place] for place in end.separating])
+        elif not result.converged:
             _warn_not_converged(result, np.isinf(C), options["tol"], options["max_iter"])
         with np.errstate(over="ignore"):
             coef = result.coef.astype(dtype)
@@ -239,11 +241,21 @@ class LogisticRegression(LogisticModel):
     def _check_parameters(self):
         C = check_number(self.C, "C", low=0.0, high=np.inf, inclusive=False)
         check_unused(self, SOLVERS)
-        if self.penalty == "firth" and self.solver in SOLVERS:
-            raise ValueError(f'solver="{self.solver}" is not for penalty="firth": pass solver="auto"')
         check_flag(self.warm_start, "warm_start")
         options = check_options(self.fit_intercept, self.tol, self.max_iter, self.n_jobs, self.verbose)
-        return check_penalty(self.penalty, self.l1_ratio, C), options
+        penalty = check_penalty(self.penalty, self.l1_ratio, C)
+        if self.penalty == "firth" and self.solver in SOLVERS:
+            raise ValueError(f'solver="{self.solver}" is not for penalty="firth": pass solver="auto"')
+        return penalty, options
+
+
+def _warn_of_separation(names):
+    message = (
+        f"Some samples are perfectly separated, along {listed(names) or 'the intercept'}: without a penalty these "
+        'coefficients grow without end, and where they stopped means nothing. Pass penalty="firth", or a finite C.'
+    )
+    _logger.info(message)
+    warnings.warn(message, ConvergenceWarning, stacklevel=5)
 
 
 def _print_step(solver, record):
@@ -259,7 +271,7 @@ def _warn_not_converged(result, unpenalised, tol, max_iter):
     if result.outcome is Outcome.SEPARATED:
         message = (
             "The classes are perfectly separated by a hyperplane, so without a penalty there is no optimum: the "
-            "coefficients grow without end. Pass a finite C."
+            'coefficients grow without end. Pass a finite C, or for two classes penalty="firth".'
         )
     elif result.outcome is Outcome.STEPS:
         message = (
