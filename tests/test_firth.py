@@ -114,6 +114,8 @@ def test_what_is_refused():
         model.fit(X, np.arange(len(y)) % 3)
     with pytest.raises(ValueError, match=r"collinear.* \[6, 7\]"):
         model.fit(np.column_stack([X, X[:, 0] + X[:, 1], np.ones(len(y))]), y)
+    with pytest.raises(ValueError, match=r"collinear.* \[6\]"):
+        model.fit(np.column_stack([X, np.zeros(len(y))]), y)
     with pytest.raises(ValueError, match="infinity"):
         model.fit(np.where(X > 0, np.inf, X), y)
     with pytest.warns(UserWarning, match="penalty=firth will ignore"):

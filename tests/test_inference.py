@@ -351,6 +351,22 @@ def test_output_shows_the_numbers():
     assert infer(X, (y == "low").astype(int)).to_frame().index.tolist()[0] == "const"
 
 
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_a_forest_has_a_line_for_each_odds_ratio(n_classes, tmp_path):
+    pytest.importorskip("matplotlib")
+    X, y, _ = make_data(n_classes=n_classes)
+    result = infer(X, y)
+    ax = fastlr.plotting.plot_forest(result, level=0.9)
+    ratios = result.odds_ratios(0.9).reshape(n_classes - 1, 5, 3)[:, 1:].reshape(-1, 3)
+    labels = [label.get_text() for label in ax.get_yticklabels()]
+    assert labels == [("" if n_classes == 2 else f"{k}: ") + f"x{j}" for k in range(1, n_classes) for j in range(4)]
+    (line, _, (bars,)) = ax.containers[0]
+    np.testing.assert_allclose(line.get_xdata(), ratios[:, 0])
+    np.testing.assert_allclose([part[:, 0] for part in bars.get_segments()], ratios[:, 1:])
+    ax.figure.savefig(tmp_path / "forest.png")
+    assert len(fastlr.plotting.plot_forest(result, intercept=True).get_yticks()) == 5 * (n_classes - 1)
+
+
 def test_a_pickled_table_leaves_the_data_behind():
     X, y, _ = make_data(2_000)
     result = infer(X, y)
@@ -414,6 +430,9 @@ def test_collinear_columns_are_named(n_classes):
     X = pd.DataFrame(X, columns=list("abcd")).assign(total=lambda f: f.a + 2 * f.b - 3, again=lambda f: f.c)
     with pytest.raises(ValueError, match=r"^total, again: collinear"):
         infer(X, y)
+    for constant in (0.0, 3.0):
+        with pytest.raises(ValueError, match=r"^same: collinear"):
+            infer(X[list("ab")].assign(same=constant), y)
     with pytest.warns(match="separated"), pytest.raises(ValueError, match="separated"):
         infer(np.random.default_rng(0).normal(size=(10, 20)), y[:10])
     table = fastlr.inference(fitted(X, y, C=1.0), X, y)
@@ -449,3 +468,20 @@ def test_columns_along_which_some_samples_are_separated_are_named(n_classes, n_s
     with pytest.raises(ValueError, match="some samples are perfectly separated, along always:"):
         fastlr.inference(model, always, y)
     assert np.isfinite(fastlr.inference(fitted(always, y, C=1.0), always, y).p_values).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("penalty", [None, "firth"])
+def test_intervals_cover_the_truth_as_often_as_they_say(penalty):
+    rng = np.random.default_rng(0)
+    n_tables, truth = 1_000, np.array([-0.5, 1.0])
+    X = rng.normal(size=(120, 1))
+    covered = np.zeros((n_tables, 2, 2))
+    for k in range(n_tables):
+        y = (rng.random(len(X)) < expit(truth[0] + truth[1] * X[:, 0])).astype(int)
+        model = LogisticRegression(penalty="firth") if penalty else LogisticRegression(C=np.inf)
+        result = fastlr.inference(model.fit(X, y), X, y)
+        for kind, ends in enumerate((result.conf_int(0.9), result.profile_conf_int(level=0.9))):
+            covered[k, kind] = (ends[:, 0] < truth) & (truth < ends[:, 1])
+    spread = np.sqrt(0.9 * 0.1 / n_tables)
+    assert np.abs(covered.mean(axis=0) - 0.9).max() < 4 * spread

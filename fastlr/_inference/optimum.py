@@ -3,7 +3,7 @@
 import numpy as np
 
 from .._validation import listed
-from ..linalg.factor import COLLINEAR, ScaledCholesky, dependent_places
+from ..linalg.factor import ScaledCholesky, dependent_places
 from .separation import refuse_separated
 
 # Squared distance from the optimum, in standard errors (g^T H^-1 g): from here on digits that a table shows are exact.
@@ -48,7 +48,7 @@ class Optimum:
             value, gradient, curvature = likelihood.curved(params)
             factor = ScaledCholesky(curvature)
             step = -factor.solve(gradient)
-            if not factor.smallest_pivot > COLLINEAR:
+            if factor.is_singular:
                 _refuse_singular(likelihood, params, factor, gradient, names, curvature)
             distance = max(0.0, -float(gradient @ step))
             if steps == 0 and not distance <= max(_ROUNDED, min(_LEFT_BY_TOL * tol * value, _NOT_THEIRS * len(params))):
@@ -71,5 +71,5 @@ def _refuse_singular(likelihood, params, factor, gradient, names, curvature):
     columns = listed([names[place % len(names)] for place in dependent_places(curvature)])
     raise ValueError(
         f"{columns}: collinear with the columns before, or so nearly that rounding decides. Without a penalty their "
-        "coefficients are not determined: leave them out"
+        "coefficients are not determined: leave them out, or, if they only lie far from 0, subtract their means"
     )

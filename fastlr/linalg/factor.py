@@ -40,6 +40,8 @@ class ScaledCholesky:
     ----------
     smallest_pivot : float
         The smallest pivot without a ridge; 0 for collinear columns.
+    is_singular : bool
+        Whether columns are zero, or collinear to `COLLINEAR`.
     """
 
     def __init__(self, matrix):
@@ -54,6 +56,7 @@ class ScaledCholesky:
                 self.smallest_pivot = smallest**2
             if smallest > _SMALLEST:
                 break
+        self.is_singular = not (self.smallest_pivot > COLLINEAR and (diagonal > 0.0).all())
 
     @property
     def log_determinant(self):

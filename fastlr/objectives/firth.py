@@ -13,7 +13,7 @@ the problem of separation in logistic regression, Statistics in Medicine 21, 200
 
 import numpy as np
 
-from ..linalg.factor import COLLINEAR, ScaledCholesky
+from ..linalg.factor import ScaledCholesky
 from ..losses.quadratic import Quadratic
 from .logistic import LogisticObjective
 from .penalties import L2
@@ -58,7 +58,7 @@ class FirthObjective(LogisticObjective):
         pull = self.matrix.intercept_column(Quadratic(self.loss.towards_half()))
         if not self.fit_intercept:
             pull[-1] = 0.0
-        if not factor.smallest_pivot > COLLINEAR:
+        if factor.is_singular:
             return np.inf, gradient, hessian
         n_params = self.n_coef - (not self.fit_intercept)
         half = 0.5 * (factor.log_determinant + n_params * float(np.log(total)))
