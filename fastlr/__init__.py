@@ -15,6 +15,7 @@ _NAMES = {
     "LogisticRegressionCV": "estimators.cross_validation",
     "fit_many": "estimators.fit_many",
     "from_sklearn": "estimators.exchange",
+    "inference": "_inference",
     "path": "estimators.path",
     "warmup": "_warmup",
 }
@@ -25,6 +26,7 @@ __all__ = [
     "__version__",
     "fit_many",
     "from_sklearn",
+    "inference",
     "path",
     "warmup",
     *_MODULES,

@@ -152,3 +152,43 @@ def plot_path(path, ax=None, n_named=10):
     if len(drawn) and n_named:
         ax.legend(fontsize=7)
     return ax
+
+
+def plot_forest(result, ax=None, *, level=0.95, intercept=False):
+    """Draw odds ratios with their intervals, a line for each parameter, on a logarithmic axis.
+
+    Parameters
+    ----------
+    result : Inference
+        From `fastlr.inference`.
+    ax : matplotlib Axes, optional
+        As in `plot_cv`.
+    level : float, default=0.95
+        Of the intervals.
+    intercept : bool, default=False
+        Whether "const" has a line too.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    """
+    ratios = result.odds_ratios(level).reshape(-1, 3)
+    titles = [""] if len(result.classes) == 2 else [f"{label}: " for label in result.compared]
+    names = [title + name for title in titles for name in result.names]
+    kept = [k for k in range(len(names)) if intercept or result.names[k % len(result.names)] != "const"]
+    ax = _figure(6, 1.2 + 0.3 * len(kept)).subplots() if ax is None else ax
+    middle, low, high = ratios[kept].T
+    places = range(len(kept))
+    ax.errorbar(middle, places, xerr=[middle - low, high - middle], fmt="o", color="tab:blue", markersize=4, capsize=2)
+    ax.axvline(1.0, color="tab:gray", linewidth=1)
+    ax.set_xscale("log")
+    ax.set_yticks(places, [names[k] for k in kept])
+    ax.invert_yaxis()
+    ax.set_xlabel(f"odds ratio, {100 * level:g} % interval")
+    ax.grid(axis="x", alpha=0.3)
+    return ax

@@ -96,7 +96,7 @@ class Fault(Exception):
 PLACES = [
     "fastlr.estimators.classifier.check_features",
     "fastlr.estimators.classifier.encode_labels",
-    "fastlr.estimators.logistic_regression.combine_weights",
+    "fastlr.estimators.logistic_regression.problem_of",
     "fastlr.fits.one.Team.__exit__",
     "fastlr.fits.one.small.solve",
     "fastlr.fits.one.plan",

@@ -6,12 +6,13 @@ from .arrays import (
     as_real,
     check_features,
     check_finite,
+    check_offset,
     check_sample_weight,
     check_targets,
     read_only,
     refuse_masked,
 )
-from .parameters import check_choice, check_flag, check_number
+from .parameters import check_choice, check_flag, check_number, listed
 from .sparse import check_sparse_features
 
 __all__ = [
@@ -23,9 +24,11 @@ __all__ = [
     "check_finite",
     "check_flag",
     "check_number",
+    "check_offset",
     "check_sample_weight",
     "check_sparse_features",
     "check_targets",
+    "listed",
     "read_only",
     "refuse_masked",
 ]

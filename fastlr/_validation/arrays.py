@@ -116,6 +116,23 @@ def check_sample_weight(sample_weight, n_samples, name="sample_weight"):
     return weight
 
 
+def check_offset(offset, n_samples, name="offset"):
+    """Offsets as a contiguous float64 array of shape (n_samples,), or None; a number is the offset of all samples.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are not n_samples finite numbers.
+    """
+    if offset is None:
+        return None
+    offset = as_real(offset, name)
+    offset = _check_vector(offset if offset.ndim else np.full(n_samples, offset), n_samples, name)
+    if not np.isfinite(offset).all():
+        raise ValueError(f"{name} must hold finite numbers")
+    return offset
+
+
 def _check_vector(values, size, name):
     values = as_real(values, name)
     if values.shape != (size,):

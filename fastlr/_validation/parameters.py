@@ -59,3 +59,9 @@ def check_number(value, name, *, low=None, high=None, inclusive=True, integer=Fa
         wanted += ["finite"] if high is None else [f"<= {high}"]
         raise ValueError(f"{name} must be {' and '.join(wanted)}, got {value!r}")
     return value
+
+
+def listed(names, most=10):
+    """Names in a sentence, the first of them, each once."""
+    names = [str(name) for name in dict.fromkeys(names)]
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -12,7 +12,15 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import assert_all_finite, check_is_fitted, validate_data
 
-from .._validation import as_array, as_real, check_features, check_finite, check_sparse_features, refuse_masked
+from .._validation import (
+    as_array,
+    as_real,
+    check_features,
+    check_finite,
+    check_sparse_features,
+    check_targets,
+    refuse_masked,
+)
 from .callbacks import CallbackSupportMixin
 from .labels import encode_labels
 
@@ -81,11 +89,24 @@ class LogisticModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             vars(self).update(before)
             raise
 
-    def _read(self, X, y):
-        """Check X and y: `Samples`."""
-        X, y = self._validated(X, _of_numpy(y, "y"), ensure_all_finite=False, order=None)
+    def _read(self, X, y, *, proportions=False, reset=True):
+        """Check X and y: `Samples`.
+
+        Parameters
+        ----------
+        X, y
+            As of `fit`.
+        proportions : bool
+            Whether y holds numbers in [0, 1], not labels.
+        reset : bool
+            If not, X is to have the features that the model was fitted to.
+        """
+        X, y = self._validated(X, _of_numpy(y, "y"), ensure_all_finite=False, order=None, reset=reset)
         features = X if sparse.issparse(X) else check_features(X)
         dtype = np.dtype(np.float32 if X.dtype.newbyteorder("=") == np.float32 else np.float64)
+        if proportions:
+            y = check_targets(y, len(y))
+            return Samples(X, y, features, dtype, np.array([0, 1]), (y > 0.5).astype(np.int64))
         return Samples(X, y, features, dtype, *encode_labels(y))
 
     def _validated(self, X, y="no_validation", **options):
@@ -106,6 +127,10 @@ class LogisticModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         elif not sparse.issparse(given):
             X = check_sparse_features(X)
         return X if isinstance(y, str) else (X, checked[1])
+
+    def _names(self):
+        """Names of the features: those of X, or "x0", "x1", ..."""
+        return [str(name) for name in getattr(self, "feature_names_in_", (f"x{j}" for j in range(self.n_features_in_)))]
 
     def _finite(self, X):
         """Context in which a ValueError because of NaN or infinity in X is in scikit-learn's own words."""
@@ -217,6 +242,15 @@ class LogisticModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         from .exchange import to_sklearn
 
         return to_sklearn(self)
+
+
+def reader_of(model):
+    """A `LogisticModel` that checks X as a fitted one does, and holds nothing else of it."""
+    reader = LogisticModel()
+    for name in ("n_features_in_", "feature_names_in_"):
+        if hasattr(model, name):
+            setattr(reader, name, getattr(model, name))
+    return reader
 
 
 def _of_numpy(values, name="X"):

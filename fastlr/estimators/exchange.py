@@ -3,13 +3,12 @@
 import inspect
 from copy import deepcopy
 
-import numpy as np
 import sklearn.linear_model
 from sklearn.utils.validation import check_is_fitted
 
 from .cross_validation import LogisticRegressionCV
 from .logistic_regression import LogisticRegression
-from .parameters import check_multi_class
+from .parameters import check_multi_class, penalty_of_model
 
 _OURS = {
     sklearn.linear_model.LogisticRegression: LogisticRegression,
@@ -22,13 +21,8 @@ _FITTED = ("classes_", "coef_", "intercept_", "n_iter_", "n_features_in_", "feat
 def to_sklearn(model):
     """See `LogisticModel.to_sklearn`."""
     check_is_fitted(model)
-    C = float(np.ravel(model.C_)[0]) if hasattr(model, "C_") else model.C
-    C = np.inf if model.penalty in (None, "none") else C
+    C, ratio = penalty_of_model(model)
     parameters = {"C": C, **{name: getattr(model, name) for name in _SAME}}
-    if hasattr(model, "l1_ratio_"):
-        ratio = float(np.ravel(model.l1_ratio_)[0] or 0.0)
-    else:
-        ratio = {"l1": 1.0, "l2": 0.0}.get(model.penalty, model.l1_ratio or 0.0)
     if ratio:
         parameters.update(l1_ratio=ratio, solver="saga")
         if inspect.signature(sklearn.linear_model.LogisticRegression).parameters["penalty"].default == "l2":

@@ -4,7 +4,8 @@ import numpy as np
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 
-from .._validation import check_sample_weight
+from .._validation import check_offset, check_sample_weight
+from ..fits.problem import Problem
 
 
 def encode_labels(y):
@@ -62,3 +63,37 @@ def combine_weights(sample_weight, class_weight, classes, codes):
             raise ValueError(f"class_weight must hold finite numbers >= 0, got {class_weight!r}")
     factors = factors[codes]
     return check_sample_weight(factors * weight if weight.size else factors, len(codes), "class_weight")
+
+
+def problem_of(data, sample_weight, offset, class_weight, proportions):
+    """The problem of some samples, without a penalty and with an intercept.
+
+    Parameters
+    ----------
+    data : Samples
+    sample_weight, offset
+        As of `LogisticRegression.fit`.
+    class_weight
+        As of `LogisticRegression`.
+    proportions : bool
+        Whether `data` were read as such.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If weights or offsets are malformed, or there is no such problem.
+    """
+    n_samples, n_classes = len(data.codes), len(data.classes)
+    offset = check_offset(offset, n_samples)
+    if offset is not None and n_classes > 2:
+        raise ValueError(f"offset is for two classes, got {n_classes}")
+    if proportions and class_weight is not None:
+        raise ValueError(f"class_weight must be None for proportions, which have no classes, got {class_weight!r}")
+    weight = combine_weights(sample_weight, class_weight, data.classes, data.codes)
+    problem = Problem(data.features, data.codes, n_classes, weight, np.inf, True, offset=offset)
+    if proportions:
+        y = data.y[weight > 0.0] if weight.size else data.y
+        if y.max() == 0.0 or y.min() == 1.0:
+            raise ValueError(f"y must not be {y[0]:g} for all samples that weigh anything")
+        problem.proportions = data.y
+    return problem

@@ -18,7 +18,6 @@ cross-validation, Journal of the Royal Statistical Society B 82, 2020, theorem 1
 from dataclasses import replace
 
 import numpy as np
-from scipy import sparse
 from scipy.special import softmax
 
 from .. import reference
@@ -125,6 +124,5 @@ class LeaveOneOut(HeldOut):
 
 def _blocks(matrix, *, fit_intercept, width=1):
     """Slices of rows, and these rows of [X 1], or X without an intercept; `width` numbers are made of each entry."""
-    for rows, part in matrix.blocks(width * matrix.shape[1]):
-        part = part.toarray() if sparse.issparse(part) else part
-        yield rows, np.column_stack([part, np.ones(len(part))]) if fit_intercept else part
+    for rows, part in matrix.rows_with_ones(width * matrix.shape[1]):
+        yield rows, part if fit_intercept else part[:, :-1]

@@ -2,19 +2,20 @@
 
 import logging
 import warnings
+from dataclasses import replace
 
 import numpy as np
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
-from .._validation import check_flag, check_number
+from .._validation import check_flag, check_number, listed
+from ..fits.firth import fit_firth
 from ..fits.one import fit
-from ..fits.problem import Problem
 from ..solvers import SOLVERS
 from ..solvers._result import Outcome
 from .callbacks import Told, with_callbacks
 from .classifier import LogisticModel
-from .labels import combine_weights
+from .labels import problem_of
 from .parameters import check_multi_class, check_options, check_penalty, check_unused
 
 _logger = logging.getLogger("fastlr")
@@ -35,9 +36,11 @@ class LogisticRegression(LogisticModel):
 
     Parameters
     ----------
-    penalty : {"deprecated", "l2", "l1", "elasticnet", None, "none"}, default="deprecated"
+    penalty : {"deprecated", "l2", "l1", "elasticnet", None, "none", "firth"}, default="deprecated"
         For code written before scikit-learn 1.8: "l2" is ``l1_ratio=0``, "l1" is ``l1_ratio=1``, None and "none" are
-        ``C=np.inf``.
+        ``C=np.inf``. "firth", for two classes, takes the first term of the bias out of the estimates of maximum
+        likelihood and makes them finite where classes are separated; C is not looked at. The formula and its sources
+        are in ``fastlr/objectives/firth.py``.
     C : float, default=1.0
         Inverse strength of the penalty, > 0; ``np.inf`` for no penalty.
     l1_ratio : float or None, default=0.0
@@ -93,9 +96,9 @@ class LogisticRegression(LogisticModel):
         objective divided by C S.
     gap_ : float
         Certified bound on (f - f*) / f*, see `fastlr.objectives`; inf if none could be given: without a penalty,
-        "newton_cg" and "preconditioned_lbfgs" stop at an estimate of it and certify nothing. It holds up to the
-        rounding of raw predictions: for float32 X about 1e-7 of sum_j |x_ij w_j|, unless float32 could not reach `tol`
-        and the fit went on in float64.
+        "newton_cg" and "preconditioned_lbfgs" stop at an estimate of it and certify nothing, as fits with
+        "firth" do. It holds up to the rounding of raw predictions: for float32 X about 1e-7 of sum_j |x_ij w_j|,
+        unless float32 could not reach `tol` and the fit went on in float64.
     n_passes_ : int
         How often X was read.
     history_ : list of dict
@@ -148,7 +151,7 @@ class LogisticRegression(LogisticModel):
         self.verbose = verbose
         self.random_state = random_state
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y, sample_weight=None, offset=None, proportions=False):
         """Fit the model.
 
         Parameters
@@ -159,6 +162,12 @@ class LogisticRegression(LogisticModel):
             Labels of two classes or more, of any kind.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative, or one number for all. Weight k is k copies, weight 0 is absence.
+        offset : array-like of shape (n_samples,), default=None
+            For two classes: a part of the raw predictions that is given, as by a column with its coefficient held
+            at 1, or one number for all. Predictions are those without it.
+        proportions : bool, default=False
+            Whether y holds numbers in [0, 1], proportions of events say with their counts as weights, and not labels;
+            `classes_` is then [0, 1].
 
         Returns
         -------
@@ -170,19 +179,19 @@ class LogisticRegression(LogisticModel):
             If a parameter or an argument is not as described; the message names it. The estimator is then as before.
         """
         with self._unchanged_on_failure():
-            return self._fit(X, y, sample_weight)
+            return self._fit(X, y, sample_weight, offset, check_flag(proportions, "proportions"))
 
     @with_callbacks
-    def _fit(self, X, y, sample_weight):
+    def _fit(self, X, y, sample_weight, offset, proportions):
         (C, l1_ratio), options = self._check_parameters()
         verbose = options.pop("progress")
         fit_intercept = options.pop("fit_intercept")
-        data = self._read(X, y)
+        data = self._read(X, y, proportions=proportions)
         dtype, classes = data.dtype, data.classes
         check_multi_class(self.multi_class, len(classes))
-        weight = combine_weights(sample_weight, self.class_weight, classes, data.codes)
+        problem = problem_of(data, sample_weight, offset, self.class_weight, proportions)
+        problem = replace(problem, C=C, l1_ratio=l1_ratio, fit_intercept=fit_intercept)
         start = self._start(len(classes), data.X.shape[1])
-        problem = Problem(data.features, data.codes, len(classes), weight, C, fit_intercept, l1_ratio)
         told = Told(self, X, y, sample_weight)
 
         def report(solver, record):
@@ -190,10 +199,16 @@ class LogisticRegression(LogisticModel):
             if verbose:
                 _print_step(solver, record)
 
+        options.update(start=start, report=report)
         with self._finite(data.X):
-            end = fit(problem, solver=self.solver, start=start, dtype=dtype, report=report, **options)
+            if self.penalty == "firth":
+                end = fit_firth(problem, **options)
+            else:
+                end = fit(problem, solver=self.solver, dtype=dtype, **options)
         result = end.result
-        if not result.converged:
+        if end.separating is not None:
+            _warn_of_separation([self._names()[place] for place in end.separating])
+        elif not result.converged:
             _warn_not_converged(result, np.isinf(C), options["tol"], options["max_iter"])
         with np.errstate(over="ignore"):
             coef = result.coef.astype(dtype)
@@ -228,7 +243,19 @@ class LogisticRegression(LogisticModel):
         check_unused(self, SOLVERS)
         check_flag(self.warm_start, "warm_start")
         options = check_options(self.fit_intercept, self.tol, self.max_iter, self.n_jobs, self.verbose)
-        return check_penalty(self.penalty, self.l1_ratio, C), options
+        penalty = check_penalty(self.penalty, self.l1_ratio, C)
+        if self.penalty == "firth" and self.solver in SOLVERS:
+            raise ValueError(f'solver="{self.solver}" is not for penalty="firth": pass solver="auto"')
+        return penalty, options
+
+
+def _warn_of_separation(names):
+    message = (
+        f"Some samples are perfectly separated, along {listed(names) or 'the intercept'}: without a penalty these "
+        'coefficients grow without end, and where they stopped means nothing. Pass penalty="firth", or a finite C.'
+    )
+    _logger.info(message)
+    warnings.warn(message, ConvergenceWarning, stacklevel=5)
 
 
 def _print_step(solver, record):
@@ -244,7 +271,7 @@ def _warn_not_converged(result, unpenalised, tol, max_iter):
     if result.outcome is Outcome.SEPARATED:
         message = (
             "The classes are perfectly separated by a hyperplane, so without a penalty there is no optimum: the "
-            "coefficients grow without end. Pass a finite C."
+            'coefficients grow without end. Pass a finite C, or for two classes penalty="firth".'
         )
     elif result.outcome is Outcome.STEPS:
         message = (

@@ -75,11 +75,12 @@ def check_penalty(penalty, l1_ratio, C):
     UserWarning
         If they contradict each other, or the C given: `penalty` decides, as in scikit-learn.
     """
-    check_choice(penalty, "penalty", (*PENALTIES, "none", None))
+    check_choice(penalty, "penalty", (*PENALTIES, "firth", "none", None))
     ratio = 0.0 if l1_ratio is None else check_number(l1_ratio, "l1_ratio", low=0.0, high=1.0)
-    if penalty in (None, "none"):
+    if penalty in (None, "none", "firth"):
         if C != 1.0:
-            warnings.warn("Setting penalty=None will ignore the C and l1_ratio parameters", stacklevel=5)
+            named = penalty if penalty == "firth" else None
+            warnings.warn(f"Setting penalty={named} will ignore the C and l1_ratio parameters", stacklevel=5)
         return np.inf, 0.0
     wanted = {"l2": 0.0, "l1": 1.0}.get(penalty, ratio)
     if penalty == "elasticnet" and l1_ratio is None:
@@ -91,6 +92,15 @@ def check_penalty(penalty, l1_ratio, C):
         )
         warnings.warn(message, stacklevel=5)
     return C, wanted
+
+
+def penalty_of_model(model):
+    """C and the share of the L1 penalty of a fitted model, chosen by itself or given; C is infinite for none."""
+    C = float(np.ravel(model.C_)[0]) if hasattr(model, "C_") else model.C
+    C = np.inf if model.penalty in (None, "none", "firth") else C
+    if hasattr(model, "l1_ratio_"):
+        return C, float(np.ravel(model.l1_ratio_)[0] or 0.0)
+    return C, {"l1": 1.0, "l2": 0.0}.get(model.penalty, model.l1_ratio or 0.0)
 
 
 def check_l1_ratios(penalty, l1_ratios):

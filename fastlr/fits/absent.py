@@ -22,7 +22,7 @@ _FAR_INTERCEPT = -1e6
 def present_classes(problem):
     """The classes that have weight, where others have none and an intercept lets them vanish; else None."""
     weight = problem.sample_weight
-    if not (weight.size and problem.fit_intercept):
+    if not (weight.size and problem.fit_intercept and problem.proportions is None):
         return None
     totals = np.bincount(problem.codes, weight, problem.n_classes)
     present = np.flatnonzero(totals > 0.0)

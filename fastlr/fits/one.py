@@ -11,6 +11,7 @@ from scipy import sparse
 
 from ..linalg.blas import single_threaded_blas
 from ..objectives import relative_gap
+from ..objectives.separation import separating_features
 from ..runtime.team import Team
 from ..solvers import MULTICLASS, NEEDS, SOLVERS, plan
 from ..solvers._result import Outcome, SolverResult, outcome_of
@@ -37,11 +38,14 @@ class Fit:
         The algorithm that ran last; "none" where one class alone has weight.
     n_passes : int
         How often X was read.
+    separating : int array, or None
+        Without a penalty, features along which some samples of two classes are separated.
     """
 
     result: SolverResult
     solver: str
     n_passes: int
+    separating: np.ndarray | None = None
 
 
 def fit(problem, *, solver, tol, max_iter, start, dtype, n_threads, report):
@@ -189,10 +193,14 @@ def _run(problem, first, team, *, solver, tol, max_iter, start, steering, report
         _logger.info("%s in %s is not exact enough for tol=%g", name, objective.dtype, tol)
     result.n_iter, result.history = n_iter, history
     result.outcome = outcome_of(result.gap, n_iter, tol, max_iter)
-    if not objective.penalty and objective.separates(result.coef):
-        result.gap, result.outcome = np.inf, Outcome.SEPARATED
+    separating = None
+    if not objective.penalty:
+        if objective.separates(result.coef):
+            result.gap, result.outcome = np.inf, Outcome.SEPARATED
+        elif problem.n_classes == 2:
+            separating = separating_features(objective, result.coef)
     result.coef = objective.centred(result.coef)
-    return Fit(result, name, n_passes)
+    return Fit(result, name, n_passes, separating)
 
 
 def _is_cheap(problem, objective):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..losses.logistic import LogisticLoss
+from ..losses.offset import OffsetLogisticLoss
 from ..losses.softmax import SoftmaxLoss
 from ..matrices import is_small, matrix_for
 from ..objectives.logistic import LogisticObjective
@@ -28,6 +29,10 @@ class Problem:
     fit_intercept : bool
     l1_ratio : float
         Share of the L1 penalty.
+    proportions : float64 array of shape (n_samples,), optional
+        Targets in [0, 1] in place of the classes, of which there are two.
+    offset : float64 array of shape (n_samples,), optional
+        Added to the raw predictions of two classes.
     """
 
     X: np.ndarray
@@ -37,6 +42,8 @@ class Problem:
     C: float
     fit_intercept: bool
     l1_ratio: float = 0.0
+    proportions: np.ndarray | None = None
+    offset: np.ndarray | None = None
 
     @property
     def is_small(self):
@@ -48,13 +55,15 @@ class Problem:
         return matrix_for(self.X, self.n_classes, dtype=dtype, team=team)
 
     def targets(self):
-        """Targets of two classes, 0.0 and 1.0."""
-        return self.codes.astype(np.float64)
+        """Targets of two classes, 0.0 and 1.0, or proportions."""
+        return self.codes.astype(np.float64) if self.proportions is None else self.proportions
 
     def loss(self):
         """Targets and weights."""
         if self.n_classes > 2:
             return SoftmaxLoss(self.codes, self.n_classes, self.sample_weight)
+        if self.offset is not None:
+            return OffsetLogisticLoss(self.targets(), self.sample_weight, self.offset, compiled=not self.is_small)
         return LogisticLoss(self.targets(), self.sample_weight, compiled=not self.is_small)
 
     def penalty(self, weight_sum):

@@ -121,7 +121,9 @@ def formula_of(formula, z, y):
     formula : named tuple
         Its class says which loss: ``formula.compiled()`` is a function of (formula, z, y) that Numba can compile. A
         named tuple, because kernels that are called with one are cached, and no two classes share a kernel.
-    z, y : float
+    z : float
+    y : float or record
+        What the loss has for a target.
     """
     raise TypeError("only kernels can call this: the formula is chosen where they are compiled")
 

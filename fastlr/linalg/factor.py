@@ -7,6 +7,28 @@ _RIDGES = (0.0, *np.logspace(-12, 6, 10))  # the last makes the diagonal dominan
 _SMALLEST = 1e-7  # of the factor's diagonal, where that of the matrix is 1
 
 
+COLLINEAR = 1e-11  # share of a pivot that those before leave: what is left then is rounding for the most part
+
+
+def dependent_places(matrix):
+    """Places of the rows of a symmetric, semidefinite matrix that those before them make up.
+
+    Returns
+    -------
+    list of int
+    """
+    diagonal = matrix.diagonal()
+    scale = 1.0 / np.sqrt(np.where(diagonal > 0.0, diagonal, 1.0))
+    left = matrix * scale * scale[:, None]
+    found = []
+    for j in range(len(left)):
+        if left[j, j] <= COLLINEAR:
+            found.append(j)
+        else:
+            left -= np.outer(left[:, j], left[j] / left[j, j])
+    return found
+
+
 class ScaledCholesky:
     """Cholesky factor of a symmetric, finite matrix, brought to unit diagonal and with as much ridge as it needs.
 
@@ -18,6 +40,8 @@ class ScaledCholesky:
     ----------
     smallest_pivot : float
         The smallest pivot without a ridge; 0 for collinear columns.
+    is_singular : bool
+        Whether columns are zero, or collinear to `COLLINEAR`.
     """
 
     def __init__(self, matrix):
@@ -32,6 +56,12 @@ class ScaledCholesky:
                 self.smallest_pivot = smallest**2
             if smallest > _SMALLEST:
                 break
+        self.is_singular = not (self.smallest_pivot > COLLINEAR and (diagonal > 0.0).all())
+
+    @property
+    def log_determinant(self):
+        """Logarithm of the determinant of the matrix, with the ridge."""
+        return 2.0 * float(np.log(self._factor.diagonal() / self._scale).sum())
 
     def solve(self, sides):
         """The inverse times one vector, of shape (n,), or several, of shape (n, m)."""

@@ -83,11 +83,19 @@ class PointwiseLoss:
             unused, residual, curvature = (guarded_empty(len(raw)) for _ in range(3))
             value, _ = apply_loss(raw, *self.targets, unused, curvature, residual)
             return value, residual, curvature
-        losses, residual, curvature = self.formula.arrays(raw, self.y)
+        losses, residual, curvature = self.of_samples(raw)
         if self.sample_weight.size:
             for values in (losses, residual, curvature):
                 values *= self.sample_weight
         return float(losses.sum()), residual, curvature
+
+    def of_samples(self, raw):
+        """Losses at raw predictions, of shape (n_samples,), with both derivatives, none of them weighted: by NumPy."""
+        return self.formula.arrays(raw, self.targets[1])
+
+    def of_constants(self, raw):
+        """Summed loss where all samples have the same raw prediction; `raw` is of shape (1,)."""
+        return self.at(np.full(len(self.y), raw[0]))[0]
 
     def update(self, raw):
         """Stand at raw predictions, for matrices whose passes are NumPy's: the summed loss and weighted residuals."""

@@ -8,6 +8,8 @@ import numpy as np
 from .. import reference
 from .base import PointwiseLoss
 
+_FAR = 10.0  # raw predictions from where on the loss is an exponential
+
 
 class Logistic(NamedTuple):
     """loss(z, y) = log(1 + exp(z)) - y z."""
@@ -46,14 +48,45 @@ class LogisticLoss(PointwiseLoss):
         float
             At most 1 where q = p + h z_d stays between 0 and 1, h = p (1 - p).
         """
-        _, residual, _ = self.formula.arrays(self._remembered, self.y)
+        _, residual, _ = self.of_samples(self._remembered)
         p = residual + self.y
         reach = np.maximum(p * self.raw, (p - 1.0) * self.raw)
         return float(reach[self.sample_weight > 0.0].max() if self.sample_weight.size else reach.max())
 
+    def _towards(self, change):
+        """A change of raw predictions as one in favour of the targets; those between 0 and 1 favour none."""
+        return np.where(self.y == 1.0, change, np.where(self.y == 0.0, -change, -np.abs(change)))
+
+    def _far(self):
+        far = self._towards(self.raw) > _FAR
+        return far & (self.sample_weight > 0.0) if self.sample_weight.size else far
+
+    def has_far(self):
+        """Whether there are samples far on their side, by `raw`."""
+        return bool(self._far().any())
+
+    def towards_far(self):
+        """What moves those on: second derivatives of their loss, signed as their targets, of shape (n_samples,)."""
+        return np.where(self._far(), np.where(self.y == 1.0, self.curvature, -self.curvature), 0.0)
+
+    def towards_half(self):
+        """h_i (p_i - 1/2), of shape (n_samples,), by the `leverage` h_i that a matrix has left: of Firth's penalty."""
+        _, residual, _ = self.of_samples(self.raw)
+        return self.leverage * (residual + self.y - 0.5)
+
+    def sides(self):
+        """The least and the largest change in favour of its target that `raw`, of a direction, is to any sample.
+
+        Returns
+        -------
+        least, largest : float
+            Of samples that weigh anything. Where the least is not negative and the largest positive, the loss falls
+            along the direction without end.
+        """
+        change = self._towards(self.raw)
+        change = change[self.sample_weight > 0.0] if self.sample_weight.size else change
+        return float(change.min()), float(change.max())
+
     def separates(self):
         """Whether all samples that weigh anything lie on the right side of the hyperplane, by `raw`."""
-        right = np.where(self.y > 0.5, self.raw, -self.raw) > 0.0
-        if self.sample_weight.size:
-            right |= self.sample_weight == 0.0
-        return bool(right.all())
+        return self.sides()[0] > 0.0

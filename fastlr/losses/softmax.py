@@ -58,6 +58,11 @@ class SoftmaxLoss:
         logs = np.log(np.maximum(totals / self.weight_sum, np.finfo(np.float64).tiny))
         return logs - logs.mean()
 
+    def of_constants(self, raw):
+        """Summed loss where all samples have the same raw predictions, of shape (n_classes,)."""
+        totals = np.bincount(self.classes, self.weights(), self.n_rows)
+        return -float(totals @ special.log_softmax(raw))
+
     def weighted(self):
         """The quadratic with the weights for second derivatives."""
         return Quadratic(self.weights())
@@ -134,6 +139,28 @@ class SoftmaxLoss:
                 reach = reach[self.sample_weight[rows] > 0.0]
             largest = max(largest, float(reach.max(initial=-np.inf)))
         return largest
+
+    def sides(self, predictions):
+        """The least and the largest change in favour of its class, against another, that a direction is to a sample.
+
+        Parameters
+        ----------
+        predictions : iterable of (rows, array of shape (n, n_classes))
+            Raw predictions of the direction, by slices of rows.
+
+        Returns
+        -------
+        least, largest : float
+            See `LogisticLoss.sides`.
+        """
+        least, largest = math.inf, -math.inf
+        for rows, raw in predictions:
+            change = np.take_along_axis(raw, self.classes[rows, None], axis=1) - raw
+            change[np.arange(len(raw)), self.classes[rows]] = np.nan
+            change = change[self.sample_weight[rows] > 0.0] if self.sample_weight.size else change
+            if len(change):
+                least, largest = min(least, float(np.nanmin(change))), max(largest, float(np.nanmax(change)))
+        return least, largest
 
     def separates(self, predictions):
         """Whether all samples that weigh anything have their own class's raw prediction above all others."""

@@ -6,7 +6,6 @@ itself; the former are formed apart, for in a difference from that product next 
 """
 
 import numpy as np
-from scipy import sparse
 
 from ..runtime.parallel import run_all
 
@@ -38,10 +37,9 @@ def class_sandwich(matrix, loss, coefs, places=None):
 
     def add_up(strip, check):
         total = np.zeros((len(places), len(places)))
-        for rows, block in matrix.blocks(first=bounds[strip], stop=bounds[strip + 1], most=most):
+        for rows, block in matrix.rows_with_ones(first=bounds[strip], stop=bounds[strip + 1], most=most):
             check()
-            dense = block.toarray() if sparse.issparse(block) else block
-            _add_rows(total, np.vstack([dense.T, np.ones(len(dense))]), loss, rows, coefs, places)
+            _add_rows(total, np.ascontiguousarray(block.T), loss, rows, coefs, places)
         return total
 
     run_all(add_up, range(len(parts)), matrix.team.n_threads, parts.__setitem__)

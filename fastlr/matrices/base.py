@@ -155,6 +155,21 @@ class Matrix(ABC):
         """What a Hessian of so many coefficients costs to form and to factorise, roughly, in passes."""
         return hessian_cost(self.shape[0], n_coef)
 
+    def leverages(self, loss, inverse):
+        """Leave c_i [x_i 1] inverse [x_i 1]^T with a `LogisticLoss`, c_i from the last `sweep`: one pass of NumPy.
+
+        Parameters
+        ----------
+        loss : LogisticLoss
+        inverse : float64 array of shape (n_features + 1, n_features + 1)
+            Symmetric.
+        """
+        self.n_passes += 1
+        leverage = np.empty(self.shape[0])
+        for rows, block in self.rows_with_ones():
+            leverage[rows] = np.einsum("ij,ij->i", block @ inverse, block)
+        loss.leverage = leverage * loss.curvature
+
     @abstractmethod
     def gram(self):
         """X X^T without the intercept: one pass.
@@ -230,7 +245,7 @@ class Matrix(ABC):
         unit[0, -1] = 1.0
         return self.product(loss, unit)[0]
 
-    def blocks(self, width=1, most=None, first=0, stop=None):
+    def blocks(self, width=1, most=None, first=0, stop=None, order=None):
         """The rows of the matrix, some at a time: for what is worth no kernel.
 
         Parameters
@@ -241,18 +256,27 @@ class Matrix(ABC):
             Rows of a block, at most.
         first, stop : int
             The rows; by default all.
+        order : int array, optional
+            The rows that come first, second, ..., in place of all as they lie.
 
         Yields
         ------
-        rows : slice
+        rows : slice or int array
         block : float64 array, or SciPy CSR, of shape (n, n_features)
         """
         n_rows = max(1, min(_BLOCK_ENTRIES // max(width, self.shape[1]), most or self.shape[0]))
         stop = self.shape[0] if stop is None else stop
         for start in range(first, stop, n_rows):
             rows = slice(start, min(start + n_rows, stop))
+            rows = rows if order is None else order[rows]
             block = self.X[rows].astype(np.float64, copy=False)
             yield rows, block if self.scale == 1.0 else self.scale * block
+
+    def rows_with_ones(self, width=1, **bounds):
+        """The `blocks` as dense arrays of shape (n, n_features + 1), ones behind."""
+        for rows, block in self.blocks(width, **bounds):
+            dense = block.toarray() if sparse.issparse(block) else block
+            yield rows, np.column_stack([dense, np.ones(len(dense))])
 
     def predictions(self, coefs):
         """Raw predictions X W^T + b, some rows at a time: one pass of NumPy.
