@@ -3,9 +3,7 @@
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic
-from numba.np.arrayobj import populate_array
 
 int32 = ir.IntType(32)
 intp = ir.IntType(types.intp.bitwidth)
@@ -35,16 +33,19 @@ def as_rows(typingctx, flat, n_rows, n_columns):
     def codegen(context, builder, signature, args):
         source = context.make_array(flat)(context, builder, args[0])
         made = context.make_array(matrix)(context, builder)
-        populate_array(
-            made,
-            data=source.data,
-            shape=args[1:],
-            strides=[builder.mul(args[2], source.itemsize), source.itemsize],
-            itemsize=source.itemsize,
-            meminfo=source.meminfo,
-            parent=source.parent,
+        made.data, made.itemsize, made.parent, made.meminfo = (
+            source.data,
+            source.itemsize,
+            source.parent,
+            source.meminfo,
         )
-        return impl_ret_borrowed(context, builder, matrix, made._getvalue())
+        made.nitems = builder.mul(*args[1:])
+        made.shape = cgutils.pack_array(builder, args[1:])
+        made.strides = cgutils.pack_array(builder, [builder.mul(args[2], source.itemsize), source.itemsize])
+        view = made._getvalue()
+        if context.enable_nrt:
+            context.nrt.incref(builder, matrix, view)  # what is returned is the caller's
+        return view
 
     return matrix(flat, types.intp, types.intp), codegen
 

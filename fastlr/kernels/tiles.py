@@ -5,10 +5,10 @@ stays in cache. Both are of shape (n_columns, rows of the tile).
 
 For dense X both are matrix products. With many columns they are left to BLAS; with a few, where one side is thin,
 plain loops are two to three times as fast. Which it is, a type says (`Loops`, `Blas`), so that only what is called is
-compiled. The loops run along rows of X, or, as the two products are one another's mirror
-image, along its columns where those are contiguous. X of another dtype than the coefficients, or in Fortran order for
-BLAS, is copied into a tile buffer first. For sparse X, coefficients and gradient are stored (n_features, n_columns),
-so that an entry of X meets all columns in one stretch of memory.
+compiled. The loops run along rows of X, or, as the two products are one another's mirror image, along its columns
+where those are contiguous. X of another dtype than the coefficients, or in Fortran order for BLAS, is copied first.
+For sparse X, coefficients and gradient are stored (n_features, n_columns), so that an entry of X meets all columns in
+one stretch of memory.
 """
 
 from typing import NamedTuple

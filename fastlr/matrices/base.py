@@ -18,16 +18,9 @@ from scipy import sparse
 from .._validation import check_finite
 from ..runtime.team import Team
 from ._class_hessian import class_sandwich
+from .costs import hessian_cost
 
 _BLOCK_ENTRIES = 1_000_000  # of rows that NumPy widens at a time
-
-
-def hessian_cost(n_samples, n_coef):
-    """What a Hessian of dense X costs to form and to factorise, in passes.
-
-    Measured to form, for two classes: 4 at 50 features, 21 at 400.
-    """
-    return 1.0 + n_coef / 16 + n_coef**2 / (24 * n_samples)
 
 
 class Matrix(ABC):

@@ -2,7 +2,7 @@
 
 import math
 
-from ..matrices.base import hessian_cost
+from ..matrices.costs import hessian_cost
 from . import gram_newton, newton_cg, newton_cholesky, preconditioned_lbfgs, prox_newton
 from .newton_cholesky import sampled_rows
 
