@@ -118,6 +118,7 @@ def inference(
             names=names,
             n_samples=n_samples,
             cov_type=cov_type,
+            counts=counts,
             n_threads=n_threads,
         )
 

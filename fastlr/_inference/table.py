@@ -22,12 +22,14 @@ def check_level(level):
 
 
 class Table:
-    """Estimates and their errors; see `Inference`, which has methods that ask more of them."""
+    """Estimates and their errors; see `Inference`."""
 
-    def __init__(self, model, problem, likelihood, optimum, covariance, *, names, n_samples, cov_type, n_threads):
+    def __init__(
+        self, model, problem, likelihood, optimum, covariance, *, names, n_samples, cov_type, counts, n_threads
+    ):
         classes = model.classes_
         self._problem, self._n_threads, self._base = problem, n_threads, likelihood.base
-        self._reader, self._order = reader_of(model), likelihood.order
+        self._counts, self._reader, self._order = counts, reader_of(model), likelihood.order
         self._shape = (len(names),) if likelihood.n_rows == 1 else (likelihood.n_rows, len(names))
         self.names, self.classes, self.base = names, classes, classes[likelihood.base]
         self.cov_type, self.n_samples, self.C = cov_type, n_samples, problem.C
