@@ -131,7 +131,10 @@ def _add_slopes(effects, jacobian, weight, block, raw, coefs, *, logs, by_x, pla
         effects[k, places] += (mean * beta).sum(axis=0)
         for m in range(len(coefs)):
             change = -own[:, :, m] if logs else left[:, k, [m]] * left[:, k] - own[:, :, m]  # dG_kl / deta_m, / p_k
-            jacobian[k, places, m] += (share[:, None] * (change @ beta) * x).T @ block
+            if by_x:
+                jacobian[k, places, m] += (share[:, None] * (change @ beta) * x).T @ block
+            else:
+                jacobian[k, places, m] += beta.T @ ((share[:, None] * change).T @ block)
             jacobian[k, places, m, places] += mean[m]
 
 
@@ -142,6 +145,7 @@ def _add_change(effects, jacobian, weight, block, raw, coefs, j, *, logs):
     if not logs:
         G_low, G_high = p_low[:, :, None] * G_low, p_high[:, :, None] * G_high
     effects[:, j] += weight @ (high - low)
-    products = np.tensordot(weight[:, None, None] * (G_high - G_low), block, axes=(0, 0))
+    change = (weight[:, None, None] * (G_high - G_low)).reshape(len(block), -1)
+    products = (change.T @ block).reshape(*G_high.shape[1:], -1)
     products[..., j] = np.tensordot(weight, G_high, axes=1)
     jacobian[:, j] += products

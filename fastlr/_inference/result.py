@@ -4,6 +4,7 @@ import numpy as np
 from scipy import sparse
 
 from .._validation import check_choice, check_features, check_flag, check_offset
+from ..linalg.blas import single_threaded_blas
 from ..matrices import matrix_for
 from .diagnostics import diagnostics
 from .effects import KINDS, MarginalEffects, average_effects, binary_features, samples_at
@@ -68,7 +69,8 @@ class Inference(Tested):
         _, quantile = check_level(level)
         matrix = self._matrix(X)
         blocks = matrix.rows_with_ones(self.n_rows**2 * matrix.shape[1])
-        values = predict(*self._whole(), self._base, blocks, self._offset(offset, matrix), quantile)
+        with single_threaded_blas():
+            values = predict(*self._whole(), self._base, blocks, self._offset(offset, matrix), quantile)
         return Prediction(*(value[:, 1] for value in values)) if self.n_rows == 1 else values
 
     def marginal_effects(self, X=None, *, at="overall", kind="dydx", discrete=True, level=0.95, offset=None):
@@ -108,9 +110,10 @@ class Inference(Tested):
         else:
             matrix = self._matrix(X)
             weight = np.ones(matrix.shape[0])
-        is_binary = binary_features(matrix) if discrete else np.zeros(matrix.shape[1], bool)
-        blocks = samples_at(at, matrix, weight, self._offset(offset, matrix), self.n_rows)
-        effects, std_err = average_effects(*self._whole(), blocks, kind=kind, discrete=is_binary)
+        with single_threaded_blas():
+            is_binary = binary_features(matrix) if discrete else np.zeros(matrix.shape[1], bool)
+            blocks = samples_at(at, matrix, weight, self._offset(offset, matrix), self.n_rows)
+            effects, std_err = average_effects(*self._whole(), blocks, kind=kind, discrete=is_binary)
         # Classes in their order, the base in its place; of two, the event alone.
         order = np.argsort(np.insert(np.delete(np.arange(len(self.classes)), self._base), 0, self._base))
         order = 1 if self.n_rows == 1 else order
