@@ -83,3 +83,5 @@ def test_draws_that_are_separated_are_left_out_with_a_warning():
     with pytest.warns(match=r"of 100 fits failed. draw"):
         ends = result.bootstrap_conf_int(100, kind="percentile", random_state=0)
     assert np.isfinite(ends).all()
+    with pytest.warns(match="2 of 2 fits failed"), pytest.raises(ValueError, match="fewer than two draws"):
+        result.bootstrap_conf_int(2, random_state=1)
