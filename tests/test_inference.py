@@ -416,6 +416,18 @@ def test_data_that_are_not_the_models_are_refused():
         infer(X3, y3, cov_type="HC3")
 
 
+def test_sizes_that_have_no_table_are_refused():
+    X, y, _ = make_data(20, n_features=30)
+    penalised = fitted(X, y, C=1.0)
+    for options in ({"cov_type": "HC1"}, {"cov_type": "cluster", "groups": np.arange(20)}):
+        with pytest.raises(ValueError, match="more samples than parameters"):
+            fastlr.inference(penalised, X, y, **options)
+    assert np.isfinite(fastlr.inference(penalised, X, y, cov_type="HC3").std_err).all()
+    wide = sparse.random(20, 10_000, density=0.01, random_state=0, format="csr")
+    with pytest.raises(ValueError, match="10001 parameters"):
+        fastlr.inference(fitted(wide, y, C=1.0), wide, y)
+
+
 def test_weights_that_leave_a_class_out_are_refused():
     X, y, _ = make_data(n_classes=3)
     weight = (y > 0).astype(float)

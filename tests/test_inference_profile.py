@@ -7,6 +7,7 @@ from test_inference import infer, log_likelihood, make_data
 
 import fastlr
 from fastlr import LogisticRegression
+from fastlr._inference import profile
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
@@ -70,3 +71,12 @@ def test_profiles_of_few_samples():
     with pytest.raises(ValueError, match="without a penalty"):
         penalised = LogisticRegression(C=1.0).fit(x[:, None], y)
         fastlr.inference(penalised, x[:, None], y).profile_conf_int()
+
+
+@pytest.mark.parametrize("name, words", [("_MOST_STEPS", "ended .* standard errors"), ("_MOST_ENDS", "beyond reach")])
+def test_what_is_not_found_is_an_error(name, words, monkeypatch):
+    X, y, _ = make_data()
+    result = infer(X, y)
+    monkeypatch.setattr(profile, name, 0)
+    with pytest.raises(ValueError, match=words):
+        result.profile_conf_int("x0")

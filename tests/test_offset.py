@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 from scipy.special import expit
+from sklearn import config_context
+from sklearn.model_selection import KFold, cross_validate
 
 import fastlr
 from fastlr import LogisticRegression
@@ -155,3 +157,13 @@ def test_what_is_refused():
     table = fastlr.inference(LogisticRegression(C=np.inf).fit(X3, y3), X3, y3)
     with pytest.raises(ValueError, match="offset is for two classes"):
         table.predict(X3, offset=offset)
+
+
+def test_metadata_routing_brings_offsets_to_fits():
+    X, y, offset, _ = make_data()
+    with config_context(enable_metadata_routing=True):
+        model = LogisticRegression(C=np.inf).set_fit_request(offset=True)
+        found = cross_validate(model, X, y, cv=KFold(4), params={"offset": offset}, return_estimator=True)
+    for (train, _), fitted in zip(KFold(4).split(X), found["estimator"], strict=True):
+        expected = LogisticRegression(C=np.inf).fit(X[train], y[train], offset=offset[train])
+        np.testing.assert_array_equal(fitted.coef_, expected.coef_)

@@ -16,6 +16,7 @@ from .covariances import COV_TYPES, covariance
 from .likelihood import likelihood_of
 from .optimum import Optimum
 from .result import Inference
+from .table import Setting
 
 _MOST_PARAMS = 10_000  # of a covariance that is 800 MB
 
@@ -109,17 +110,8 @@ def inference(
         start = likelihood.params(likelihood.against_base(coefs))
         optimum = Optimum(likelihood, start, names, model.tol)
         matrix = covariance(likelihood, optimum.inverse, cov_type, n_samples=n_samples, groups=groups, counts=counts)
-        return Inference(
-            model,
-            problem,
-            likelihood,
-            optimum,
-            matrix,
-            names=names,
-            n_samples=n_samples,
-            cov_type=cov_type,
-            n_threads=n_threads,
-        )
+        setting = Setting(names, n_samples, cov_type, counts, n_threads)
+        return Inference(model, problem, likelihood, optimum, matrix, setting)
 
 
 def _read(model, X, y, sample_weight, offset, proportions):

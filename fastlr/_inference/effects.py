@@ -101,12 +101,12 @@ def average_effects(coefs, covariance, blocks, *, kind, discrete):
     total, effects, sloped = 0.0, np.zeros((k + 1, width - 1)), np.flatnonzero(~discrete)
     jacobian = np.zeros((k + 1, width - 1, k, width))
     for weight, block, offset in blocks:
-        raw = block @ coefs.T + offset
+        samples = weight, block, block @ coefs.T + offset
         total += weight.sum()
         if len(sloped):
-            _add_slopes(effects, jacobian, weight, block, raw, coefs, logs=logs, by_x=by_x, places=sloped)
+            _add_slopes((effects, jacobian), samples, coefs, logs=logs, by_x=by_x, places=sloped)
         for j in np.flatnonzero(discrete):
-            _add_change(effects, jacobian, weight, block, raw, coefs, j, logs=logs)
+            _add_change((effects, jacobian), samples, coefs, j, logs=logs)
     effects /= total
     rows = jacobian.reshape(effects.size, -1) / total
     variance = np.einsum("ij,ij->i", rows @ covariance, rows)
@@ -120,8 +120,9 @@ def _derivatives(raw, logs):
     return log_softmax(raw, axis=1) if logs else p, p, np.eye(p.shape[1])[:, 1:] - p[:, None, 1:]
 
 
-def _add_slopes(effects, jacobian, weight, block, raw, coefs, *, logs, by_x, places):
-    """Add those of the features at `places`, and their derivatives."""
+def _add_slopes(sums, samples, coefs, *, logs, by_x, places):
+    """Add those of the features at `places`, and their derivatives, to the sums."""
+    (effects, jacobian), (weight, block, raw) = sums, samples
     _, p, left = _derivatives(raw, logs)
     own = p[:, 1:, None] * left[:, 1:]  # dp_l / deta_m
     beta, x = coefs[:, places], block[:, places] if by_x else np.ones((len(block), 1))
@@ -131,17 +132,22 @@ def _add_slopes(effects, jacobian, weight, block, raw, coefs, *, logs, by_x, pla
         effects[k, places] += (mean * beta).sum(axis=0)
         for m in range(len(coefs)):
             change = -own[:, :, m] if logs else left[:, k, [m]] * left[:, k] - own[:, :, m]  # dG_kl / deta_m, / p_k
-            jacobian[k, places, m] += (share[:, None] * (change @ beta) * x).T @ block
+            if by_x:
+                jacobian[k, places, m] += (share[:, None] * (change @ beta) * x).T @ block
+            else:
+                jacobian[k, places, m] += beta.T @ ((share[:, None] * change).T @ block)
             jacobian[k, places, m, places] += mean[m]
 
 
-def _add_change(effects, jacobian, weight, block, raw, coefs, j, *, logs):
-    """Add that of a feature of 0 and 1, and its derivatives."""
+def _add_change(sums, samples, coefs, j, *, logs):
+    """Add that of a feature of 0 and 1, and its derivatives, to the sums."""
+    (effects, jacobian), (weight, block, raw) = sums, samples
     raw = raw - np.outer(block[:, j], coefs[:, j])
     (low, p_low, G_low), (high, p_high, G_high) = (_derivatives(raw + by, logs) for by in (0.0, coefs[:, j]))
     if not logs:
         G_low, G_high = p_low[:, :, None] * G_low, p_high[:, :, None] * G_high
     effects[:, j] += weight @ (high - low)
-    products = np.tensordot(weight[:, None, None] * (G_high - G_low), block, axes=(0, 0))
+    change = (weight[:, None, None] * (G_high - G_low)).reshape(len(block), -1)
+    products = (change.T @ block).reshape(*G_high.shape[1:], -1)
     products[..., j] = np.tensordot(weight, G_high, axes=1)
     jacobian[:, j] += products

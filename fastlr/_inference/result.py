@@ -4,16 +4,16 @@ import numpy as np
 from scipy import sparse
 
 from .._validation import check_choice, check_features, check_flag, check_offset
+from ..linalg.blas import single_threaded_blas
 from ..matrices import matrix_for
-from . import hypotheses
 from .diagnostics import diagnostics
 from .effects import KINDS, MarginalEffects, average_effects, binary_features, samples_at
 from .prediction import Prediction, predict
-from .profile import end_of_interval, restricted_fit
-from .table import Table, check_level
+from .table import check_level
+from .tested import Tested
 
 
-class Inference(Table):
+class Inference(Tested):
     """Errors, tests and intervals of a fitted model; from `fastlr.inference`.
 
     Arrays of parameters have the shape (n_params,) for two classes, else (n_classes - 1, n_params): a row for each
@@ -51,154 +51,6 @@ class Inference(Table):
         McFadden's, Cox and Snell's, Nagelkerke's, Tjur's.
     """
 
-    def _require(self, what, *, two_classes=False, or_firth=False):
-        """Raise ValueError for what is for fits without a penalty, or with Firth's, or for two classes."""
-        if not (self.penalty is None or (or_firth and self.penalty == "firth")):
-            firth = " or with Firth's" if or_firth else ""
-            raise ValueError(f"{what} is for fits without a penalty, C=np.inf,{firth} got penalty {self.penalty!r}")
-        if two_classes and self.n_rows > 1:
-            raise ValueError(f"{what} is for two classes, got {len(self.classes)}")
-
-    def wald_test(self, R, q=0.0):
-        """Test of R params = q by the distance of the estimates from it.
-
-        Parameters
-        ----------
-        R : array-like of shape (m, n) or (n,), str, or list of str
-            Of all n parameters, row after row; or names, of those that are to be 0 (in the rows of all classes).
-        q : float or array-like of shape (m,), default=0.0
-
-        Returns
-        -------
-        TestResult
-            statistic, df, p_value.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If R or q are malformed, or what they say is not independent of each other.
-        """
-        R, q = hypotheses.restrictions(R, q, self.names, self.n_rows)
-        return hypotheses.wald(self._params, self.covariance, R, q)
-
-    def lr_test(self, other=None):
-        """Likelihood-ratio test of a model against one that is nested in it.
-
-        Parameters
-        ----------
-        other : Inference, str or list of str, optional
-            Of some of the columns, from the same samples; or names of parameters that are to be 0, in the rows of all
-            classes, which takes a fit; by default the null model of `log_likelihood_null`.
-
-        Returns
-        -------
-        TestResult
-            statistic, df, p_value.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If `other` is no model nested in this, as far as can be seen, or a fit has a penalty.
-        """
-        self._require("lr_test", or_firth=True)
-        if other is None:
-            return hypotheses.likelihood_ratio(self.log_likelihood, self.log_likelihood_null, int(self.df_model))
-        if isinstance(other, (str, list, tuple)):
-            held = hypotheses.places_of(other, "other", self.names, self.n_rows)
-            with self.at_optimum() as likelihood:
-                start = self._params.copy()
-                start[held] = 0.0
-                smaller = -restricted_fit(likelihood, start, held).value
-            return hypotheses.likelihood_ratio(self.log_likelihood, smaller, len(held))
-        if not isinstance(other, Inference):
-            raise TypeError(f"other must be an Inference or names of parameters, got {type(other).__name__}")
-        for one in (self, other):
-            one._require("lr_test of two fits")
-        df = len(self._params) - len(other._params)
-        same = self.n_samples == other.n_samples and np.array_equal(self.classes, other.classes)
-        if not (same and df > 0 and set(other.names) < set(self.names)):
-            raise ValueError("other must be a model of the same samples with some of this one's columns")
-        return hypotheses.likelihood_ratio(self.log_likelihood, other.log_likelihood, df)
-
-    def score_test(self, Z=None):
-        """Score test that all features, or columns to be added, have coefficients 0: no fit with them is needed.
-
-        Parameters
-        ----------
-        Z : array-like or sparse matrix of shape (n_samples, m), optional
-            Columns that are not in the model, for two classes. By default the features that are.
-
-        Returns
-        -------
-        TestResult
-            statistic, df, p_value.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If Z is malformed, or collinear with X, or the fit has a penalty.
-        """
-        self._require("score_test", two_classes=Z is not None)
-        with self.at_optimum() as likelihood:
-            if Z is None:
-                return hypotheses.score_of_slopes(likelihood)
-            return hypotheses.score_of_added(likelihood, self._inverse, Z, jointly=True)
-
-    def score_scan(self, Z):
-        """Score tests of many columns, each added to the model by itself: one pass over X and one over Z.
-
-        Parameters
-        ----------
-        Z : array-like or sparse matrix of shape (n_samples, m)
-
-        Returns
-        -------
-        TestResult
-            statistic and p_value are arrays of shape (m,); 0 and 1 for columns that those of X make up.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If Z is malformed, or the fit has a penalty or more than two classes.
-        """
-        self._require("score_scan", two_classes=True)
-        with self.at_optimum() as likelihood:
-            return hypotheses.score_of_added(likelihood, self._inverse, Z, jointly=False)
-
-    def profile_conf_int(self, names=None, level=0.95):
-        """Intervals of values that a likelihood-ratio test would not reject: each end takes a few fits, warm ones.
-
-        They hold in small samples and far from 0, where those of `conf_int` do not.
-
-        Parameters
-        ----------
-        names : str or list of str, optional
-            Of parameters, in the rows of all classes; by default all.
-        level : float, default=0.95
-
-        Returns
-        -------
-        float64 array of shape (n_names, 2) or (n_classes - 1, n_names, 2)
-            The lower and the upper end.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If a name is unknown, or the fit has a penalty.
-        """
-        _, quantile = check_level(level)
-        self._require("profile_conf_int", or_firth=True)
-        places = hypotheses.places_of(self.names if names is None else names, "names", self.names, self.n_rows)
-        with self.at_optimum() as likelihood:
-            best = self._params, -self.log_likelihood
-            ends = [
-                end_of_interval(likelihood, best, self._inverse, place, side * quantile)
-                for place in places
-                for side in (-1.0, 1.0)
-            ]
-        shape = (self.n_rows,) if self.n_rows > 1 else ()
-        return np.reshape(ends, (*shape, -1, 2))
-
     def predict(self, X, level=0.95, *, offset=None):
         """Probabilities with intervals.
 
@@ -217,7 +69,8 @@ class Inference(Table):
         _, quantile = check_level(level)
         matrix = self._matrix(X)
         blocks = matrix.rows_with_ones(self.n_rows**2 * matrix.shape[1])
-        values = predict(*self._whole(), self._base, blocks, self._offset(offset, matrix), quantile)
+        with single_threaded_blas():
+            values = predict(*self._whole(), self._base, blocks, self._offset(offset, matrix), quantile)
         return Prediction(*(value[:, 1] for value in values)) if self.n_rows == 1 else values
 
     def marginal_effects(self, X=None, *, at="overall", kind="dydx", discrete=True, level=0.95, offset=None):
@@ -257,9 +110,10 @@ class Inference(Table):
         else:
             matrix = self._matrix(X)
             weight = np.ones(matrix.shape[0])
-        is_binary = binary_features(matrix) if discrete else np.zeros(matrix.shape[1], bool)
-        blocks = samples_at(at, matrix, weight, self._offset(offset, matrix), self.n_rows)
-        effects, std_err = average_effects(*self._whole(), blocks, kind=kind, discrete=is_binary)
+        with single_threaded_blas():
+            is_binary = binary_features(matrix) if discrete else np.zeros(matrix.shape[1], bool)
+            blocks = samples_at(at, matrix, weight, self._offset(offset, matrix), self.n_rows)
+            effects, std_err = average_effects(*self._whole(), blocks, kind=kind, discrete=is_binary)
         # Classes in their order, the base in its place; of two, the event alone.
         order = np.argsort(np.insert(np.delete(np.arange(len(self.classes)), self._base), 0, self._base))
         order = 1 if self.n_rows == 1 else order

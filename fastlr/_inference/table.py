@@ -1,6 +1,7 @@
 """Estimates with their errors, and what can be said of them without the data."""
 
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import ndtr, ndtri
@@ -21,16 +22,38 @@ def check_level(level):
     return level, float(ndtri(0.5 + 0.5 * level))
 
 
-class Table:
-    """Estimates and their errors; see `Inference`, which has methods that ask more of them."""
+class Setting(NamedTuple):
+    """What an inference was asked for.
 
-    def __init__(self, model, problem, likelihood, optimum, covariance, *, names, n_samples, cov_type, n_threads):
+    Attributes
+    ----------
+    names : list of str
+        Of a row of parameters.
+    n_samples : float
+    cov_type : str
+    counts : bool
+        Whether weights are frequencies.
+    n_threads : int
+    """
+
+    names: list
+    n_samples: float
+    cov_type: str
+    counts: bool
+    n_threads: int
+
+
+class Table:
+    """Estimates and their errors; see `Inference`."""
+
+    def __init__(self, model, problem, likelihood, optimum, covariance, setting):
         classes = model.classes_
-        self._problem, self._n_threads, self._base = problem, n_threads, likelihood.base
-        self._reader, self._order = reader_of(model), likelihood.order
+        self._problem, self._n_threads, self._base = problem, setting.n_threads, likelihood.base
+        self._counts, self._reader, self._order = setting.counts, reader_of(model), likelihood.order
+        names, n_samples = setting.names, setting.n_samples
         self._shape = (len(names),) if likelihood.n_rows == 1 else (likelihood.n_rows, len(names))
         self.names, self.classes, self.base = names, classes, classes[likelihood.base]
-        self.cov_type, self.n_samples, self.C = cov_type, n_samples, problem.C
+        self.cov_type, self.n_samples, self.C = setting.cov_type, n_samples, problem.C
         self.covariance, self.information, self._inverse = covariance, optimum.information, optimum.inverse
         self._params, self._is_firth = optimum.params, model.penalty == "firth"
         self.coef = optimum.params.reshape(self._shape)

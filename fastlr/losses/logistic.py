@@ -55,7 +55,11 @@ class LogisticLoss(PointwiseLoss):
 
     def _towards(self, change):
         """A change of raw predictions as one in favour of the targets; those between 0 and 1 favour none."""
-        return np.where(self.y == 1.0, change, np.where(self.y == 0.0, -change, -np.abs(change)))
+        towards = (2.0 * self.y - 1.0) * change
+        between = (self.y > 0.0) & (self.y < 1.0)
+        if between.any():
+            towards[between] = -np.abs(change[between])
+        return towards
 
     def _far(self):
         far = self._towards(self.raw) > _FAR
