@@ -3,12 +3,10 @@
 Raw predictions Z = W X^T + b come first, and R X, added to the gradient, when Z has become R; between the two the tile
 stays in cache. Both are of shape (n_columns, rows of the tile).
 
-For dense X both are matrix products. With many columns they are left to BLAS; with a few, where one side is thin,
-plain loops are two to three times as fast. Which it is, a type says (`Loops`, `Blas`), so that only what is called is
-compiled. The loops run along rows of X, or, as the two products are one another's mirror image, along its columns
-where those are contiguous. X of another dtype than the coefficients, or in Fortran order for BLAS, is copied first.
-For sparse X, coefficients and gradient are stored (n_features, n_columns), so that an entry of X meets all columns in
-one stretch of memory.
+For dense X both are matrix products. Those of many columns are left to BLAS; with a few, plain loops are two to three
+times as fast, along rows of X, or, as the products are one another's mirror image, along its columns where those are
+contiguous. Which it is, a type says (`Loops`, `Blas`): only what is called is compiled. X of another dtype, or in
+Fortran order for BLAS, is copied first. For sparse X, coefficients and gradient are stored (n_features, n_columns).
 """
 
 from typing import NamedTuple
@@ -34,9 +32,9 @@ def even(n):
 
 
 class Loops(NamedTuple):
-    """The way of products with at most `FEW_COLUMNS`."""
+    """The way of products with at most `FEW_COLUMNS`; a named tuple, as Numba tells these apart by class."""
 
-    unused: int = 0  # Numba knows no empty ones
+    unused: int = 0  # it knows no empty ones
 
 
 class Blas(NamedTuple):
@@ -271,8 +269,7 @@ def _combine(A, top, n, left, right, W, out):
             g = out[k]
             r = W[k, i]
             for t in range(x.size):
-                j = uint64(t)
-                g[j] += r * x[j]
+                g[uint64(t)] += r * x[uint64(t)]
 
 
 @helper()

@@ -58,9 +58,8 @@ class Matrix(ABC):
         self.n_passes = 0
         self.is_sparse = sparse.issparse(X)
         self._name = name
-        self._columns = None
         self._bound = WeakKeyDictionary()  # passes by loss
-        self._loss = self._passes = None  # the last
+        self._loss = self._passes = self._columns = None
 
     def _passes_for(self, loss):
         if loss is not self._loss:
@@ -224,11 +223,7 @@ class Matrix(ABC):
         return self._passes_for(loss).curvature_sum()
 
     def intercept_column(self, loss):
-        """[X 1]^T D 1, the last column of the `sandwich`, D from the last `sweep`: one pass.
-
-        Parameters
-        ----------
-        loss : LogisticLoss or Quadratic
+        """[X 1]^T D 1, the last column of the `sandwich` of a `LogisticLoss` or `Quadratic`: one pass.
 
         Returns
         -------
