@@ -311,3 +311,78 @@ def test_steps_reach_no_further_than_the_largest_entries_say(kind):
         assert objective.overshoot(step) <= objective.reach(step)
     assert objective.n_passes <= passes + 21
     np.testing.assert_array_equal(objective._known["largest"], np.abs(X).max(axis=0))
+
+
+def alike(n_samples=60, n_features=420):
+    """Columns that are a mix of a few: coordinates hinder one another."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(n_samples, 12)) @ rng.normal(size=(12, n_features))
+    X += 0.02 * rng.normal(size=X.shape)
+    return X, (X[:, :3].sum(axis=1) + rng.logistic(size=n_samples) > 0.0).astype(float)
+
+
+@pytest.fixture
+def formed(monkeypatch):
+    """Shapes of the Hessians that fits form."""
+    shapes, form = [], LogisticObjective.hessian
+
+    def counted(self, *args):
+        shapes.append(self.shape)
+        return form(self, *args)
+
+    monkeypatch.setattr(LogisticObjective, "hessian", counted)
+    return shapes
+
+
+@pytest.mark.parametrize("kind", ["rows", "columns", "sparse", "small"])
+@pytest.mark.parametrize("ratio", [1.0, 0.1])
+def test_steps_along_columns_and_those_of_the_hessian_lead_to_one_optimum(kind, ratio, formed, monkeypatch):
+    X, y, weight = make((60, 700))
+    strength = 0.02 * largest_l1(X, y, weight) / ratio
+    objective = objective_of(X, y, weight, ratio * strength, (1.0 - ratio) * strength, kind=kind)
+    monkeypatch.setattr(_l1_features, "_DEAR", 0.0)
+    monkeypatch.setattr(_l1_features, "_DEAR_SPARSE", 0.0)
+    monkeypatch.setattr(LogisticObjective, "hessian_cost", 1e9)
+    along = solve(objective, tol=1e-11)
+    assert not formed
+    monkeypatch.undo()
+    monkeypatch.setattr(LogisticObjective, "hessian_cost", 0.0)
+    other = solve(objective, tol=1e-11)
+    assert max(along.gap, other.gap) <= 1e-11
+    np.testing.assert_allclose(along.coef, other.coef, atol=1e-5)
+
+
+def test_where_columns_are_alike_the_hessian_is_formed_after_as_many_passes_as_it_costs(formed, monkeypatch):
+    monkeypatch.setattr(_l1_features, "_DEAR", 0.0)
+    X, y = alike()
+    objective = objective_of(X, y, NONE, 0.002, 1e-5)
+    assert solve(objective, tol=1e-10).gap <= 1e-10
+    assert formed
+    formed.clear()
+    monkeypatch.setattr(LogisticObjective, "hessian_cost", 1e9)
+    solve(objective, tol=1e-10, max_iter=3)
+    assert not formed
+
+
+def test_more_coefficients_than_any_hessian_holds_are_fitted_along_columns(formed, monkeypatch):
+    monkeypatch.setattr(_l1_features, "LARGEST_HESSIAN", 100)
+    X, y, weight = make((60, 700))
+    strength = 0.02 * largest_l1(X, y, weight)
+    result = solve(objective_of(X, y, weight, 0.1 * strength, 0.9 * strength, kind="sparse"), tol=1e-10)
+    assert result.gap <= 1e-10
+    assert np.count_nonzero(result.coef) > 100
+    assert all(n_coef <= 100 for _, n_coef in formed)
+
+
+@pytest.mark.parametrize("kind", ["rows", "sparse"])
+def test_any_number_of_threads_gives_the_same_steps_along_columns(kind, formed):
+    X, y, weight = make((60, 700))
+    strength = 0.02 * largest_l1(X, y, weight)
+    ends = []
+    for n_threads in (1, 2, 3):
+        with Team(n_threads) as team:
+            objective = objective_of(X, y, weight, 0.1 * strength, 0.9 * strength, kind=kind, team=team)
+            ends.append(solve(objective, tol=1e-9).coef)
+    assert all(n_coef < 400 for _, n_coef in formed)
+    np.testing.assert_array_equal(ends[0], ends[1])
+    np.testing.assert_array_equal(ends[0], ends[2])
