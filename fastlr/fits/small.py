@@ -29,7 +29,8 @@ _GROUP_WEIGHTS = 1_000_000  # of a group, at most
 
 def suits(problem):
     """Whether a problem is solved here, if only with many others, by its kind and the shape of X."""
-    if sparse.issparse(problem.X) or problem.n_classes > 2 or problem.l1_ratio or np.isinf(problem.C):
+    is_other = problem.n_classes > 2 or problem.l1_ratio or np.isinf(problem.C) or problem.offset is not None
+    if is_other or sparse.issparse(problem.X):
         return False
     is_small = problem.X.size <= _MAX_ENTRIES and problem.X.shape[1] <= _MAX_FEATURES
     return is_small and choose(*problem.X.shape, True) == "newton_cholesky"
