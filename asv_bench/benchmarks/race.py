@@ -113,7 +113,7 @@ class Contender:
                 try:
                     with limited(most_seconds):
                         model = fit(self.tol)
-                except TimeoutError:
+                except (TimeoutError, SystemError):  # the latter, where compiled code returns with the former pending
                     model = None
                 self.seconds = time.perf_counter() - started
                 if model is not None:
