@@ -13,6 +13,8 @@ from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import assert_all_finite, check_is_fitted, validate_data
 
 from .._validation import as_array, as_real, check_features, check_finite, check_sparse_features, refuse_masked
+from ..sources import source_of
+from .blocks import check_features_of, labels_of, named_blocks
 from .callbacks import CallbackSupportMixin
 from .labels import encode_labels
 
@@ -116,7 +118,7 @@ class LogisticModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
+        X : array-like or sparse matrix of shape (n_samples, n_features), or blocks of rows as for `fit`
 
         Returns
         -------
@@ -124,18 +126,34 @@ class LogisticModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             For two classes, positive for ``classes_[1]``; else the largest is that of the predicted class.
         """
         check_is_fitted(self)
+        source = source_of(X, names=self._feature_names())
+        raw = self._raw_of_array(X) if source is None else self._raw_of_blocks(source)
+        return raw[:, 0] if len(self.classes_) == 2 else raw
+
+    def _feature_names(self):
+        return getattr(self, "feature_names_in_", np.empty(0)).tolist()
+
+    def _raw_of_blocks(self, source):
+        check_features_of(self, source)
+        with np.errstate(all="ignore"):
+            return np.concatenate([self._checked_raw(*block) for block in named_blocks(source)])
+
+    def _raw_of_array(self, X):
         with np.errstate(all="ignore"):  # scikit-learn looks for infinity by a sum, which may overflow
             X = self._validated(X, reset=False)
-            if sparse.issparse(X) or X.dtype.kind == "f":
-                raw = raw_product(X, self.coef_, self.intercept_)
-            else:  # whole numbers are not converted as a whole
-                raw = np.empty((len(X), self.coef_.shape[0]), np.float64)
-                for first in range(0, len(X), _CHUNK_ROWS):
-                    rows = slice(first, first + _CHUNK_ROWS)
-                    raw[rows] = raw_product(X[rows].astype(np.float64), self.coef_, self.intercept_)
-            if not (get_config()["assume_finite"] or np.isfinite(raw).all()):
-                check_finite(X)  # some versions of scikit-learn do not look into all dtypes
-        return raw[:, 0] if len(self.classes_) == 2 else raw
+            return self._checked_raw(X)
+
+    def _checked_raw(self, X, name="X"):
+        if sparse.issparse(X) or X.dtype.kind == "f":
+            raw = raw_product(X, self.coef_, self.intercept_)
+        else:  # whole numbers are not converted as a whole
+            raw = np.empty((len(X), self.coef_.shape[0]), np.float64)
+            for first in range(0, len(X), _CHUNK_ROWS):
+                rows = slice(first, first + _CHUNK_ROWS)
+                raw[rows] = raw_product(X[rows].astype(np.float64), self.coef_, self.intercept_)
+        if not (get_config()["assume_finite"] or np.isfinite(raw).all()):
+            check_finite(X, name)  # some versions of scikit-learn do not look into all dtypes
+        return raw
 
     def predict(self, X):
         """Labels.
@@ -180,6 +198,24 @@ class LogisticModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         """
         raw = self.decision_function(X)
         return np.column_stack([log_expit(-raw), log_expit(raw)]) if raw.ndim == 1 else log_softmax(raw, axis=1)
+
+    def score(self, X, y=None, sample_weight=None):
+        """Share of samples whose predicted label is theirs.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for `fit`.
+
+        Returns
+        -------
+        float
+        """
+        check_is_fitted(self)
+        source = source_of(X, y, sample_weight, self._feature_names())
+        if source is not None:
+            y, sample_weight = labels_of(source)
+        return super().score(X, y, sample_weight)
 
     def sparsify(self):
         """Make `coef_` sparse (CSR), as predictions take it too.

@@ -2,6 +2,7 @@
 
 import logging
 import warnings
+from contextlib import nullcontext
 
 import numpy as np
 from scipy import sparse
@@ -12,6 +13,8 @@ from ..fits.one import fit
 from ..fits.problem import Problem
 from ..solvers import SOLVERS
 from ..solvers._result import Outcome
+from ..sources import source_of
+from .blocks import dtype_of, read_blocks, set_features
 from .callbacks import Told, with_callbacks
 from .classifier import LogisticModel
 from .labels import combine_weights
@@ -148,17 +151,20 @@ class LogisticRegression(LogisticModel):
         self.verbose = verbose
         self.random_state = random_state
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y=None, sample_weight=None):
         """Fit the model.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Real, finite.
+        X : array-like or sparse matrix of shape (n_samples, n_features), or blocks of rows
+            Real, finite. Blocks are read anew for each pass: an array of h5py, Zarr or xarray; Parquet files, as a path
+            or a `pyarrow.dataset.Dataset`; or a callable that returns a fresh iterator of (X, y) or
+            (X, y, sample_weight), X dense or CSR.
         y : array-like of shape (n_samples,)
-            Labels of two classes or more, of any kind.
+            Labels of two classes or more, of any kind. For Parquet files the name of a column; None for a callable.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative, or one number for all. Weight k is k copies, weight 0 is absence.
+            Non-negative, or one number for all. Weight k is k copies, weight 0 is absence. For Parquet files the name
+            of a column; None for a callable.
 
         Returns
         -------
@@ -167,7 +173,10 @@ class LogisticRegression(LogisticModel):
         Raises
         ------
         ValueError, TypeError
-            If a parameter or an argument is not as described; the message names it. The estimator is then as before.
+            If a parameter or an argument is not as described; the message names it, and the block and row if X comes
+            in blocks. The estimator is then as before.
+        OSError
+            If a file cannot be read.
         """
         with self._unchanged_on_failure():
             return self._fit(X, y, sample_weight)
@@ -177,12 +186,9 @@ class LogisticRegression(LogisticModel):
         (C, l1_ratio), options = self._check_parameters()
         verbose = options.pop("progress")
         fit_intercept = options.pop("fit_intercept")
-        data = self._read(X, y)
-        dtype, classes = data.dtype, data.classes
+        problem, classes, dtype, finite = self._problem(X, y, sample_weight, (C, fit_intercept, l1_ratio))
         check_multi_class(self.multi_class, len(classes))
-        weight = combine_weights(sample_weight, self.class_weight, classes, data.codes)
-        start = self._start(len(classes), data.X.shape[1])
-        problem = Problem(data.features, data.codes, len(classes), weight, C, fit_intercept, l1_ratio)
+        start = self._start(len(classes), problem.X.shape[1])
         told = Told(self, X, y, sample_weight)
 
         def report(solver, record):
@@ -190,7 +196,7 @@ class LogisticRegression(LogisticModel):
             if verbose:
                 _print_step(solver, record)
 
-        with self._finite(data.X):
+        with finite:
             end = fit(problem, solver=self.solver, start=start, dtype=dtype, report=report, **options)
         result = end.result
         if not result.converged:
@@ -211,6 +217,21 @@ class LogisticRegression(LogisticModel):
         self.solver_ = end.solver
         told.end()
         return self
+
+    def _problem(self, X, y, sample_weight, terms):
+        """What is minimised, classes, the dtype of coefficients, and a context for X that is not finite.
+
+        `terms` are C, fit_intercept and l1_ratio.
+        """
+        source = source_of(X, y, sample_weight)
+        if source is not None:
+            problem, classes = read_blocks(source, self.class_weight, *terms)
+            set_features(self, source)
+            return problem, classes, dtype_of(source), nullcontext()
+        data = self._read(X, y)
+        weight = combine_weights(sample_weight, self.class_weight, data.classes, data.codes)
+        problem = Problem(data.features, data.codes, len(data.classes), weight, *terms)
+        return problem, data.classes, data.dtype, self._finite(data.X)
 
     def _start(self, n_classes, n_features):
         """Coefficients of the last fit, where it is to be continued; else None."""

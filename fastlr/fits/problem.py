@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import sparse
 
 from ..losses.logistic import LogisticLoss
 from ..losses.softmax import SoftmaxLoss
 from ..matrices import is_small, matrix_for
+from ..matrices.blocks import BlocksLoss, BlocksMatrix
 from ..objectives.logistic import LogisticObjective
 from ..objectives.penalties import penalty_of
 from ..objectives.softmax import SoftmaxObjective
@@ -38,6 +40,13 @@ class Problem:
     fit_intercept: bool
     l1_ratio: float = 0.0
 
+    in_blocks = False  # whether X is anywhere but in memory
+
+    @property
+    def is_sparse(self):
+        """Whether X is."""
+        return sparse.issparse(self.X)
+
     @property
     def is_small(self):
         """Whether passes are NumPy's."""
@@ -66,3 +75,32 @@ class Problem:
         loss = self.loss()
         kind = SoftmaxObjective if self.n_classes > 2 else LogisticObjective
         return kind(self.matrix(dtype, team), loss, self.penalty(loss.weight_sum), self.fit_intercept)
+
+
+@dataclass
+class BlocksProblem(Problem):
+    """The same of an X in blocks, whose parts hold classes and weights.
+
+    Attributes
+    ----------
+    X : LocalBlocks or DaskBlocks
+    weight_sum : float
+    """
+
+    weight_sum: float = 0.0
+
+    in_blocks = True
+    is_small = False
+
+    @property
+    def is_sparse(self):
+        """Whether blocks are."""
+        return self.X.is_sparse
+
+    def matrix(self, dtype, team):
+        """See `Problem`."""
+        return BlocksMatrix(self.X, dtype, team)
+
+    def loss(self):
+        """See `Problem`."""
+        return BlocksLoss(self.X, self.n_classes, self.weight_sum)

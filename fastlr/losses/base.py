@@ -6,6 +6,12 @@ from .._validation import read_only
 from ..runtime.blocks import guarded_empty
 
 
+def heaviest(sample_weight):
+    """The index of the largest weight, and that; empty ones are ones."""
+    place = int(sample_weight.argmax()) if sample_weight.size else 0
+    return place, float(sample_weight[place]) if sample_weight.size else 1.0
+
+
 class PointwiseLoss:
     """Targets and weights of samples, and where the last pass left them.
 
@@ -56,6 +62,15 @@ class PointwiseLoss:
     def weights(self):
         """Weights, float64 of shape (n_samples,), ones where there are none."""
         return self.sample_weight if self.sample_weight.size else np.ones(len(self.y))
+
+    @classmethod
+    def joined(cls, losses):
+        """The loss of the samples of several, one after the other."""
+        return cls(*(np.concatenate([getattr(loss, name) for loss in losses]) for name in ("y", "sample_weight")))
+
+    def heaviest(self):
+        """The index of a sample of the largest weight, and that."""
+        return heaviest(self.sample_weight)
 
     def predicted(self):
         """Raw predictions, for solvers of the dual problem, whose coefficients are those of samples.

@@ -49,7 +49,9 @@ class LogisticLoss(PointwiseLoss):
         _, residual, _ = self.formula.arrays(self._remembered, self.y)
         p = residual + self.y
         reach = np.maximum(p * self.raw, (p - 1.0) * self.raw)
-        return float(reach[self.sample_weight > 0.0].max() if self.sample_weight.size else reach.max())
+        if self.sample_weight.size:
+            reach = reach[self.sample_weight > 0.0]
+        return float(reach.max(initial=-np.inf))
 
     def separates(self):
         """Whether all samples that weigh anything lie on the right side of the hyperplane, by `raw`."""

@@ -7,6 +7,7 @@ from scipy import special
 
 from .. import reference
 from .._validation import read_only
+from .base import heaviest
 from .quadratic import Quadratic
 
 
@@ -51,6 +52,16 @@ class SoftmaxLoss:
     def weights(self):
         """Weights, float64 of shape (n_samples,), ones where there are none."""
         return self.sample_weight if self.sample_weight.size else np.ones(len(self.classes))
+
+    @staticmethod
+    def joined(losses):
+        """The loss of the samples of several, one after the other."""
+        classes = np.concatenate([loss.classes for loss in losses])
+        return SoftmaxLoss(classes, losses[0].n_rows, np.concatenate([loss.sample_weight for loss in losses]))
+
+    def heaviest(self):
+        """The index of a sample of the largest weight, and that."""
+        return heaviest(self.sample_weight)
 
     def best_intercepts(self):
         """The intercepts that are best where all else is zero, of mean 0: float64 of shape (n_classes,)."""
@@ -134,6 +145,10 @@ class SoftmaxLoss:
                 reach = reach[self.sample_weight[rows] > 0.0]
             largest = max(largest, float(reach.max(initial=-np.inf)))
         return largest
+
+    def largest_spread(self, changes):
+        """The largest difference between the changes of two raw predictions of a sample."""
+        return max(float(np.ptp(change, axis=1).max()) for _, change in changes)
 
     def separates(self, predictions):
         """Whether all samples that weigh anything have their own class's raw prediction above all others."""

@@ -1,0 +1,129 @@
+"""What estimators make of an X in blocks: classes, weights, a problem; predictions block by block."""
+
+import numpy as np
+from scipy import sparse
+
+from .._validation import LEAST_SUM, as_real
+from ..fits.problem import BlocksProblem
+from ..losses.logistic import LogisticLoss
+from ..losses.softmax import SoftmaxLoss
+from ..matrices.blocks import Part
+from .labels import class_factors, encode_labels
+
+
+def _unique(y, weight, name):
+    """Labels of a block, and its number of rows."""
+    if y is None:
+        raise ValueError(f"fit requires y to be passed, but {name} has none")
+    y = np.asarray(y)
+    if y.ndim != 1:
+        raise ValueError(f"y must have one label for each row of {name}, got an array of shape {y.shape}")
+    if y.dtype.kind == "f" and np.isnan(y).any():
+        raise ValueError(f"y must not hold NaN, but does in row {int(np.isnan(y).argmax())} of {name}")
+    try:
+        return np.unique(y), len(y)
+    except TypeError as error:
+        raise ValueError(f"y must hold labels of one kind, with none missing, but does not in {name}") from error
+
+
+def _weights(y, weight, name):
+    """Checked weights of a block, empty for ones."""
+    if weight is None:
+        return np.empty(0)
+    weight = as_real(weight, "sample_weight").astype(np.float64)
+    if weight.shape != np.shape(y):
+        raise ValueError(f"sample_weight must have one value for each row of {name}, got shape {weight.shape}")
+    with np.errstate(over="ignore", invalid="ignore"):
+        if not (weight.min() >= 0.0 and np.isfinite(weight.sum())):
+            raise ValueError(f"sample_weight must hold finite numbers >= 0, but does not in {name}")
+    return weight
+
+
+def _totals(y, weight, name, classes):
+    """Weight of each class in a block, and whether weights were given."""
+    weights = _weights(y, weight, name)
+    codes = np.searchsorted(classes, y)
+    return np.bincount(codes, weights if weights.size else None, len(classes)).astype(np.float64), weights.size > 0
+
+
+def _part(y, weight, name, classes, factors, n_features):
+    """What stays of a block."""
+    codes, weights = np.searchsorted(classes, y), _weights(y, weight, name)
+    if factors is not None:
+        weights = factors[codes] * (weights if weights.size else 1.0)
+    if len(classes) > 2:
+        loss = SoftmaxLoss(codes.astype(np.int64), len(classes), weights)
+    else:
+        loss = LogisticLoss(codes.astype(np.float64), weights)
+    return Part(loss, (len(codes), n_features), name)
+
+
+def read_blocks(source, class_weight, C, fit_intercept, l1_ratio):
+    """The problem of a source of blocks, and its classes.
+
+    Parameters
+    ----------
+    source : Source
+    class_weight : dict, "balanced" or None
+    C, fit_intercept, l1_ratio
+        See `BlocksProblem`.
+
+    Raises
+    ------
+    ValueError
+        If labels or weights are malformed; the message names the block.
+    """
+    if l1_ratio:
+        raise ValueError("l1_ratio must be 0 where X is in blocks: an L1 penalty needs X in memory")
+    uniques, n_rows = zip(*source.ask(_unique), strict=True)
+    if len({"number" if labels.dtype.kind in "biuf" else labels.dtype.kind for labels in uniques}) > 1:
+        raise ValueError("y must hold labels of one kind in all blocks of X")
+    classes, _ = encode_labels(np.concatenate(uniques))
+    totals, weighted = zip(*source.ask(_totals, classes), strict=True)
+    if len(set(weighted)) > 1:
+        raise ValueError("sample_weight must be there for all blocks of X, or for none")
+    totals = np.sum(totals, axis=0)
+    factors = class_factors(class_weight, classes, totals)
+    if factors is not None:
+        totals = factors * totals
+    if not LEAST_SUM <= totals.sum() < np.inf:
+        raise ValueError(f"sample_weight must have a finite sum of at least {LEAST_SUM:.1e}, got {totals.sum():.1e}")
+    if not (totals > 0.0).all():
+        raise ValueError(f"class {classes[totals.argmin()]!r} has no weight: leave its samples out of X in blocks")
+    blocks = source.blocks(_part, n_rows, classes, factors, source.n_features)
+    arguments = blocks, np.empty(0, np.int64), len(classes), np.empty(0), C, fit_intercept, l1_ratio
+    return BlocksProblem(*arguments, weight_sum=float(totals.sum())), classes
+
+
+def labels_of(source):
+    """All labels, and all weights or None."""
+    y, weights = zip(*source.labels, strict=True)
+    return np.concatenate(y), None if weights[0] is None else np.concatenate(weights)
+
+
+def dtype_of(source):
+    """That of coefficients."""
+    return np.dtype(np.float32 if source.dtype == np.float32 else np.float64)
+
+
+def set_features(model, source):
+    """Names and number of features, as scikit-learn keeps them."""
+    vars(model).pop("feature_names_in_", None)
+    model.n_features_in_ = source.n_features
+    if source.feature_names is not None:
+        model.feature_names_in_ = np.array(source.feature_names, object)
+
+
+def check_features_of(model, source):
+    """Refuse blocks with another number of features than the model's."""
+    if source.n_features != model.n_features_in_:
+        name = type(model).__name__
+        raise ValueError(
+            f"X has {source.n_features} features, but {name} is expecting {model.n_features_in_} features as input"
+        )
+
+
+def named_blocks(source):
+    """Blocks of X, and what errors call them; sparse ones as CSR."""
+    for k, X in enumerate(source.read()):
+        yield (X.tocsr() if sparse.issparse(X) else X), source.name(k)
