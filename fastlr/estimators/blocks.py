@@ -1,5 +1,7 @@
 """What estimators make of an X in blocks: classes, weights, a problem; predictions block by block."""
 
+from functools import wraps
+
 import numpy as np
 from scipy import sparse
 
@@ -8,6 +10,7 @@ from ..fits.problem import BlocksProblem
 from ..losses.logistic import LogisticLoss
 from ..losses.softmax import SoftmaxLoss
 from ..matrices.blocks import Part
+from ..sources import is_dask
 from .labels import class_factors, encode_labels
 
 
@@ -95,12 +98,6 @@ def read_blocks(source, class_weight, C, fit_intercept, l1_ratio):
     return BlocksProblem(*arguments, weight_sum=float(totals.sum())), classes
 
 
-def labels_of(source):
-    """All labels, and all weights or None."""
-    y, weights = zip(*source.labels, strict=True)
-    return np.concatenate(y), None if weights[0] is None else np.concatenate(weights)
-
-
 def dtype_of(source):
     """That of coefficients."""
     return np.dtype(np.float32 if source.dtype == np.float32 else np.float64)
@@ -115,7 +112,10 @@ def set_features(model, source):
 
 
 def check_features_of(model, source):
-    """Refuse blocks with another number of features than the model's."""
+    """Refuse blocks with other features than the model's."""
+    names = model._feature_names()
+    if source.feature_names is not None and names and source.feature_names != names:
+        raise ValueError(f"X must have the features of the fit, {names}, got {source.feature_names}")
     if source.n_features != model.n_features_in_:
         name = type(model).__name__
         raise ValueError(
@@ -127,3 +127,30 @@ def named_blocks(source):
     """Blocks of X, and what errors call them; sparse ones as CSR."""
     for k, X in enumerate(source.read()):
         yield (X.tocsr() if sparse.issparse(X) else X), source.name(k)
+
+
+def lazy_on_dask(method):
+    """A method of X that, for a collection of Dask, is put off, partition by partition."""
+
+    @wraps(method)
+    def lazy(self, X):
+        if not is_dask(X):
+            return method(self, X)
+        from ..sources.dask import lazily
+
+        return lazily(_predictions, self, method.__name__, X)
+
+    return lazy
+
+
+def _predictions(model, name, X, like):
+    return getattr(model, name)(X) if X.shape[0] else like[:0]
+
+
+def hits(y, weight, name, model, X):
+    """Weight of a block's samples whose label is the predicted one, and of all."""
+    if y is None:
+        raise ValueError(f"score requires y to be passed, but {name} has none")
+    weight = _weights(y, weight, name)
+    right = model._labels_at(model._checked_raw(X if sparse.issparse(X) else as_real(X, name), name)) == np.asarray(y)
+    return np.array([weight @ right, weight.sum()] if weight.size else [right.sum(), len(right)], np.float64)

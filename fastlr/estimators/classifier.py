@@ -14,7 +14,7 @@ from sklearn.utils.validation import assert_all_finite, check_is_fitted, validat
 
 from .._validation import as_array, as_real, check_features, check_finite, check_sparse_features, refuse_masked
 from ..sources import source_of
-from .blocks import check_features_of, labels_of, named_blocks
+from .blocks import check_features_of, hits, lazy_on_dask, named_blocks
 from .callbacks import CallbackSupportMixin
 from .labels import encode_labels
 
@@ -113,6 +113,7 @@ class LogisticModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         """Context in which a ValueError because of NaN or infinity in X is in scikit-learn's own words."""
         return _Finite(X, type(self).__name__)
 
+    @lazy_on_dask
     def decision_function(self, X):
         """Raw predictions X w + b.
 
@@ -127,8 +128,7 @@ class LogisticModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         source = source_of(X, names=self._feature_names())
-        raw = self._raw_of_array(X) if source is None else self._raw_of_blocks(source)
-        return raw[:, 0] if len(self.classes_) == 2 else raw
+        return self._raw_of_array(X) if source is None else self._raw_of_blocks(source)
 
     def _feature_names(self):
         return getattr(self, "feature_names_in_", np.empty(0)).tolist()
@@ -153,8 +153,9 @@ class LogisticModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 raw[rows] = raw_product(X[rows].astype(np.float64), self.coef_, self.intercept_)
         if not (get_config()["assume_finite"] or np.isfinite(raw).all()):
             check_finite(X, name)  # some versions of scikit-learn do not look into all dtypes
-        return raw
+        return raw[:, 0] if len(self.classes_) == 2 else raw
 
+    @lazy_on_dask
     def predict(self, X):
         """Labels.
 
@@ -167,9 +168,12 @@ class LogisticModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         ndarray of shape (n_samples,)
             Entries of `classes_`.
         """
-        raw = self.decision_function(X)
+        return self._labels_at(self.decision_function(X))
+
+    def _labels_at(self, raw):
         return self.classes_[(raw > 0).astype(np.intp) if raw.ndim == 1 else raw.argmax(axis=1)]
 
+    @lazy_on_dask
     def predict_proba(self, X):
         """Probabilities of the classes: for two, expit of the decision function and of its negative; else softmax.
 
@@ -185,6 +189,7 @@ class LogisticModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         raw = self.decision_function(X)
         return np.column_stack([expit(-raw), expit(raw)]) if raw.ndim == 1 else softmax(raw, axis=1)
 
+    @lazy_on_dask
     def predict_log_proba(self, X):
         """Logarithms of the probabilities, exact where the probabilities round to 0 or 1.
 
@@ -214,7 +219,9 @@ class LogisticModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         source = source_of(X, y, sample_weight, self._feature_names())
         if source is not None:
-            y, sample_weight = labels_of(source)
+            check_features_of(self, source)
+            right, total = np.sum(source.ask_with_rows(hits, self), axis=0)
+            return float(right / total)
         return super().score(X, y, sample_weight)
 
     def sparsify(self):

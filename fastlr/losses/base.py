@@ -1,5 +1,7 @@
 """What losses of one raw prediction for each sample share: targets, weights, and where the last pass left them."""
 
+from functools import partial
+
 import numpy as np
 
 from .._validation import read_only
@@ -48,6 +50,10 @@ class PointwiseLoss:
         self.raw, self.curvature = guarded_empty(len(y)), guarded_empty(len(y))
         self._compiled = compiled
         self._remembered = None
+
+    def __reduce__(self):
+        # Arrays that kernels write to are made where they are used: see `guarded_empty`.
+        return partial(type(self), compiled=self._compiled), (self.y, self.sample_weight)
 
     @property
     def targets(self):

@@ -44,6 +44,9 @@ class SoftmaxLoss:
         self.value_at_zero = math.log(n_classes)
         self._p = None
 
+    def __reduce__(self):
+        return SoftmaxLoss, (self.classes, self.n_rows, self.sample_weight)
+
     def take(self, rows):
         """The loss of some of the samples; `rows` are indices."""
         weight = self.sample_weight[rows] if self.sample_weight.size else self.sample_weight

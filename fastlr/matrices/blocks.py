@@ -53,6 +53,9 @@ class Part:
         self.loss, self._shape, self._name = loss, shape, name
         self._forget()
 
+    def __reduce__(self):
+        return Part, (self.loss, self._shape, self._name)  # a copy has seen no passes
+
     def _forget(self):
         self._raw = self._curvature = self._start = None
 

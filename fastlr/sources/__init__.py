@@ -16,8 +16,9 @@ def source_of(X, y=None, sample_weight=None, names=()):
     Parameters
     ----------
     X : object
-        A path of Parquet files or a `pyarrow.dataset.Dataset`, whose y and sample_weight are names of columns; an array
-        with chunks that slices, of h5py, Zarr or xarray; a callable that returns a fresh iterator of blocks.
+        A collection of Dask; a path of Parquet files or a `pyarrow.dataset.Dataset`, whose y and sample_weight are
+        names of columns; an array with chunks that slices, of h5py, Zarr or xarray; a callable that returns a fresh
+        iterator of blocks.
     y, sample_weight : object, optional
         None where labels are not asked for.
     names : list of str
@@ -29,6 +30,10 @@ def source_of(X, y=None, sample_weight=None, names=()):
     """
     if isinstance(X, np.ndarray):
         return None
+    if is_dask(X):
+        from .dask import DaskSource
+
+        return DaskSource(X, y, sample_weight)
     if isinstance(X, (str, os.PathLike)) or type(X).__module__.startswith("pyarrow."):
         from .parquet import ParquetSource, is_data_set
 
@@ -42,3 +47,8 @@ def source_of(X, y=None, sample_weight=None, names=()):
 
         return IteratorSource(X, y, sample_weight)
     return None
+
+
+def is_dask(X):
+    """Whether X is a collection of Dask."""
+    return hasattr(X, "__dask_graph__")

@@ -47,6 +47,11 @@ class Source(ABC):
         """``function(y, sample_weight, name, *args)`` of each block."""
         return [function(*labels, self.name(k), *args) for k, labels in enumerate(self.labels)]
 
+    def ask_with_rows(self, function, *args):
+        """``function(y, sample_weight, name, *args, X)`` of each block."""
+        rows = enumerate(zip(self.labels, read_ahead(self.read()), strict=True))
+        return [function(*labels, self.name(k), *args, X) for k, (labels, X) in rows]
+
     def blocks(self, function, n_rows, *args):
         """The blocks with parts ``function(y, sample_weight, name, *args)``; `n_rows` of each block."""
         return LocalBlocks(self, self.ask(function, *args), n_rows)
