@@ -94,7 +94,7 @@ def test_what_is_wrong_with_a_partition_is_named(partitioned):
     X, y, weight = partitioned
     fit = LogisticRegression().fit
     with dask.config.set(scheduler="threads"):
-        with pytest.raises(ValueError, match="partition 2 of X must be finite.*row 0, column 7"):
+        with pytest.raises(ValueError, match=r"partition 2 of X must be finite.*row 0, column 7"):
             fit(da.where(X == X[100, 7], np.nan, X), y, weight)
         with pytest.raises(ValueError, match=r"y must have shape \(600,\)"):
             fit(X, y[:-1])

@@ -1,6 +1,7 @@
 """What estimators make of an X in blocks: classes, weights, a problem; predictions block by block."""
 
 from functools import wraps
+from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -14,8 +15,16 @@ from ..sources import is_dask
 from .labels import class_factors, encode_labels
 
 
-def _unique(y, weight, name):
-    """Labels of a block, and its number of rows."""
+class _Labels(NamedTuple):
+    """What a block's labels and weights say of all its samples."""
+
+    n_rows: int
+    classes: np.ndarray
+    totals: np.ndarray  # weight of each class
+    weighted: bool
+
+
+def _labels(y, weight, name):
     if y is None:
         raise ValueError(f"fit requires y to be passed, but {name} has none")
     y = np.asarray(y)
@@ -23,10 +32,13 @@ def _unique(y, weight, name):
         raise ValueError(f"y must have one label for each row of {name}, got an array of shape {y.shape}")
     if y.dtype.kind == "f" and np.isnan(y).any():
         raise ValueError(f"y must not hold NaN, but does in row {int(np.isnan(y).argmax())} of {name}")
+    weight = _weights(y, weight, name)
     try:
-        return np.unique(y), len(y)
+        classes, codes = np.unique(y, return_inverse=True)
     except TypeError as error:
         raise ValueError(f"y must hold labels of one kind, with none missing, but does not in {name}") from error
+    totals = np.bincount(codes, weight if weight.size else None, len(classes)).astype(np.float64)
+    return _Labels(len(y), classes, totals, weight.size > 0)
 
 
 def _weights(y, weight, name):
@@ -37,16 +49,9 @@ def _weights(y, weight, name):
     if weight.shape != np.shape(y):
         raise ValueError(f"sample_weight must have one value for each row of {name}, got shape {weight.shape}")
     with np.errstate(over="ignore", invalid="ignore"):
-        if not (weight.min() >= 0.0 and np.isfinite(weight.sum())):
+        if not ((weight >= 0.0).all() and np.isfinite(weight.sum())):
             raise ValueError(f"sample_weight must hold finite numbers >= 0, but does not in {name}")
     return weight
-
-
-def _totals(y, weight, name, classes):
-    """Weight of each class in a block, and whether weights were given."""
-    weights = _weights(y, weight, name)
-    codes = np.searchsorted(classes, y)
-    return np.bincount(codes, weights if weights.size else None, len(classes)).astype(np.float64), weights.size > 0
 
 
 def _part(y, weight, name, classes, factors, n_features):
@@ -78,14 +83,18 @@ def read_blocks(source, class_weight, C, fit_intercept, l1_ratio):
     """
     if l1_ratio:
         raise ValueError("l1_ratio must be 0 where X is in blocks: an L1 penalty needs X in memory")
-    uniques, n_rows = zip(*source.ask(_unique), strict=True)
-    if len({"number" if labels.dtype.kind in "biuf" else labels.dtype.kind for labels in uniques}) > 1:
+    found = source.ask(_labels)
+    n_rows = [labels.n_rows for labels in found]
+    found = [labels for labels in found if labels.n_rows]
+    kinds = {labels.classes.dtype.kind for labels in found}
+    if len(kinds) > 1 and not kinds <= set("biuf"):
         raise ValueError("y must hold labels of one kind in all blocks of X")
-    classes, _ = encode_labels(np.concatenate(uniques))
-    totals, weighted = zip(*source.ask(_totals, classes), strict=True)
-    if len(set(weighted)) > 1:
+    if len({labels.weighted for labels in found}) > 1:
         raise ValueError("sample_weight must be there for all blocks of X, or for none")
-    totals = np.sum(totals, axis=0)
+    if not found:
+        raise ValueError("X must not be empty: no block has rows")
+    classes, codes = encode_labels(np.concatenate([labels.classes for labels in found]))
+    totals = np.bincount(codes, np.concatenate([labels.totals for labels in found]), len(classes))
     factors = class_factors(class_weight, classes, totals)
     if factors is not None:
         totals = factors * totals

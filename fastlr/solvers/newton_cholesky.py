@@ -22,7 +22,7 @@ from ._steps import Promise, descends, rounding
 
 _SAMPLED_ENTRIES = 1_000_000  # from this size of X on, a subsample is solved first
 _SAMPLE_SHARE = 8
-_SAMPLE_MOST = 2**25  # entries, of which a copy is made
+_SAMPLE_MOST = 2**23  # entries, of which a copy is made; with more there are no fewer passes
 _SAMPLE_PER_FEATURE = 24
 NEEDS = ()
 

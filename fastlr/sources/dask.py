@@ -65,11 +65,8 @@ class DaskSource:
         vectors = [
             _vector(values, name, X, len(blocks)) for values, name in ((y, "y"), (sample_weight, "sample_weight"))
         ]
-        n_rows = dask.compute(*[dask.delayed(len)(rows) for rows in vectors[0]]) if y is not None else [1] * len(blocks)
-        kept = [k for k, n in enumerate(n_rows) if n]
-        self._blocks = [blocks[k] for k in kept]
-        self._labels = [tuple(vector[k] for vector in vectors) for k in kept]
-        self._names = [f"partition {k} of X" for k in kept]
+        self._blocks, self._labels = blocks, list(zip(*vectors, strict=True))
+        self._names = [f"partition {k} of X" for k in range(len(blocks))]
 
     def ask(self, function, *args):
         """See `Source`."""
@@ -77,7 +74,11 @@ class DaskSource:
 
     def blocks(self, function, n_rows, *args):
         """See `Source`."""
-        return DaskBlocks(self._blocks, self._delayed(function, args), n_rows, self.n_features, self.is_sparse)
+        parts = self._delayed(function, args)
+        X, parts, n_rows = zip(
+            *(block for block in zip(self._blocks, parts, n_rows, strict=True) if block[2]), strict=True
+        )
+        return DaskBlocks(X, parts, n_rows, self.n_features, self.is_sparse)
 
     def ask_with_rows(self, function, *args):
         """See `Source`."""

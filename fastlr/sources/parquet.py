@@ -18,7 +18,9 @@ def _arrow():
 
 def is_data_set(X):
     """Whether X is a path, or a data set of pyarrow."""
-    return isinstance(X, (str, os.PathLike)) or isinstance(X, _arrow().dataset.Dataset)
+    if isinstance(X, str):  # other text is none, and refused like all that is no array
+        return bool(os.path.dirname(X) or os.path.splitext(X)[1] or os.path.exists(X))
+    return isinstance(X, os.PathLike) or isinstance(X, _arrow().dataset.Dataset)
 
 
 class ParquetSource(Source):
