@@ -12,7 +12,7 @@ from ..losses.logistic import LogisticLoss
 from ..losses.softmax import SoftmaxLoss
 from ..matrices.blocks import Part
 from ..sources import is_dask
-from .labels import class_factors, encode_labels
+from .labels import class_factors, encode_labels, unique_labels
 
 
 class _Labels(NamedTuple):
@@ -34,7 +34,7 @@ def _labels(y, weight, name):
         raise ValueError(f"y must not hold NaN, but does in row {int(np.isnan(y).argmax())} of {name}")
     weight = _weights(y, weight, name)
     try:
-        classes, codes = np.unique(y, return_inverse=True)
+        classes, codes = unique_labels(y)
     except TypeError as error:
         raise ValueError(f"y must hold labels of one kind, with none missing, but does not in {name}") from error
     totals = np.bincount(codes, weight if weight.size else None, len(classes)).astype(np.float64)

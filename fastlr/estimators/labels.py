@@ -16,7 +16,7 @@ def encode_labels(y):
         If there are fewer than two classes, or labels that cannot be compared.
     """
     try:
-        classes, codes = _two_values(y) if y.dtype.kind in "biuf" else np.unique(y, return_inverse=True)
+        classes, codes = unique_labels(y)
     except TypeError as error:
         raise ValueError("y must hold labels of one kind, with none missing") from error
     if len(classes) != 2 or (classes.dtype.kind == "f" and (classes != np.rint(classes)).any()):
@@ -26,8 +26,10 @@ def encode_labels(y):
     return classes, codes.astype(np.int64)
 
 
-def _two_values(y):
-    """`np.unique` with the inverse, without its sort where y has at most two different values."""
+def unique_labels(y):
+    """`np.unique` with the inverse, without its sort where y holds at most two different numbers."""
+    if y.dtype.kind not in "biuf" or not y.size:
+        return np.unique(y, return_inverse=True)
     low, high = y.min(), y.max()
     is_high = y == high
     if low < high and (is_high | (y == low)).all():

@@ -130,6 +130,10 @@ class Matrix(ABC):
     def take(self, rows):
         """A matrix of some of the rows, which are copied; `rows` are ascending indices."""
 
+    def sample(self, loss, rows):
+        """A matrix of some of the rows, and their loss: see `take`."""
+        return self.take(rows), loss.take(rows)
+
     @abstractmethod
     def columns(self, places):
         """A matrix of some of the columns, which are copied; `places` are ascending indices."""

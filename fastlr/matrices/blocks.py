@@ -138,7 +138,7 @@ def _slope(matrix, loss, length):
 
 
 def _some_rows(matrix, loss, rows):
-    return matrix.take(rows).X
+    return matrix.take(rows).X, loss.take(rows)
 
 
 def add_up(parts):
@@ -209,11 +209,6 @@ class BlocksLoss:
         found = self.ask(_of_loss, "heaviest")
         block = max(range(len(found)), key=lambda k: found[k][1])
         return self.blocks.starts[block] + found[block][0], found[block][1]
-
-    def take(self, rows):
-        """The loss of some of the samples, in memory; `rows` are ascending indices."""
-        losses = self.ask(_of_loss, "take", each=self.blocks.split(rows))
-        return losses[0].joined(losses)
 
     def weighted(self):
         """Weights for second derivatives, see `SoftmaxLoss`."""
@@ -306,12 +301,16 @@ class BlocksMatrix(Matrix):
         answers = list(self._map(loss, _of_predictions, question, *coefs, position=Position(dtype=self.dtype)))
         return all(answers) if isinstance(answers[0], bool) else max(answers)
 
+    def sample(self, loss, rows):
+        """See `Matrix`; both are in memory then."""
+        position = Position(dtype=self.dtype)
+        parts, losses = zip(*self._map(loss, _some_rows, each=self.X.split(rows), position=position), strict=True)
+        X = sparse.vstack(parts, format="csr") if self.is_sparse else read_only(np.concatenate(parts))
+        return compiled_matrix(X, dtype=self.dtype, team=self.team), losses[0].joined(losses)
+
     def take(self, rows):
         """See `Matrix`; the rows are in memory then."""
-        position, each = Position(dtype=self.dtype), self.X.split(rows)
-        parts = list(self._map(None, _some_rows, each=each, position=position))
-        X = sparse.vstack(parts, format="csr") if self.is_sparse else read_only(np.concatenate(parts))
-        return compiled_matrix(X, dtype=self.dtype, team=self.team)
+        return self.sample(None, rows)[0]
 
     def columns(self, places):
         """Not there: for L1 penalties, which blocks do not have."""

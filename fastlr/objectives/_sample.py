@@ -24,7 +24,7 @@ class Sample:
         self.n_rows = min(n_rows, n_samples)
         if self.n_rows < n_samples or not matrix.in_memory:
             rows = sample_rows(n_samples, self.n_rows)
-            matrix, loss = matrix.take(rows), loss.take(rows)
+            matrix, loss = matrix.sample(loss, rows)
         self._matrix = matrix
         weight = loss.weights()
         self._weight = weight / max(weight.mean(), np.finfo(np.float64).tiny)
