@@ -1,6 +1,7 @@
 """Checks of what callers hand in: one clear error that names the argument, or what kernels and solvers can read."""
 
 from .arrays import (
+    LEAST_SUM,
     NATIVE_DTYPES,
     as_array,
     as_real,
@@ -16,6 +17,7 @@ from .parameters import check_choice, check_flag, check_number, listed
 from .sparse import check_sparse_features
 
 __all__ = [
+    "LEAST_SUM",
     "NATIVE_DTYPES",
     "as_array",
     "as_real",

@@ -12,7 +12,7 @@ NATIVE_DTYPES = (np.dtype(np.float64), np.dtype(np.float32), np.dtype(np.uint8),
 _NUMBERS = (numbers.Real, Decimal, np.bool_)  # that objects may be
 
 # float64 has no numbers between 0 and 5e-324: products with weights not far above that round to nothing.
-_LEAST_SUM = 1e-312
+LEAST_SUM = 1e-312
 
 
 def check_features(X, name="X"):
@@ -60,8 +60,14 @@ def check_features(X, name="X"):
 def check_finite(X, name="X"):
     """Raise ValueError if X, dense or sparse, holds NaN or infinity."""
     values = X.data if sparse.issparse(X) else X
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        raise ValueError(f"{name} must be finite, but contains NaN or infinity")
+    if values.dtype.kind != "f" or np.isfinite(values).all():
+        return
+    if sparse.issparse(X):
+        place = int(np.isfinite(values).argmin())
+        row, column = int(np.searchsorted(X.indptr, place, side="right")) - 1, int(X.indices[place])
+    else:
+        row, column = divmod(int(np.isfinite(values).argmin()), X.shape[1])
+    raise ValueError(f"{name} must be finite, but contains NaN or infinity: in row {row}, column {column}")
 
 
 def read_only(array):
@@ -111,8 +117,8 @@ def check_sample_weight(sample_weight, n_samples, name="sample_weight"):
         raise ValueError(f"{name} must hold finite numbers >= 0, with a finite sum")
     if total == 0.0:
         raise ValueError(f"{name} must not be zero for all samples")
-    if total < _LEAST_SUM:
-        raise ValueError(f"{name} must have a sum of at least {_LEAST_SUM:.1e}, got {total:.1e}")
+    if total < LEAST_SUM:
+        raise ValueError(f"{name} must have a sum of at least {LEAST_SUM:.1e}, got {total:.1e}")
     return weight
 
 

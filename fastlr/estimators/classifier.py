@@ -21,6 +21,8 @@ from .._validation import (
     check_targets,
     refuse_masked,
 )
+from ..sources import source_of
+from .blocks import check_features_of, hits, lazy_on_dask, named_blocks
 from .callbacks import CallbackSupportMixin
 from .labels import encode_labels
 
@@ -136,12 +138,13 @@ class LogisticModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         """Context in which a ValueError because of NaN or infinity in X is in scikit-learn's own words."""
         return _Finite(X, type(self).__name__)
 
+    @lazy_on_dask
     def decision_function(self, X):
         """Raw predictions X w + b.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
+        X : array-like or sparse matrix of shape (n_samples, n_features), or blocks of rows as for `fit`
 
         Returns
         -------
@@ -149,19 +152,35 @@ class LogisticModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             For two classes, positive for ``classes_[1]``; else the largest is that of the predicted class.
         """
         check_is_fitted(self)
+        source = source_of(X, names=self._feature_names())
+        return self._raw_of_array(X) if source is None else self._raw_of_blocks(source)
+
+    def _feature_names(self):
+        return getattr(self, "feature_names_in_", np.empty(0)).tolist()
+
+    def _raw_of_blocks(self, source):
+        check_features_of(self, source)
+        with np.errstate(all="ignore"):
+            return np.concatenate([self._checked_raw(*block) for block in named_blocks(source)])
+
+    def _raw_of_array(self, X):
         with np.errstate(all="ignore"):  # scikit-learn looks for infinity by a sum, which may overflow
             X = self._validated(X, reset=False)
-            if sparse.issparse(X) or X.dtype.kind == "f":
-                raw = raw_product(X, self.coef_, self.intercept_)
-            else:  # whole numbers are not converted as a whole
-                raw = np.empty((len(X), self.coef_.shape[0]), np.float64)
-                for first in range(0, len(X), _CHUNK_ROWS):
-                    rows = slice(first, first + _CHUNK_ROWS)
-                    raw[rows] = raw_product(X[rows].astype(np.float64), self.coef_, self.intercept_)
-            if not (get_config()["assume_finite"] or np.isfinite(raw).all()):
-                check_finite(X)  # some versions of scikit-learn do not look into all dtypes
+            return self._checked_raw(X)
+
+    def _checked_raw(self, X, name="X"):
+        if sparse.issparse(X) or X.dtype.kind == "f":
+            raw = raw_product(X, self.coef_, self.intercept_)
+        else:  # whole numbers are not converted as a whole
+            raw = np.empty((len(X), self.coef_.shape[0]), np.float64)
+            for first in range(0, len(X), _CHUNK_ROWS):
+                rows = slice(first, first + _CHUNK_ROWS)
+                raw[rows] = raw_product(X[rows].astype(np.float64), self.coef_, self.intercept_)
+        if not (get_config()["assume_finite"] or np.isfinite(raw).all()):
+            check_finite(X, name)  # some versions of scikit-learn do not look into all dtypes
         return raw[:, 0] if len(self.classes_) == 2 else raw
 
+    @lazy_on_dask
     def predict(self, X):
         """Labels.
 
@@ -174,9 +193,12 @@ class LogisticModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         ndarray of shape (n_samples,)
             Entries of `classes_`.
         """
-        raw = self.decision_function(X)
+        return self._labels_at(self.decision_function(X))
+
+    def _labels_at(self, raw):
         return self.classes_[(raw > 0).astype(np.intp) if raw.ndim == 1 else raw.argmax(axis=1)]
 
+    @lazy_on_dask
     def predict_proba(self, X):
         """Probabilities of the classes: for two, expit of the decision function and of its negative; else softmax.
 
@@ -192,6 +214,7 @@ class LogisticModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         raw = self.decision_function(X)
         return np.column_stack([expit(-raw), expit(raw)]) if raw.ndim == 1 else softmax(raw, axis=1)
 
+    @lazy_on_dask
     def predict_log_proba(self, X):
         """Logarithms of the probabilities, exact where the probabilities round to 0 or 1.
 
@@ -205,6 +228,26 @@ class LogisticModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         """
         raw = self.decision_function(X)
         return np.column_stack([log_expit(-raw), log_expit(raw)]) if raw.ndim == 1 else log_softmax(raw, axis=1)
+
+    def score(self, X, y=None, sample_weight=None):
+        """Share of samples whose predicted label is theirs.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for `fit`.
+
+        Returns
+        -------
+        float
+        """
+        check_is_fitted(self)
+        source = source_of(X, y, sample_weight, self._feature_names())
+        if source is not None:
+            check_features_of(self, source)
+            right, total = np.sum(source.ask_with_rows(hits, self), axis=0)
+            return float(right / total)
+        return super().score(X, y, sample_weight)
 
     def sparsify(self):
         """Make `coef_` sparse (CSR), as predictions take it too.

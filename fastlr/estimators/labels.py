@@ -17,7 +17,7 @@ def encode_labels(y):
         If there are fewer than two classes, or labels that cannot be compared.
     """
     try:
-        classes, codes = _two_values(y) if y.dtype.kind in "biuf" else np.unique(y, return_inverse=True)
+        classes, codes = unique_labels(y)
     except TypeError as error:
         raise ValueError("y must hold labels of one kind, with none missing") from error
     if len(classes) != 2 or (classes.dtype.kind == "f" and (classes != np.rint(classes)).any()):
@@ -27,8 +27,10 @@ def encode_labels(y):
     return classes, codes.astype(np.int64)
 
 
-def _two_values(y):
-    """`np.unique` with the inverse, without its sort where y has at most two different values."""
+def unique_labels(y):
+    """`np.unique` with the inverse, without its sort where y holds at most two different numbers."""
+    if y.dtype.kind not in "biuf" or not y.size:
+        return np.unique(y, return_inverse=True)
     low, high = y.min(), y.max()
     is_high = y == high
     if low < high and (is_high | (y == low)).all():
@@ -47,20 +49,11 @@ def combine_weights(sample_weight, class_weight, classes, codes):
         If the weights are malformed, or leave no sample any weight.
     """
     weight = check_sample_weight(sample_weight, len(codes))
-    if class_weight is None:
+    # Empty weights stand for ones.
+    totals = np.bincount(codes, weight if weight.size else None, len(classes)).astype(np.float64)
+    factors = class_factors(class_weight, classes, totals)
+    if factors is None:
         return weight
-    if isinstance(class_weight, str) and class_weight == "balanced":
-        # Empty weights stand for ones.
-        totals = np.bincount(codes, weight if weight.size else None, len(classes)).astype(np.float64)
-        present = totals > 0.0
-        factors = np.divide(totals.sum() / present.sum(), totals, out=totals, where=present)
-    else:
-        try:
-            factors = compute_class_weight(class_weight, classes=classes, y=classes[codes])
-        except (OverflowError, TypeError, ValueError) as error:
-            raise ValueError(f"class_weight must be a dict by class or 'balanced': {error}") from error
-        if not (np.isfinite(factors).all() and (factors >= 0.0).all()):
-            raise ValueError(f"class_weight must hold finite numbers >= 0, got {class_weight!r}")
     factors = factors[codes]
     return check_sample_weight(factors * weight if weight.size else factors, len(codes), "class_weight")
 
@@ -97,3 +90,32 @@ def problem_of(data, sample_weight, offset, class_weight, proportions):
             raise ValueError(f"y must not be {y[0]:g} for all samples that weigh anything")
         problem.proportions = data.y
     return problem
+
+
+def class_factors(class_weight, classes, totals):
+    """What `class_weight` multiplies the weights of each class by, float64 of shape (n_classes,); None for nothing.
+
+    Parameters
+    ----------
+    class_weight : dict, "balanced" or None
+    classes : array of shape (n_classes,)
+    totals : float64 array of shape (n_classes,)
+        Weight of each class.
+
+    Raises
+    ------
+    ValueError
+        If `class_weight` is malformed.
+    """
+    if class_weight is None:
+        return None
+    if isinstance(class_weight, str) and class_weight == "balanced":
+        present = totals > 0.0
+        return np.divide(totals.sum() / present.sum(), totals, out=totals.copy(), where=present)
+    try:
+        factors = compute_class_weight(class_weight, classes=classes, y=classes)
+    except (OverflowError, TypeError, ValueError) as error:
+        raise ValueError(f"class_weight must be a dict by class or 'balanced': {error}") from error
+    if not (np.isfinite(factors).all() and (factors >= 0.0).all()):
+        raise ValueError(f"class_weight must hold finite numbers >= 0, got {class_weight!r}")
+    return factors

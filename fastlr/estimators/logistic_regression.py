@@ -2,6 +2,7 @@
 
 import logging
 import warnings
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +14,8 @@ from ..fits.firth import fit_firth
 from ..fits.one import fit
 from ..solvers import SOLVERS
 from ..solvers._result import Outcome
+from ..sources import source_of
+from .blocks import dtype_of, read_blocks, set_features
 from .callbacks import Told, with_callbacks
 from .classifier import LogisticModel
 from .labels import problem_of
@@ -151,23 +154,26 @@ class LogisticRegression(LogisticModel):
         self.verbose = verbose
         self.random_state = random_state
 
-    def fit(self, X, y, sample_weight=None, offset=None, proportions=False):
+    def fit(self, X, y=None, sample_weight=None, offset=None, proportions=False):
         """Fit the model.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Real, finite.
+        X : array-like or sparse matrix of shape (n_samples, n_features), or blocks of rows
+            Real, finite. Blocks are read anew for each pass: an array of h5py, Zarr or xarray; Parquet files, as a path
+            or a `pyarrow.dataset.Dataset`; or a callable that returns a fresh iterator of (X, y) or
+            (X, y, sample_weight), X dense or CSR.
         y : array-like of shape (n_samples,)
-            Labels of two classes or more, of any kind.
+            Labels of two classes or more, of any kind. For Parquet files the name of a column; None for a callable.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative, or one number for all. Weight k is k copies, weight 0 is absence.
+            Non-negative, or one number for all. Weight k is k copies, weight 0 is absence. For Parquet files the name
+            of a column; None for a callable.
         offset : array-like of shape (n_samples,), default=None
             For two classes: a part of the raw predictions that is given, as by a column with its coefficient held
-            at 1, or one number for all. Predictions are those without it.
+            at 1, or one number for all. Predictions are those without it. Not for X in blocks.
         proportions : bool, default=False
             Whether y holds numbers in [0, 1], proportions of events say with their counts as weights, and not labels;
-            `classes_` is then [0, 1].
+            `classes_` is then [0, 1]. Not for X in blocks.
 
         Returns
         -------
@@ -176,7 +182,10 @@ class LogisticRegression(LogisticModel):
         Raises
         ------
         ValueError, TypeError
-            If a parameter or an argument is not as described; the message names it. The estimator is then as before.
+            If a parameter or an argument is not as described; the message names it, and the block and row if X comes
+            in blocks. The estimator is then as before.
+        OSError
+            If a file cannot be read.
         """
         with self._unchanged_on_failure():
             return self._fit(X, y, sample_weight, offset, check_flag(proportions, "proportions"))
@@ -186,12 +195,10 @@ class LogisticRegression(LogisticModel):
         (C, l1_ratio), options = self._check_parameters()
         verbose = options.pop("progress")
         fit_intercept = options.pop("fit_intercept")
-        data = self._read(X, y, proportions=proportions)
-        dtype, classes = data.dtype, data.classes
+        data = X, y, sample_weight, offset, proportions
+        problem, classes, dtype, finite = self._problem(*data, (C, fit_intercept, l1_ratio))
         check_multi_class(self.multi_class, len(classes))
-        problem = problem_of(data, sample_weight, offset, self.class_weight, proportions)
-        problem = replace(problem, C=C, l1_ratio=l1_ratio, fit_intercept=fit_intercept)
-        start = self._start(len(classes), data.X.shape[1])
+        start = self._start(len(classes), problem.X.shape[1])
         told = Told(self, X, y, sample_weight)
 
         def report(solver, record):
@@ -200,7 +207,7 @@ class LogisticRegression(LogisticModel):
                 _print_step(solver, record)
 
         options.update(start=start, report=report)
-        with self._finite(data.X):
+        with finite:
             if self.penalty == "firth":
                 end = fit_firth(problem, **options)
             else:
@@ -226,6 +233,25 @@ class LogisticRegression(LogisticModel):
         self.solver_ = end.solver
         told.end()
         return self
+
+    def _problem(self, X, y, sample_weight, offset, proportions, terms):
+        """What is minimised, classes, the dtype of coefficients, and a context for X that is not finite.
+
+        `terms` are C, fit_intercept and l1_ratio.
+        """
+        source = source_of(X, y, sample_weight)
+        if source is None:
+            data = self._read(X, y, proportions=proportions)
+            problem = problem_of(data, sample_weight, offset, self.class_weight, proportions)
+            C, fit_intercept, l1_ratio = terms
+            problem = replace(problem, C=C, fit_intercept=fit_intercept, l1_ratio=l1_ratio)
+            return problem, data.classes, data.dtype, self._finite(data.X)
+        asked = {"offset": offset is not None, "proportions": proportions, 'penalty="firth"': self.penalty == "firth"}
+        for name in [name for name, is_asked in asked.items() if is_asked]:
+            raise ValueError(f"{name} is not for X in blocks, which are read anew for each pass: pass X in memory")
+        problem, classes = read_blocks(source, self.class_weight, *terms)
+        set_features(self, source)
+        return problem, classes, dtype_of(source), nullcontext()
 
     def _start(self, n_classes, n_features):
         """Coefficients of the last fit, where it is to be continued; else None."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
-from scipy import sparse
 
 from ..linalg.blas import single_threaded_blas
 from ..objectives import relative_gap
@@ -212,8 +211,10 @@ def _is_cheap(problem, objective):
 def _plan(problem, penalty, solver):
     """Names of solvers and how many passes they may take, each for where the one before does not arrive."""
     if solver not in SOLVERS:
-        kind = {"n_classes": problem.n_classes, "is_sparse": sparse.issparse(problem.X)}
+        kind = {"n_classes": problem.n_classes, "is_sparse": problem.is_sparse, "in_blocks": problem.in_blocks}
         return plan(*problem.X.shape, bool(penalty), has_l1=not penalty.is_smooth, **kind)
+    if "X in memory" in NEEDS[solver] and problem.in_blocks:
+        raise ValueError(f'solver="{solver}" needs X in memory: pass solver="auto"')
     if "a penalty" in NEEDS[solver] and not penalty:
         raise ValueError(f'solver="{solver}" needs a penalty: pass a finite C, or solver="auto"')
     if ("an L1 penalty" in NEEDS[solver]) == penalty.is_smooth:

@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import sparse
 
 from ..losses.logistic import LogisticLoss
 from ..losses.offset import OffsetLogisticLoss
 from ..losses.softmax import SoftmaxLoss
 from ..matrices import is_small, matrix_for
+from ..matrices.blocks import BlocksLoss, BlocksMatrix
 from ..objectives.logistic import LogisticObjective
 from ..objectives.penalties import penalty_of
 from ..objectives.softmax import SoftmaxObjective
@@ -44,6 +46,13 @@ class Problem:
     l1_ratio: float = 0.0
     proportions: np.ndarray | None = None
     offset: np.ndarray | None = None
+
+    in_blocks = False  # whether X is anywhere but in memory
+
+    @property
+    def is_sparse(self):
+        """Whether X is."""
+        return sparse.issparse(self.X)
 
     @property
     def is_small(self):
@@ -85,3 +94,32 @@ def stacked_weights(weight_of, sets, n_samples):
         if weight.size:
             row[:] = weight
     return weights
+
+
+@dataclass
+class BlocksProblem(Problem):
+    """The same of an X in blocks, whose parts hold classes and weights.
+
+    Attributes
+    ----------
+    X : LocalBlocks or DaskBlocks
+    weight_sum : float
+    """
+
+    weight_sum: float = 0.0
+
+    in_blocks = True
+    is_small = False
+
+    @property
+    def is_sparse(self):
+        """Whether blocks are."""
+        return self.X.is_sparse
+
+    def matrix(self, dtype, team):
+        """See `Problem`."""
+        return BlocksMatrix(self.X, dtype, team)
+
+    def loss(self):
+        """See `Problem`."""
+        return BlocksLoss(self.X, self.n_classes, self.weight_sum)

@@ -1,9 +1,17 @@
 """What losses of one raw prediction for each sample share: targets, weights, and where the last pass left them."""
 
+from functools import partial
+
 import numpy as np
 
 from .._validation import read_only
 from ..runtime.blocks import guarded_empty
+
+
+def heaviest(sample_weight):
+    """The index of the largest weight, and that; empty ones are ones."""
+    place = int(sample_weight.argmax()) if sample_weight.size else 0
+    return place, float(sample_weight[place]) if sample_weight.size else 1.0
 
 
 class PointwiseLoss:
@@ -43,6 +51,10 @@ class PointwiseLoss:
         self._compiled = compiled
         self._remembered = None
 
+    def __reduce__(self):
+        # Arrays that kernels write to are made where they are used: see `guarded_empty`.
+        return partial(type(self), compiled=self._compiled), (self.y, self.sample_weight)
+
     @property
     def targets(self):
         """What kernels read: the formula, targets and weights."""
@@ -56,6 +68,15 @@ class PointwiseLoss:
     def weights(self):
         """Weights, float64 of shape (n_samples,), ones where there are none."""
         return self.sample_weight if self.sample_weight.size else np.ones(len(self.y))
+
+    @classmethod
+    def joined(cls, losses):
+        """The loss of the samples of several, one after the other."""
+        return cls(*(np.concatenate([getattr(loss, name) for loss in losses]) for name in ("y", "sample_weight")))
+
+    def heaviest(self):
+        """The index of a sample of the largest weight, and that."""
+        return heaviest(self.sample_weight)
 
     def predicted(self):
         """Raw predictions, for solvers of the dual problem, whose coefficients are those of samples.

@@ -51,7 +51,9 @@ class LogisticLoss(PointwiseLoss):
         _, residual, _ = self.of_samples(self._remembered)
         p = residual + self.y
         reach = np.maximum(p * self.raw, (p - 1.0) * self.raw)
-        return float(reach[self.sample_weight > 0.0].max() if self.sample_weight.size else reach.max())
+        if self.sample_weight.size:
+            reach = reach[self.sample_weight > 0.0]
+        return float(reach.max(initial=-np.inf))
 
     def _towards(self, change):
         """A change of raw predictions as one in favour of the targets; those between 0 and 1 favour none."""

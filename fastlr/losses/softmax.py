@@ -7,6 +7,7 @@ from scipy import special
 
 from .. import reference
 from .._validation import read_only
+from .base import heaviest
 from .quadratic import Quadratic
 
 
@@ -43,6 +44,9 @@ class SoftmaxLoss:
         self.value_at_zero = math.log(n_classes)
         self._p = None
 
+    def __reduce__(self):
+        return SoftmaxLoss, (self.classes, self.n_rows, self.sample_weight)
+
     def take(self, rows):
         """The loss of some of the samples; `rows` are indices."""
         weight = self.sample_weight[rows] if self.sample_weight.size else self.sample_weight
@@ -51,6 +55,16 @@ class SoftmaxLoss:
     def weights(self):
         """Weights, float64 of shape (n_samples,), ones where there are none."""
         return self.sample_weight if self.sample_weight.size else np.ones(len(self.classes))
+
+    @staticmethod
+    def joined(losses):
+        """The loss of the samples of several, one after the other."""
+        classes = np.concatenate([loss.classes for loss in losses])
+        return SoftmaxLoss(classes, losses[0].n_rows, np.concatenate([loss.sample_weight for loss in losses]))
+
+    def heaviest(self):
+        """The index of a sample of the largest weight, and that."""
+        return heaviest(self.sample_weight)
 
     def best_intercepts(self):
         """The intercepts that are best where all else is zero, of mean 0: float64 of shape (n_classes,)."""
@@ -161,6 +175,10 @@ class SoftmaxLoss:
             if len(change):
                 least, largest = min(least, float(np.nanmin(change))), max(largest, float(np.nanmax(change)))
         return least, largest
+
+    def largest_spread(self, changes):
+        """The largest difference between the changes of two raw predictions of a sample."""
+        return max(float(np.ptp(change, axis=1).max()) for _, change in changes)
 
     def separates(self, predictions):
         """Whether all samples that weigh anything have their own class's raw prediction above all others."""

@@ -25,10 +25,15 @@ def matrix_for(X, n_classes=2, *, dtype=None, team=None):
     """
     if is_small(X, n_classes):
         return SmallMatrix(X.toarray() if sparse.issparse(X) else X)
+    return compiled_matrix(X, dtype=dtype, team=team)
+
+
+def compiled_matrix(X, *, dtype=None, team=None, name="X"):
+    """The matrix of compiled passes over X; parameters as of `matrix_for`, and what errors call X."""
     if sparse.issparse(X):
         from .csr import CSRMatrix
 
-        return CSRMatrix(X, team=team)
+        return CSRMatrix(X, team=team, name=name)
     from .dense import DenseMatrix
 
-    return DenseMatrix(X, dtype=dtype, team=team)
+    return DenseMatrix(X, dtype=dtype, team=team, name=name)

@@ -19,6 +19,7 @@ from .._validation import check_finite
 from ..runtime.team import Team
 from ._class_hessian import class_sandwich
 from .costs import hessian_cost
+from .scales import column_sums
 
 _BLOCK_ENTRIES = 1_000_000  # of rows that NumPy widens at a time
 
@@ -47,7 +48,11 @@ class Matrix(ABC):
         Factor of all features: the matrix is ``scale * X``.
     n_passes : int
         How often X was read.
+    in_memory : bool
+        Whether rows are at hand: `blocks` and `predictions`. If not, all but sums takes `take`.
     """
+
+    in_memory = True
 
     def __init__(self, X, dtype, name="X", team=None, scale=1.0):
         self.X = X
@@ -116,6 +121,10 @@ class Matrix(ABC):
     @abstractmethod
     def take(self, rows):
         """A matrix of some of the rows, which are copied; `rows` are ascending indices."""
+
+    def sample(self, loss, rows):
+        """A matrix of some of the rows, and their loss: see `take`."""
+        return self.take(rows), loss.take(rows)
 
     @abstractmethod
     def columns(self, places):
@@ -277,6 +286,20 @@ class Matrix(ABC):
         self.n_passes += 1
         for rows, block in self.blocks(len(coefs)):
             yield rows, block @ coefs[:, :-1].T + coefs[:, -1]
+
+    def ask_of_predictions(self, loss, question, *coefs):
+        """What a method of a `SoftmaxLoss` says of the `predictions` of some coefficients: a pass for each of these.
+
+        Returns
+        -------
+        bool or float
+            Of all samples: whether it holds for each, or the largest.
+        """
+        return getattr(loss, question)(*(self.predictions(coef) for coef in coefs))
+
+    def column_sums(self, loss, weight_sum, seen_from):
+        """What means and variances of the columns are made of, see `scales.column_sums`: one pass."""
+        return column_sums(self, loss, weight_sum, seen_from)
 
     def transposed(self, coefficients):
         """Coefficients of samples, of shape (k, n_samples), times X, for the dual problem: one pass of NumPy.

@@ -24,23 +24,12 @@ def standardisation(matrix, loss, *, centred):
         Weighted. The variance of constant columns (not centred: of those of zeros) is 0; that of columns whose squares
         are beyond what a float64 can hold is inf or NaN.
     """
-    weight = loss.weights()
-    weight = weight / weight.max()  # their sum might overflow
-    weight /= weight.sum()
     # Seen from one of the samples, columns of next to no variance keep their digits. Sparse ones are seen from 0.
     seen_from = np.zeros(matrix.shape[1])
     if centred and not matrix.is_sparse:
-        seen_from = matrix.scale * matrix.X[weight.argmax()].astype(np.float64)
-    mean, square = np.zeros((2, matrix.shape[1]))
-    for rows, block in matrix.blocks(most=_SUMMED_ROWS):
-        if sparse.issparse(block):
-            squares = block.multiply(block)
-        else:
-            block = block - seen_from
-            squares = block * block
-        mean += block.T @ weight[rows]
-        square += squares.T @ weight[rows]
-    matrix.n_passes += 1
+        row, _ = loss.heaviest()
+        seen_from = next(matrix.take(np.array([row])).blocks())[1][0]
+    mean, square = matrix.column_sums(loss, loss.weight_sum, seen_from)
     vanished = (mean != 0.0) & (square == 0.0)
     if centred:
         variance = square - mean * mean
@@ -50,6 +39,36 @@ def standardisation(matrix, loss, *, centred):
         variance, mean = square, np.zeros_like(mean)
     variance[vanished] = np.nan
     return mean, variance
+
+
+def column_sums(matrix, loss, weight_sum, seen_from):
+    """Weighted sums over a matrix's rows of what the columns are above `seen_from`, and of its squares: one pass.
+
+    Parameters
+    ----------
+    matrix : Matrix
+    loss : LogisticLoss or SoftmaxLoss
+    weight_sum : float
+        What its weights are divided by.
+    seen_from : float64 array of shape (n_features,)
+        Zeros for sparse X.
+
+    Returns
+    -------
+    first, second : float64 arrays of shape (n_features,)
+    """
+    weight = loss.weights() / weight_sum
+    first, second = np.zeros((2, matrix.shape[1]))
+    for rows, block in matrix.blocks(most=_SUMMED_ROWS):
+        if sparse.issparse(block):
+            squares = block.multiply(block)
+        else:
+            block = block - seen_from
+            squares = block * block
+        first += block.T @ weight[rows]
+        second += squares.T @ weight[rows]
+    matrix.n_passes += 1
+    return first, second
 
 
 def largest_entries(matrix):

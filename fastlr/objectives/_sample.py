@@ -22,9 +22,9 @@ class Sample:
     def __init__(self, matrix, loss, n_rows):
         n_samples = matrix.shape[0]
         self.n_rows = min(n_rows, n_samples)
-        if self.n_rows < n_samples:
+        if self.n_rows < n_samples or not matrix.in_memory:
             rows = sample_rows(n_samples, self.n_rows)
-            matrix, loss = matrix.take(rows), loss.take(rows)
+            matrix, loss = matrix.sample(loss, rows)
         self._matrix = matrix
         weight = loss.weights()
         self._weight = weight / max(weight.mean(), np.finfo(np.float64).tiny)

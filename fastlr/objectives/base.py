@@ -60,7 +60,7 @@ class Objective:
 
     def subsample(self, rows):
         """The same objective over some of the rows, which are copied; `rows` are ascending indices."""
-        return type(self)(self.matrix.take(rows), self.loss.take(rows), self.penalty, self.fit_intercept)
+        return type(self)(*self.matrix.sample(self.loss, rows), self.penalty, self.fit_intercept)
 
     def columns(self, places):
         """The same objective over some of the features, which are copied; `places` are ascending indices."""

@@ -95,8 +95,7 @@ class SoftmaxObjective(Objective):
 
     def largest_change(self):
         """Bound on how far the dual point of the step since `remember` goes, see `overshoot`: one pass."""
-        changes = self.matrix.predictions(self._coefs - self._start)
-        return max(float(np.ptp(change, axis=1).max()) for _, change in changes)
+        return self.matrix.ask_of_predictions(self.loss, "largest_spread", self._coefs - self._start)
 
     def slopes(self, coefs, directions):
         """Derivatives of f along a line from `coefs`.
@@ -114,11 +113,11 @@ class SoftmaxObjective(Objective):
         With z_d the change of z that the step makes, the largest p . z_d - z_dk: at most 1, it leaves
         q = p + J z_d at 0 or above.
         """
-        return self.loss.overshoot(self.matrix.predictions(self._coefs), self.matrix.predictions(directions))
+        return self.matrix.ask_of_predictions(self.loss, "overshoot", self._coefs, directions)
 
     def separates(self, coefs):
         """Whether all samples that weigh anything have their own class's raw prediction above all others: one pass."""
-        return self.loss.separates(self.matrix.predictions(coefs))
+        return self.matrix.ask_of_predictions(self.loss, "separates", coefs)
 
     def preconditioner(self, floor=_FLOOR):
         """Rough inverse of the Hessian where `loss_gradient` was last evaluated, for steps that shift no class mean.
@@ -126,9 +125,9 @@ class SoftmaxObjective(Objective):
         The coupling of classes is left out: the block of class k is [X 1]^T D_k [X 1], D_k the curvatures
         p_k (1 - p_k). With few features each block is formed, from a subsample, and factorised; with more, one for all
         classes, from mean curvatures; with still more, the diagonals, see `_diagonal_blocks`. Where one is formed for
-        all, it is from all rows: a subsample may miss what columns of mostly zeros hold. Equal changes of all classes,
-        which the loss does not feel and blocks do, are taken out: at the optimum the classes' mean is 0, and only the
-        penalty would bring it back there, slowly.
+        all, it is from all rows, if they are in memory: a subsample may miss what columns of mostly zeros hold. Equal
+        changes of all classes, which the loss does not feel and blocks do, are taken out: at the optimum the classes'
+        mean is 0, and only the penalty would bring it back there, slowly.
 
         Parameters
         ----------
@@ -170,7 +169,8 @@ class SoftmaxObjective(Objective):
 
     def _n_factored_rows(self):
         n_samples, n_features = self.matrix.shape
-        return min(n_samples, _ROWS_PER_FEATURE * n_features) if n_features <= _FEW_FEATURES else n_samples
+        from_all = n_features > _FEW_FEATURES and self.matrix.in_memory
+        return n_samples if from_all else min(n_samples, _ROWS_PER_FEATURE * n_features)
 
     def _factored_blocks(self, floor):
         each = self._factors_each(floor)

@@ -36,7 +36,7 @@ _TRIED = 2  # Hessians that passes of L-BFGS may cost before one is formed
 _LEAST_TRIED, _MOST_TRIED = 40, 300  # of these passes
 
 
-def plan(n_samples, n_features, has_penalty, *, has_l1=False, n_classes=2, is_sparse=False):
+def plan(n_samples, n_features, has_penalty, *, has_l1=False, n_classes=2, is_sparse=False, in_blocks=False):
     """The solvers that suit a problem, by what they are estimated to cost: the rule of ``solver="auto"``.
 
     Parameters
@@ -48,6 +48,8 @@ def plan(n_samples, n_features, has_penalty, *, has_l1=False, n_classes=2, is_sp
         Whether it bends at zero.
     n_classes : int
     is_sparse : bool
+    in_blocks : bool
+        Whether X is anywhere but in memory.
 
     Returns
     -------
@@ -66,7 +68,7 @@ def plan(n_samples, n_features, has_penalty, *, has_l1=False, n_classes=2, is_sp
         n_hessians = _HESSIANS_AFTER_SAMPLE if sampled_rows(n_samples, n_features) else _HESSIANS
         cost = n_hessians * hessian_cost(n_samples, n_features)
         cholesky = [("newton_cholesky", math.inf)]
-    if has_penalty and n_samples <= min(n_features, _LARGEST_FACTOR):
+    if has_penalty and not in_blocks and n_samples <= min(n_features, _LARGEST_FACTOR):
         return [("gram_newton", math.inf), *(cholesky or [("newton_cg", math.inf)])]
     if cholesky and cost > _PASSES_WITHOUT:
         return [("newton_cg", cost), *cholesky]

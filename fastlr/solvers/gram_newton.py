@@ -27,7 +27,7 @@ from ..rules import bound_of_shift, dual_shift
 from ._result import SolverResult, add_record, outcome_of
 from ._steps import ARMIJO
 
-NEEDS = ("two classes", "a penalty")
+NEEDS = ("two classes", "a penalty", "X in memory")
 
 _MAX_HALVINGS = 60
 _KEEP = 0.5  # a factor is kept while steps at least halve the gradient: eight of them cost what a factor costs

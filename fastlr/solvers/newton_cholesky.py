@@ -23,6 +23,7 @@ from ._steps import Promise, descends, rounding
 
 _SAMPLED_ENTRIES = 1_000_000  # from this size of X on, a subsample is solved first
 _SAMPLE_SHARE = 8
+_SAMPLE_MOST = 2**23  # entries, of which a copy is made; with more there are no fewer passes
 _SAMPLE_PER_FEATURE = 24
 NEEDS = ()
 
@@ -193,7 +194,8 @@ class _Newton:
 
 def sampled_rows(n_samples, n_features):
     """Rows of the subsample whose optimum is the start; 0 where X is too small for it to pay."""
-    n_sampled = max(n_samples // _SAMPLE_SHARE, _SAMPLE_PER_FEATURE * n_features)
+    most = _SAMPLE_MOST // n_features
+    n_sampled = max(min(n_samples // _SAMPLE_SHARE, most), _SAMPLE_PER_FEATURE * n_features)
     pays = n_samples * n_features >= _SAMPLED_ENTRIES and n_sampled <= n_samples // 4
     return n_sampled if pays else 0
 

@@ -1,0 +1,54 @@
+"""Where blocks of rows come from when X is not an array in memory: a file for each kind.
+
+What a fit needs of an engine is `LocalBlocks.map`, or that of `DaskBlocks`: ``map(function, *args)`` calls
+``function(part, X, team, *args)`` for each block, whose part stays where it is from call to call, and brings the
+results in the order of blocks.
+"""
+
+import os
+
+import numpy as np
+
+
+def source_of(X, y=None, sample_weight=None, names=()):
+    """A source of blocks, where X is one; None for all that is to be read as an array.
+
+    Parameters
+    ----------
+    X : object
+        A collection of Dask; a path of Parquet files or a `pyarrow.dataset.Dataset`, whose y and sample_weight are
+        names of columns; an array with chunks that slices, of h5py, Zarr or xarray; a callable that returns a fresh
+        iterator of blocks.
+    y, sample_weight : object, optional
+        None where labels are not asked for.
+    names : list of str
+        Columns to read of a data set, in their order; empty for all others.
+
+    Returns
+    -------
+    Source or None
+    """
+    if isinstance(X, np.ndarray):
+        return None
+    if is_dask(X):
+        from .dask import DaskSource
+
+        return DaskSource(X, y, sample_weight)
+    if isinstance(X, (str, os.PathLike)) or type(X).__module__.startswith("pyarrow."):
+        from .parquet import ParquetSource, is_data_set
+
+        return ParquetSource(X, y, sample_weight, names) if is_data_set(X) else None
+    if hasattr(X, "chunks") and hasattr(X, "dtype") and len(getattr(X, "shape", ())) == 2:
+        from .arrays import ArraySource
+
+        return ArraySource(X, y, sample_weight)
+    if callable(X) and not hasattr(X, "shape"):
+        from .iterators import IteratorSource
+
+        return IteratorSource(X, y, sample_weight)
+    return None
+
+
+def is_dask(X):
+    """Whether X is a collection of Dask."""
+    return hasattr(X, "__dask_graph__")

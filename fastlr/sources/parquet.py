@@ -1,0 +1,108 @@
+"""Parquet files: a row group is a block, columns are features by name."""
+
+import os
+
+import numpy as np
+
+from .local import Source
+
+
+def _arrow():
+    try:
+        import pyarrow
+        import pyarrow.dataset
+    except ImportError as error:
+        raise ImportError('X is a path of Parquet files, which takes pyarrow: install "fastlr[parquet]"') from error
+    return pyarrow
+
+
+def is_data_set(X):
+    """Whether X is a path, or a data set of pyarrow."""
+    if isinstance(X, str):  # other text is none, and refused like all that is no array
+        return bool(os.path.dirname(X) or os.path.splitext(X)[1] or os.path.exists(X))
+    return isinstance(X, os.PathLike) or isinstance(X, _arrow().dataset.Dataset)
+
+
+class ParquetSource(Source):
+    """Blocks of a data set.
+
+    Parameters
+    ----------
+    data : path or pyarrow.dataset.Dataset
+    y, sample_weight : str, optional
+        Names of columns.
+    names : list of str
+        Columns to read, in their order; empty for all but y and sample_weight.
+    """
+
+    def __init__(self, data, y, sample_weight, names):
+        self._arrow = arrow = _arrow()
+        for name, column in (("y", y), ("sample_weight", sample_weight)):
+            if not (column is None or isinstance(column, str)):
+                raise TypeError(f"{name} must be the name of a column of X, got {type(column).__name__}")
+        try:
+            if not isinstance(data, arrow.dataset.Dataset):
+                data = arrow.dataset.dataset(data, format="parquet")
+            self._schema = data.schema
+            files = list(data.get_fragments())
+            groups = [group for file in files for group in file.split_by_row_group()]
+        except AttributeError as error:
+            raise TypeError("X must be a data set of Parquet files") from error
+        except (arrow.ArrowException, OSError) as error:
+            if isinstance(error, FileNotFoundError):
+                raise
+            raise OSError(f"X cannot be read: {error}") from error
+        self._groups = [group for group in groups if group.row_groups[0].num_rows]
+        if not self._groups:
+            raise ValueError("X must not be empty: its files have no rows")
+        vectors = y, sample_weight
+        wanted = [column for column in vectors if column is not None]
+        self.feature_names = names or [name for name in self._schema.names if name not in wanted]
+        for column in [*self.feature_names, *wanted]:
+            if column not in self._schema.names:
+                raise ValueError(f"X has no column {column!r}, but {self._schema.names}")
+        self.n_features = len(self.feature_names)
+        self.dtype = np.result_type(*(self._dtype(name) for name in self.feature_names))
+        self.labels = [self._labels(k, vectors) for k in range(len(self._groups))]
+
+    def _dtype(self, name):
+        kind, types = self._schema.field(name).type, self._arrow.types
+        if not (types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind)):
+            raise TypeError(
+                f"column {name!r} of X ({self.name(0)}) is of type {kind}: encode categories and text as numbers, or "
+                "leave the column out"
+            )
+        return np.dtype(kind.to_pandas_dtype())
+
+    def _labels(self, k, vectors):
+        return tuple(None if column is None else self._columns(k, [column])[0] for column in vectors)
+
+    def _columns(self, k, names):
+        """Columns of a row group, as arrays of NumPy."""
+        try:
+            table = self._groups[k].to_table(schema=self._schema, columns=names)
+        except (self._arrow.ArrowException, OSError) as error:
+            raise OSError(f"{self.name(k)} cannot be read: {error}") from error
+        arrays = []
+        for name in names:
+            column = table.column(name)
+            if column.null_count:
+                raise ValueError(f"column {name!r} has {column.null_count} nulls in {self.name(k)}")
+            if self._arrow.types.is_dictionary(column.type):
+                column = column.cast(column.type.value_type)
+            arrays.append(column.to_numpy())
+        return arrays
+
+    def name(self, k):
+        """See `Source`."""
+        group = self._groups[k]
+        return f"row group {group.row_groups[0].id} of {group.path}"
+
+    def read(self):
+        """See `Source`."""
+        for k in range(len(self._groups)):
+            columns = self._columns(k, self.feature_names)
+            block = np.empty((len(columns[0]), len(columns)), self.dtype, order="F")
+            for j in range(len(columns)):
+                block[:, j], columns[j] = columns[j], None
+            yield block

@@ -1,0 +1,409 @@
+"""X in blocks of rows: the fit is that of the whole X in memory, whatever the blocks come from."""
+
+import threading
+import tracemalloc
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from conftest import threads_of_fits, wait_until
+from scipy import sparse
+
+from fastlr import LogisticRegression
+from fastlr._validation import check_features, check_sparse_features
+from fastlr.losses.logistic import LogisticLoss
+from fastlr.losses.softmax import SoftmaxLoss
+from fastlr.matrices.blocks import BlocksLoss, BlocksMatrix, Part, add_up
+from fastlr.matrices.csr import CSRMatrix
+from fastlr.matrices.dense import DenseMatrix
+from fastlr.matrices.scales import standardisation
+from fastlr.runtime.team import Team
+from fastlr.sources.iterators import IteratorSource
+from fastlr.sources.local import LocalBlocks, read_ahead
+
+CUTS = [0, 90, 100, 330, 600]
+kinds = pytest.mark.parametrize("is_sparse", [False, True])
+classes = pytest.mark.parametrize("n_classes", [2, 4])
+
+
+def draw(n_classes=2, shape=(600, 9)):
+    rng = np.random.default_rng(n_classes)
+    X = rng.normal(size=shape) * (rng.random(shape) < 0.7)
+    y = (X @ rng.normal(size=(shape[1], n_classes)) + 2.0 * rng.gumbel(size=(shape[0], n_classes))).argmax(axis=1)
+    return X, y, rng.exponential(size=shape[0])
+
+
+def in_blocks(X, *vectors, cuts=CUTS):
+    """A callable that returns a fresh iterator."""
+
+    def make():
+        for first, stop in pairwise(cuts):
+            yield X[first:stop], *(vector[first:stop] for vector in vectors)
+
+    return make
+
+
+def loss_of(y, weight, n_classes):
+    if n_classes == 2:
+        return LogisticLoss(y.astype(float), weight)
+    return SoftmaxLoss(y.astype(np.int64), n_classes, weight)
+
+
+def whole_and_blocks(n_classes, is_sparse):
+    """A matrix with its loss in memory, and the same in blocks."""
+    X, y, weight = draw(n_classes)
+    X = sparse.csr_array(X) if is_sparse else X
+    matrix = CSRMatrix(check_sparse_features(X)) if is_sparse else DenseMatrix(check_features(X))
+    parts = [
+        Part(loss_of(y[a:b], weight[a:b], n_classes), (b - a, X.shape[1]), f"block {k}")
+        for k, (a, b) in enumerate(pairwise(CUTS))
+    ]
+    blocks = LocalBlocks(IteratorSource(in_blocks(X, y), None, None), parts, np.diff(CUTS).tolist())
+    pair = BlocksMatrix(blocks, np.float64, Team(1)), BlocksLoss(blocks, n_classes, weight.sum())
+    return (matrix, loss_of(y, weight, n_classes)), pair
+
+
+def close(actual, expected, rtol=1e-11):
+    for one, other in zip(actual, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=rtol, atol=rtol * max(1e-3, np.abs(other).max()))
+
+
+@kinds
+@classes
+def test_sums_over_blocks_are_those_of_the_whole(n_classes, is_sparse):
+    ends = []
+    for matrix, loss in whole_and_blocks(n_classes, is_sparse):
+        rng = np.random.default_rng(0)
+        first, second, direction = rng.normal(size=(3, loss.n_rows, 10))
+        end = [
+            *matrix.sweep(loss, first),
+            matrix.product(loss, direction),
+            *standardisation(matrix, loss, centred=True),
+        ]
+        taken, part = matrix.sample(loss, np.arange(3, 600, 7))
+        end += taken.sweep(part, second)
+        assert loss.value_at_zero == np.log(n_classes)
+        if n_classes == 2:
+            end += [*matrix.moments(loss)] if is_sparse else []
+            end += [matrix.sandwich(loss), matrix.intercept_column(loss)]
+            loss.remember()
+            end += matrix.sweep(loss, second)
+            end += [loss.largest_change(), loss.slopes()(0.3), loss.separates()]
+            loss.remember()
+            matrix.predict(loss, direction)
+            end += [loss.overshoot(), matrix.product(loss, first)]
+        else:
+            end += [
+                matrix.curvature_sum(loss),
+                matrix.class_sandwich(loss, first),
+                *matrix.moments(loss.weighted())[-1:],
+            ]
+            questions = ("largest_spread", first), ("overshoot", first, second), ("separates", first)
+            end += [matrix.ask_of_predictions(loss, *question) for question in questions]
+        ends.append(end)
+    close(*ends)
+
+
+@classes
+def test_what_a_lost_block_held_is_computed_again_to_the_same_bits(n_classes):
+    ends = []
+    for loses in (False, True):
+        _, (matrix, loss) = whole_and_blocks(n_classes, False)
+
+        def lose(blocks=matrix.X, loses=loses):
+            if loses:
+                part = blocks._parts[2]
+                blocks._parts[2] = Part(part.loss.take(slice(None)), part._shape, part._name)
+
+        first, second, direction = np.random.default_rng(1).normal(size=(3, loss.n_rows, 10))
+        matrix.sweep(loss, first)
+        lose()
+        end = [matrix.product(loss, direction)]
+        if n_classes == 2:
+            loss.remember()
+            end += matrix.sweep(loss, second)
+            lose()
+            end += [loss.largest_change()]
+            loss.remember()
+            lose()
+            matrix.predict(loss, direction)
+            lose()
+            end += [loss.overshoot(), matrix.sandwich(loss)]
+        ends.append(end)
+    for one, other in zip(*ends, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_sums_are_added_in_a_tree_of_neighbours():
+    parts = [(chr(ord("a") + k),) for k in range(7)]
+
+    class Term(str):
+        def __add__(self, other):
+            return Term(f"({self!s}{other!s})")
+
+    assert add_up((Term(part),) for (part,) in parts) == ("(((ab)(cd))((ef)g))",)
+
+
+@classes
+@kinds
+@pytest.mark.parametrize("C", [1.0, np.inf])
+def test_a_fit_over_blocks_is_that_in_memory(n_classes, is_sparse, C):
+    X, y, weight = draw(n_classes)
+    X = sparse.csr_array(X) if is_sparse else X
+    options = {"C": C, "tol": 1e-9, "class_weight": "balanced"}
+    expected = LogisticRegression(**options).fit(X, y, weight)
+    model = LogisticRegression(**options).fit(in_blocks(X, y, weight))
+    assert model.gap_ <= 1e-9
+    close([model.coef_, model.intercept_], [expected.coef_, expected.intercept_], rtol=1e-3)
+    for method in ("decision_function", "predict", "predict_proba", "predict_log_proba"):
+        np.testing.assert_allclose(getattr(model, method)(in_blocks(X)), getattr(model, method)(X), rtol=1e-12)
+    assert model.score(in_blocks(X, y, weight)) == model.score(X, y, weight)
+    again = LogisticRegression(**options, warm_start=True).fit(in_blocks(X, y, weight)).fit(in_blocks(X, y, weight))
+    assert again.n_iter_ <= (0 if C == 1.0 else 1)
+
+
+@pytest.mark.parametrize("solver", ["newton_cg", "preconditioned_lbfgs", "newton_cholesky"])
+@classes
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_all_solvers_but_that_of_the_gram_matrix_run_over_blocks(solver, n_classes, fit_intercept):
+    X, y, _ = draw(n_classes)
+    options = {"solver": solver, "tol": 1e-9, "fit_intercept": fit_intercept, "class_weight": {1: 2.0}}
+    expected = LogisticRegression(**options).fit(X, y)
+    model = LogisticRegression(**options).fit(in_blocks(X, y))
+    assert model.solver_ == solver
+    close([model.coef_, model.intercept_], [expected.coef_, expected.intercept_], rtol=1e-4)
+
+
+def test_large_blocks_start_from_a_subsample_and_take_few_passes_each_of_them_one_reading():
+    X, y, _ = draw(shape=(60_000, 30))
+    n_readings = 0
+
+    def make():
+        nonlocal n_readings
+        n_readings += 1
+        return in_blocks(X.astype(np.float32), y, cuts=[0, 20_000, 45_000, 60_000])()
+
+    model = LogisticRegression().fit(make)
+    assert model.coef_.dtype == np.float32
+    assert model.gap_ <= 1e-6
+    assert model.n_passes_ <= 7
+    assert n_readings == model.n_passes_ + 1  # for labels and shapes
+    assert model.history_[0]["value"] < 1.01 * model.objective_
+
+
+def test_the_same_bits_for_any_number_of_threads():
+    X, y, _ = draw(shape=(30_000, 40))
+    models = [LogisticRegression(n_jobs=n).fit(in_blocks(X, y, cuts=[0, 11_000, 30_000])) for n in (1, 3)]
+    np.testing.assert_array_equal(models[0].coef_, models[1].coef_)
+    wait_until(lambda: not threads_of_fits())
+
+
+def test_the_next_block_is_read_while_this_one_is_worked_on():
+    reading = threading.Event()
+
+    def blocks():
+        yield 0
+        reading.set()
+        yield 1
+
+    found = read_ahead(blocks())
+    assert next(found) == 0
+    assert reading.wait(10)
+    assert list(found) == [1]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("fastlr-reader")]
+
+
+# Files
+
+
+@pytest.fixture
+def stored(tmp_path):
+    """Makes what holds X: by kind of file, (X, y, sample_weight) as `fit` takes them."""
+
+    def store(kind, X, y, weight, chunk=100):
+        if kind == "parquet":
+            pq, arrow = pytest.importorskip("pyarrow.parquet"), pytest.importorskip("pyarrow")
+            names = [f"x{j}" for j in range(X.shape[1])]
+            columns = dict(zip(names, X.T, strict=True)) | {"label": y, "weight": weight}
+            pq.write_table(arrow.table(columns), tmp_path / "x.parquet", row_group_size=chunk)
+            return tmp_path / "x.parquet", "label", "weight"
+        if kind == "hdf5":
+            file = pytest.importorskip("h5py").File(tmp_path / "x.h5", "w")
+            return file.create_dataset("X", data=X, chunks=(chunk, 4)), file.create_dataset("y", data=y), weight
+        zarr = pytest.importorskip("zarr")
+        return zarr.create_array(tmp_path / "x.zarr", data=X, chunks=(chunk, 4)), y, weight
+
+    return store
+
+
+@pytest.mark.parametrize("kind", ["parquet", "hdf5", "zarr"])
+@classes
+def test_a_fit_over_a_file_is_that_in_memory(kind, n_classes, stored, monkeypatch):
+    monkeypatch.setattr("fastlr.sources.arrays._BLOCK_BYTES", 10_000)
+    X, y, weight = draw(n_classes)
+    X = X.astype(np.float32)
+    names = np.array(["no", "yes", "maybe", "never"])
+    given = stored(kind, X, names[y] if kind != "hdf5" else y, weight)
+    model = LogisticRegression(tol=1e-9).fit(*given)
+    expected = LogisticRegression(tol=1e-9).fit(X, y if kind == "hdf5" else names[y], weight)
+    assert model.classes_.tolist() == expected.classes_.tolist()
+    close([model.coef_, model.intercept_], [expected.coef_, expected.intercept_], rtol=1e-4)
+    assert model.coef_.dtype == np.float32
+    np.testing.assert_allclose(model.predict_proba(given[0]), expected.predict_proba(X), rtol=1e-4)
+    assert model.score(*given) == pytest.approx(expected.score(X, y if kind == "hdf5" else names[y], weight), rel=1e-12)
+    if kind == "parquet":
+        assert model.feature_names_in_.tolist() == [f"x{j}" for j in range(9)]
+
+
+def test_a_folder_and_a_data_set_of_parquet_files_are_read_by_name(tmp_path):
+    arrow, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    dataset = pytest.importorskip("pyarrow.dataset")
+    X, y, _ = draw()
+    for k, (a, b) in enumerate(pairwise(CUTS)):
+        columns = {"b": X[a:b, 1], "label": y[a:b], "a": X[a:b, 0], "c": (X[a:b, 2] > 0)}
+        pq.write_table(arrow.table(columns), tmp_path / f"{k}.parquet")
+    expected = LogisticRegression(tol=1e-9).fit(np.column_stack([X[:, 1], X[:, 0], X[:, 2] > 0]), y)
+    for data in (tmp_path, str(tmp_path), dataset.dataset(tmp_path)):
+        model = LogisticRegression(tol=1e-9).fit(data, "label")
+        assert model.feature_names_in_.tolist() == ["b", "a", "c"]
+        np.testing.assert_allclose(model.coef_, expected.coef_, rtol=1e-5)
+        assert model.score(data, "label") == expected.score(np.column_stack([X[:, 1], X[:, 0], X[:, 2] > 0]), y)
+
+
+def test_a_memory_map_is_read_in_place(tmp_path):
+    X = np.lib.format.open_memmap(tmp_path / "x.npy", "w+", np.float32, (200_000, 50))
+    X[:] = np.random.default_rng(0).normal(size=X.shape)
+    y = (X[:, 0] + np.random.default_rng(1).normal(size=len(X)) > 0).astype(int)
+    X = np.load(tmp_path / "x.npy", mmap_mode="r")
+    LogisticRegression().fit(X[:40_000], y[:40_000])
+    tracemalloc.start()
+    try:
+        LogisticRegression().fit(X, y)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < X.nbytes / 8 * 1.5 + 56 * len(X)  # a sample and one of that, and some vectors
+
+
+# What is refused
+
+
+def at(X, row, column, value):
+    X = X.copy()
+    X[row, column] = value
+    return X
+
+
+def fails_the_second_time():
+    X, y, _ = draw()
+    once = in_blocks(X, y)()
+    return lambda: once
+
+
+def narrow_block():
+    X, y, _ = draw()
+    return lambda: iter([(X[:300], y[:300]), (X[300:, :5], y[300:])])
+
+
+def shorter_later():
+    X, y, _ = draw()
+    cuts = iter([CUTS, CUTS[:-1]])
+    return lambda: in_blocks(X, y, cuts=next(cuts))()
+
+
+X, Y, WEIGHT = draw()
+BAD = {
+    "NaN": (in_blocks(at(X, 205, 3, np.nan), Y), "block 2 of X must be finite.*row 105, column 3"),
+    "infinity in CSR": (
+        in_blocks(sparse.csr_array(at(X, 95, 3, np.inf)), Y),
+        "block 1 of X must be finite.*row 5",
+    ),
+    "other columns": (narrow_block(), "block 1 of X has 5 columns, where block 0 has 9"),
+    "one reading only": (fails_the_second_time(), "X gave 0 blocks, and the first time 4"),
+    "fewer blocks later": (shorter_later(), "X gave 3 blocks, and the first time 4"),
+    "no blocks": (lambda: iter([]), "X must not be empty"),
+    "one class": (in_blocks(X, np.zeros(600)), "only one class"),
+    "NaN among labels": (in_blocks(X, at(Y[:, None].astype(float), 95, 0, np.nan)[:, 0]), "row 5 of block 1 of X"),
+    "no labels": (in_blocks(X), "requires y to be passed, but block 0 of X"),
+    "labels for fewer rows": (lambda: iter([(X, Y[:-1])]), "block 0"),
+    "negative weights": (in_blocks(X, Y, at(WEIGHT[:, None], 95, 0, -1.0)[:, 0]), "sample_weight.*block 1 of X"),
+    "no weight": (in_blocks(X, Y, 0.0 * WEIGHT), "sample_weight must have a finite sum of at least"),
+    "a class without weight": (in_blocks(X, Y, WEIGHT * Y), "class .*0.* has no weight"),
+    "labels of two kinds": (lambda: iter([(X, Y), (X, Y.astype(str))]), "labels of one kind in all blocks"),
+    "weights for some": (lambda: iter([(X, Y), (X, Y, WEIGHT)]), "for all blocks of X, or for none"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_what_is_wrong_with_a_block_is_named_and_the_estimator_as_it_was(case):
+    make, message = BAD[case]
+    model = LogisticRegression().fit(X, Y)
+    before = dict(vars(model))
+    with pytest.raises(ValueError, match=message):
+        model.fit(make)
+    assert vars(model) == before
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("fastlr-reader")]
+
+
+def test_what_needs_x_in_memory_is_refused():
+    with pytest.raises(ValueError, match="l1_ratio must be 0 where X is in blocks"):
+        LogisticRegression(l1_ratio=1.0).fit(in_blocks(X, Y))
+    with pytest.raises(ValueError, match="needs X in memory"):
+        LogisticRegression(solver="gram_newton").fit(in_blocks(X, Y))
+    with pytest.raises(ValueError, match="X has 5 features"):
+        LogisticRegression().fit(X, Y).predict(in_blocks(X[:, :5]))
+    with pytest.raises(ValueError, match="y and sample_weight must be None"):
+        LogisticRegression().fit(in_blocks(X, Y), Y)
+    with pytest.raises(TypeError, match="X must return an iterator"):
+        LogisticRegression().fit(lambda: 3)
+
+
+def test_errors_of_a_callers_own_are_theirs():
+    def make():
+        yield X, Y
+        raise LookupError("mine")
+
+    with pytest.raises(LookupError, match="mine"):
+        LogisticRegression().fit(make)
+
+
+@pytest.mark.parametrize("case", ["null", "category", "text", "no column", "no y", "truncated", "selection"])
+def test_what_is_wrong_with_parquet_files_is_named(case, tmp_path):
+    arrow, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    columns = {f"x{j}": arrow.array(X[:, j]) for j in range(3)} | {"label": Y}
+    file, data, y = tmp_path / "x.parquet", tmp_path, "label"
+    error, message = ValueError, "column 'x1' has 1 nulls in row group 2 of .*x.parquet"
+    if case == "null":
+        columns["x1"] = arrow.array(X[:, 1], mask=np.arange(600) == 250)
+    elif case in ("category", "text"):
+        words = arrow.array(np.where(Y > 0, "yes", "no"))
+        columns["x1"] = words.dictionary_encode() if case == "category" else words
+        error, message = TypeError, "column 'x1' of X .row group 0 of .*x.parquet. is of type (dictionary|string)"
+    elif case == "no column":
+        y, message = "target", "X has no column 'target'"
+    elif case == "no y":
+        y, message = None, "requires y to be passed"
+    pq.write_table(arrow.table(columns), file, row_group_size=100)
+    if case == "truncated":
+        file.write_bytes(file.read_bytes()[:-200])
+        error, message = OSError, "X cannot be read: .*x.parquet"
+    elif case == "selection":
+        dataset = pytest.importorskip("pyarrow.dataset")
+        data, message = dataset.dataset(file).filter(dataset.field("x0") > 0), "filtered"
+    with pytest.raises(error, match=message):
+        LogisticRegression().fit(data, y)
+
+
+def test_a_chunk_that_cannot_be_read_is_named():
+    class Broken:
+        shape, dtype, chunks = X.shape, X.dtype, (100, 9)
+
+        def __getitem__(self, rows):
+            if rows.start:
+                raise OSError("the disk is gone")
+            return X[rows]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fastlr.sources.arrays._BLOCK_BYTES", 1)
+        with pytest.raises(OSError, match=r"block 1 of X .from row 100. cannot be read: the disk is gone"):
+            LogisticRegression().fit(Broken(), Y)
