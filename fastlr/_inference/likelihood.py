@@ -14,7 +14,6 @@ u_i = -r_i (x) x_i, r_i the weighted derivatives of the loss, and the informatio
 import numpy as np
 from scipy import special
 
-from ..losses.quadratic import Quadratic
 from ..matrices.scales import standardisation
 from ..objectives.firth import FirthObjective
 from .profile import restricted_fit
@@ -148,7 +147,7 @@ class TwoClasses(Likelihood):
 
     def push(self, gradient):
         """What shows, solved for, whether samples recede: what moves those that are far, of shape (n_params,)."""
-        return self.params(self.matrix.intercept_column(Quadratic(self.loss.towards_far())))
+        return self.params(self.matrix.intercept_column(self.loss.towards_far()))
 
     def sides(self, step):
         """The least and the largest change in favour of its class that a step is to a sample: one pass.

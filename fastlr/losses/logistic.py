@@ -72,13 +72,13 @@ class LogisticLoss(PointwiseLoss):
         return bool(self._far().any())
 
     def towards_far(self):
-        """What moves those on: second derivatives of their loss, signed as their targets, of shape (n_samples,)."""
-        return np.where(self._far(), np.where(self.y == 1.0, self.curvature, -self.curvature), 0.0)
+        """What moves those on: second derivatives of their loss, signed as their targets, as a `Quadratic`."""
+        return _quadratic(np.where(self._far(), np.where(self.y == 1.0, self.curvature, -self.curvature), 0.0))
 
     def towards_half(self):
-        """h_i (p_i - 1/2), of shape (n_samples,), by the `leverage` h_i that a matrix has left: of Firth's penalty."""
+        """A `Quadratic` of h_i (p_i - 1/2), by the `leverage` h_i that a matrix has left: of Firth's penalty."""
         _, residual, _ = self.of_samples(self.raw)
-        return self.leverage * (residual + self.y - 0.5)
+        return _quadratic(self.leverage * (residual + self.y - 0.5))
 
     def sides(self):
         """The least and the largest change in favour of its target that `raw`, of a direction, is to any sample.
@@ -96,3 +96,9 @@ class LogisticLoss(PointwiseLoss):
     def separates(self):
         """Whether all samples that weigh anything lie on the right side of the hyperplane, by `raw`."""
         return self.sides()[0] > 0.0
+
+
+def _quadratic(curvature):
+    from .quadratic import Quadratic  # here, because it has this loss's formula
+
+    return Quadratic(curvature)

@@ -121,8 +121,9 @@ def _of_matrix(matrix, loss, name, *args):
     return sums if isinstance(sums, tuple) else (sums,)
 
 
-def _of_weights(matrix, loss, name):
-    return getattr(matrix, name)(loss.weighted())
+def _of_quadratic(matrix, loss, name, kind):
+    sums = getattr(matrix, name)(getattr(loss, kind)())
+    return sums if isinstance(sums, tuple) else (sums,)
 
 
 def _of_loss(matrix, loss, name, *args):
@@ -210,13 +211,30 @@ class BlocksLoss:
         block = max(range(len(found)), key=lambda k: found[k][1])
         return self.blocks.starts[block] + found[block][0], found[block][1]
 
+    def has_far(self):
+        """See `LogisticLoss`."""
+        return any(self.ask(_of_loss, "has_far"))
+
+    def towards_far(self):
+        """See `LogisticLoss`."""
+        return _Quadratics(self, "towards_far", self.position)
+
+    def sides(self):
+        """See `LogisticLoss`."""
+        least, largest = zip(*self.ask(_of_loss, "sides"), strict=True)
+        return min(least), max(largest)
+
     def weighted(self):
         """Weights for second derivatives, see `SoftmaxLoss`."""
-        return _Weights(self)
+        return _Quadratics(self, "weighted", Position(dtype=self.position.dtype))
 
 
-class _Weights(NamedTuple):
+class _Quadratics(NamedTuple):
+    """What the losses of blocks make in place of themselves: their methods, by name, at a position."""
+
     loss: BlocksLoss
+    kind: str
+    position: Position
 
 
 class BlocksMatrix(Matrix):
@@ -246,7 +264,11 @@ class BlocksMatrix(Matrix):
         return self.X.map(run, position or loss.position, task, *args, each=each)
 
     def _sum(self, loss, name, *args):
-        sums = add_up(self._map(loss, _of_matrix, name, *args))
+        if isinstance(loss, _Quadratics):
+            position = loss.position._replace(dtype=self.dtype)
+            sums = add_up(self._map(loss.loss, _of_quadratic, name, loss.kind, position=position))
+        else:
+            sums = add_up(self._map(loss, _of_matrix, name, *args))
         return sums[0] if len(sums) == 1 else sums
 
     def _pass(self, loss, operation, coefs):
@@ -274,9 +296,11 @@ class BlocksMatrix(Matrix):
 
     def moments(self, loss):
         """See `Matrix`."""
-        if isinstance(loss, _Weights):
-            return add_up(self._map(loss.loss, _of_weights, "moments", position=Position(dtype=self.dtype)))
         return self._sum(loss, "moments")
+
+    def intercept_column(self, loss):
+        """See `Matrix`."""
+        return self._sum(loss, "intercept_column")
 
     def sandwich(self, loss):
         """See `Matrix`."""

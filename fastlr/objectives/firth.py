@@ -14,7 +14,6 @@ the problem of separation in logistic regression, Statistics in Medicine 21, 200
 import numpy as np
 
 from ..linalg.factor import ScaledCholesky
-from ..losses.quadratic import Quadratic
 from .logistic import LogisticObjective
 from .penalties import L2
 
@@ -55,7 +54,7 @@ class FirthObjective(LogisticObjective):
         if not self.fit_intercept:
             inverse[-1, -1] = 0.0
         self.matrix.leverages(self.loss, inverse)
-        pull = self.matrix.intercept_column(Quadratic(self.loss.towards_half()))
+        pull = self.matrix.intercept_column(self.loss.towards_half())
         if not self.fit_intercept:
             pull[-1] = 0.0
         if factor.is_singular:

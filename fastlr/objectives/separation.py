@@ -12,7 +12,6 @@ Source: Albert & Anderson, On the existence of maximum likelihood estimates in l
 import numpy as np
 
 from ..linalg.factor import ScaledCholesky
-from ..losses.quadratic import Quadratic
 
 _MOVES = 0.1  # a raw prediction
 _RESTS = 1e-3  # in shares of the largest change
@@ -45,7 +44,7 @@ def separating_features(objective, coefs):
     if not objective.loss.has_far():
         return None
     objective.loss_gradient(coefs)
-    side = objective.matrix.intercept_column(Quadratic(objective.loss.towards_far()))
+    side = objective.matrix.intercept_column(objective.loss.towards_far())
     if not objective.fit_intercept:
         side[-1] = 0.0
     direction = ScaledCholesky(objective.hessian()).solve(side / objective.loss.weight_sum)[None]
