@@ -14,6 +14,7 @@ u_i = -r_i (x) x_i, r_i the weighted derivatives of the loss, and the informatio
 import numpy as np
 from scipy import special
 
+from ..losses.quadratic import Quadratic
 from ..matrices.scales import standardisation
 from ..objectives.firth import FirthObjective
 from .profile import restricted_fit
