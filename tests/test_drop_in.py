@@ -479,7 +479,7 @@ def test_where_tqdm_is_missing_a_verbose_search_prints_lines(monkeypatch):
 def test_scikit_learns_own_tests_pass_with_these_classes_in_place(tmp_path):
     run_python(
         "import sys, pytest\n"
-        "options = '-q -p in_place -p no:cacheprovider -W ignore::pytest.PytestUnknownMarkWarning'.split()\n"
+        "options = '-q -p in_place -p no:cacheprovider -W default -W ignore::pytest.PytestUnknownMarkWarning'.split()\n"
         "sys.path.append(sys.argv[1])\n"
         "sys.exit(pytest.main([*options, '--pyargs', 'sklearn.linear_model.tests.test_logistic']))\n",
         str(Path(__file__).parent),

@@ -1,6 +1,6 @@
 """Data sets that the fits are measured on: made here or shipped with scikit-learn, the same on each run."""
 
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 from scipy import ndimage, sparse
@@ -137,6 +137,20 @@ def rare_classes(n_samples, n_features, n_classes):
     return X * 10.0 ** rng.uniform(-4.0, 4.0, size=n_features), y
 
 
+def standardised_columns(source):
+    """The data of a source, columns brought to mean 0 and standard deviation 1."""
+    X, y = source()
+    return StandardScaler().fit_transform(X), y
+
+
+def overlapping(n_samples, n_features, n_classes):
+    """Classes around centres that are nearer the more features there are."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(n_classes, size=n_samples)
+    centres = 4.0 / np.sqrt(n_features) * rng.normal(size=(n_classes, n_features))
+    return centres[y] + rng.normal(size=(n_samples, n_features)), y
+
+
 SOURCES = {
     "signs float64": (signs, np.float64),
     "signs float32": (signs, np.float32),
@@ -152,6 +166,22 @@ SOURCES = {
     "embeddings 20,000x512 float32": (lambda: embeddings(20_000, 512, 100), np.float32),
 }
 NAMES = tuple(SOURCES)
+
+# Many classes: of which few solvers bring a fit to an end, and of fewer samples than features.
+RARE = {
+    "rare 247x10": lambda: rare_classes(247, 10, 19),
+    "rare 1,500x3": lambda: rare_classes(1_500, 3, 29),
+    "rare 3,000x16": lambda: rare_classes(3_000, 16, 26),
+    "rare 4,000x120": lambda: rare_classes(4_000, 120, 9),
+}
+RARE |= {f"{name} standardised": partial(standardised_columns, source) for name, source in RARE.items()}
+WIDE = {
+    "wide 200x500": lambda: overlapping(200, 500, 6),
+    "wide 100x2,000": lambda: overlapping(100, 2_000, 4),
+    "wide 300x20,000": lambda: overlapping(300, 20_000, 5),
+    "wide 1,000x1,500": lambda: overlapping(1_000, 1_500, 10),
+}
+SOURCES |= {name: (source, np.float64) for name, source in (RARE | WIDE).items()}
 L1_NAMES = ("signs float64", "one-hot 30,000x100", "7,000x28", "text 25,000x44,798", "digits 1,797x64")
 
 

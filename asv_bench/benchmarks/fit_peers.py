@@ -16,7 +16,7 @@ from scipy import sparse
 
 import fastlr
 
-from .problem import THREADS, C, by_columns
+from .problem import THREADS, by_columns
 
 MAX_ITER = 10_000
 MOST_HESSIAN_BYTES = 1e9
@@ -30,7 +30,7 @@ def make_fastlr(problem):
     l1, l2 = problem.l1_ratio * problem.unit, (1.0 - problem.l1_ratio) * problem.unit**2
 
     def fit(tol):
-        model = fastlr.LogisticRegression(C=C / (l1 + l2), l1_ratio=l1 / (l1 + l2), tol=tol, n_jobs=THREADS)
+        model = fastlr.LogisticRegression(C=problem.C / (l1 + l2), l1_ratio=l1 / (l1 + l2), tol=tol, n_jobs=THREADS)
         model.fit(problem.X, problem.y)
         return model.coef_ * problem.unit, model.intercept_
 
@@ -40,7 +40,7 @@ def make_fastlr(problem):
 def make_sklearn(problem, solver, dual):
     check_solver(solver)
     parameters = {"solver": solver, "dual": dual, "l1_ratio": problem.l1_ratio, "random_state": 0}
-    return _fitter(sklearn.linear_model.LogisticRegression, problem, C=C, **parameters)
+    return _fitter(sklearn.linear_model.LogisticRegression, problem, C=problem.C, **parameters)
 
 
 def check_solver(solver):
@@ -52,7 +52,7 @@ def check_solver(solver):
 def make_sklearnex(problem):
     from sklearnex.linear_model import LogisticRegression
 
-    return _fitter(LogisticRegression, problem, C=C, solver="lbfgs", n_jobs=THREADS)
+    return _fitter(LogisticRegression, problem, C=problem.C, solver="lbfgs", n_jobs=THREADS)
 
 
 def make_cyanure(problem):
@@ -78,8 +78,8 @@ def make_cyanure(problem):
 def make_snapml(problem):
     from snapml import LogisticRegression
 
-    dual = problem.l1_ratio == 0.0
-    return _fitter(LogisticRegression, problem, regularizer=1.0 / C, penalty=problem.penalty, dual=dual, n_jobs=THREADS)
+    parameters = {"regularizer": 1.0 / problem.C, "penalty": problem.penalty, "dual": problem.l1_ratio == 0.0}
+    return _fitter(LogisticRegression, problem, **parameters, n_jobs=THREADS)
 
 
 def make_skglm(problem):
@@ -100,7 +100,7 @@ def make_celer(problem):
     from celer import LogisticRegression
 
     # It cannot be interrupted, so it has no more than its own 50 steps.
-    return _fitter(LogisticRegression, problem, by_columns(problem.floats), C=C, max_iter=50)
+    return _fitter(LogisticRegression, problem, by_columns(problem.floats), C=problem.C, max_iter=50)
 
 
 def _fitter(estimator, problem, X=None, **parameters):
@@ -136,7 +136,7 @@ def make_liblinear(problem):
     kind = 6 if problem.l1_ratio else 0
 
     def fit(tol):
-        model = liblinearutil.train(data, liblinearutil.parameter(f"-s {kind} -c {C} -e {tol} -q"))
+        model = liblinearutil.train(data, liblinearutil.parameter(f"-s {kind} -c {problem.C} -e {tol} -q"))
         coef, _ = model.get_decfun()
         return coef if model.get_labels()[0] == 1 else np.negative(coef), 0.0
 

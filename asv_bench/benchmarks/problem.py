@@ -15,6 +15,7 @@ import fastlr
 from . import fit_data
 
 C = 1.0
+RARE_C = 1e4
 THREADS = 2
 
 
@@ -29,6 +30,8 @@ class Problem:
     fit_intercept : bool
     l1_ratio : float
         Share of the L1 penalty.
+    C : float
+        Of fits that are not told another.
 
     Attributes
     ----------
@@ -42,8 +45,8 @@ class Problem:
         The least value seen.
     """
 
-    def __init__(self, X, y, fit_intercept=True, l1_ratio=0.0):
-        self.X, self.y, self.fit_intercept, self.l1_ratio = X, y, fit_intercept, l1_ratio
+    def __init__(self, X, y, fit_intercept=True, l1_ratio=0.0, C=C):
+        self.X, self.y, self.fit_intercept, self.l1_ratio, self.C = X, y, fit_intercept, l1_ratio, C
         self.penalty = penalty_name(l1_ratio)
         self.unit = 255.0 if X.dtype == np.uint8 else 1.0
         self.floats = (X / self.unit).astype(np.float32) if X.dtype == np.uint8 else X
@@ -66,13 +69,13 @@ class Problem:
         """`floats` in float64, where they are dense."""
         return self.floats if sparse.issparse(self.X) else self.floats.astype(np.float64)
 
-    def alpha(self, C=C):
+    def alpha(self, C=None):
         """What multiplies the penalty beside a mean loss."""
-        return 1.0 / (C * len(self.y))
+        return 1.0 / ((C or self.C) * len(self.y))
 
     def optimum(self):
         """The least value, as far as fastlr knows."""
-        parameters = {"C": C, "l1_ratio": self.l1_ratio, "fit_intercept": self.fit_intercept, "n_jobs": THREADS}
+        parameters = {"C": self.C, "l1_ratio": self.l1_ratio, "fit_intercept": self.fit_intercept, "n_jobs": THREADS}
         model = fastlr.LogisticRegression(tol=1e-5 * self.gap, **parameters).fit(self.exact, self.y)
         return self.value(model.coef_, model.intercept_)
 
@@ -81,7 +84,7 @@ class Problem:
         """Of scikit-learn's parametrisation."""
         return (self.X.shape[1] + 1) * (1 if self.n_classes == 2 else self.n_classes)
 
-    def value(self, coef, intercept, C=C):
+    def value(self, coef, intercept, C=None):
         """Mean loss and penalty at coefficients of `floats`, in float64."""
         coef = np.asarray(coef, dtype=np.float64).reshape(-1, self.X.shape[1])
         raw = self.floats @ coef.T + np.asarray(intercept, dtype=np.float64)
@@ -110,4 +113,4 @@ def penalty_name(l1_ratio):
 
 @functools.lru_cache(maxsize=2)
 def make_problem(name, fit_intercept=True, l1_ratio=0.0):
-    return Problem(*fit_data.load(name), fit_intercept, l1_ratio)
+    return Problem(*fit_data.load(name), fit_intercept, l1_ratio, RARE_C if name in fit_data.RARE else C)

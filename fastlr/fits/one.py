@@ -8,6 +8,7 @@ from functools import partial
 
 import numpy as np
 
+from .._validation import check_features
 from ..linalg.blas import single_threaded_blas
 from ..objectives import relative_gap
 from ..objectives.separation import separating_features
@@ -16,6 +17,7 @@ from ..solvers import MULTICLASS, NEEDS, SOLVERS, plan
 from ..solvers._result import Outcome, SolverResult, outcome_of
 from . import small
 from .absent import of_one_class, present_classes, with_others, without_others
+from .row_space import RowSpace, has_small_row_space
 
 # Up to this many products of an entry of X and a class, a softmax problem is solved to the last digits: they cost next
 # to nothing there, and scikit-learn's solvers give them too.
@@ -100,17 +102,29 @@ def fit_path(problem, Cs, *, tol, max_iter, start, dtype, team, report=None, sol
     options = {"tol": tol, "max_iter": max_iter, "dtype": dtype, "report": report, "solver": solver}
     present = present_classes(problem)
     if present is None:
-        yield from _path(problem, Cs, team, start=start, **options)
+        yield from _shortest_path(problem, Cs, team, start=start, **options)
     elif len(present) == 1:
         yield from (Fit(of_one_class(problem, present), "none", 0) for _ in Cs)
     else:
         part, C_factor = without_others(problem, present)
-        for end in _path(part, [C_factor * C for C in Cs], team, start=None, **options):
+        for end in _shortest_path(part, [C_factor * C for C in Cs], team, start=None, **options):
             yield replace(end, result=with_others(end.result, problem, present))
 
 
+def _shortest_path(problem, Cs, team, *, start, dtype, **options):
+    """`fit_path`, of classes that all have weight: in the row space of X where that is less work."""
+    space = RowSpace(problem.X) if has_small_row_space(problem, Cs) else None
+    if space is None or not np.isfinite(space.X).all():  # passes over X say what it holds
+        yield from _path(problem, Cs, team, start=start, dtype=dtype, **options)
+        return
+    part = replace(problem, X=check_features(space.X))
+    start = None if start is None else space.coordinates(start)
+    for end in _path(part, Cs, team, start=start, dtype=space.X.dtype, **options):
+        yield replace(end, result=replace(end.result, coef=space.features(end.result.coef)))
+
+
 def _path(problem, Cs, team, *, tol, max_iter, start, dtype, report, solver):
-    """`fit_path`, of classes that all have weight."""
+    """`fit_path`, of classes that all have weight, over X as it is."""
     objective, limits = None, {"tol": tol, "max_iter": max_iter}
     ends = []  # the last two, with their C
     steering = None

@@ -33,7 +33,7 @@ from ._sample import Sample
 from .base import Objective
 
 _FEW_FEATURES = 128  # up to here every class gets a factor of its own, formed from a subsample
-_FACTORED_FEATURES = 3_000  # up to here all classes share one at least
+FACTORED_FEATURES = 3_000  # up to here all classes share one at least
 _ROWS_PER_FEATURE = 64  # of the subsample
 _ROWS_PER_CURVATURE = 4_096
 _FLOOR = 0.1  # share of the mean curvature in that of each sample
@@ -45,7 +45,7 @@ class SoftmaxObjective(Objective):
 
     def __init__(self, matrix, loss, penalty, fit_intercept=True):
         super().__init__(matrix, loss, penalty, fit_intercept)
-        self._factored = matrix.shape[1] <= (_FEW_FEATURES if matrix.is_sparse else _FACTORED_FEATURES)
+        self._factored = matrix.shape[1] <= (_FEW_FEATURES if matrix.is_sparse else FACTORED_FEATURES)
 
     def loss_gradient(self, coefs):
         """Value and gradient of f at coefs, see `Objective`."""
@@ -164,7 +164,7 @@ class SoftmaxObjective(Objective):
 
     def _factors_each(self, floor):
         n_classes, width = self.shape
-        few = n_classes * width**2 <= _FACTORED_FEATURES**2
+        few = n_classes * width**2 <= FACTORED_FEATURES**2
         return width - 1 <= _FEW_FEATURES or (floor < _FLOOR and few)
 
     def _n_factored_rows(self):

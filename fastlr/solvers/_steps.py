@@ -7,7 +7,8 @@ from ..objectives.unpenalised import NewtonBound
 from ..rules import ARMIJO
 from ._conjugate_gradients import newton_direction
 
-_MAX_HALVINGS = 30
+_MAX_TRIES = 30
+_LEAST_SHARE = 0.1  # of a step that failed, that the next one has
 _UNRESOLVED = 0.01  # share of the tolerance that conjugate gradients may leave undone
 _ROUGH = 3.0  # times a certified gap, a rough one may be typically
 _SHORTER = 0.9  # a gradient this much shorter than the shortest so far is progress
@@ -141,7 +142,11 @@ class Progress:
 
 
 def safeguarded_step(objective, coef, value, gradient, direction):
-    """Evaluate the end of a step along `direction`, halved until it makes the objective smaller.
+    """Evaluate the end of a step along `direction`, shortened until it makes the objective smaller.
+
+    A step that fails is shortened to the minimum of the parabola through what is known of it, by half at least.
+
+    Source: Nocedal & Wright, Numerical Optimization, 2nd ed., 2006, 3.5 (interpolation).
 
     Returns
     -------
@@ -151,7 +156,7 @@ def safeguarded_step(objective, coef, value, gradient, direction):
     if not slope < 0.0:
         return None
     length = 1.0
-    for _ in range(_MAX_HALVINGS):
+    for _ in range(_MAX_TRIES):
         step = length * direction
         new_value, new_gradient = objective.loss_gradient(coef + step)
 
@@ -160,7 +165,9 @@ def safeguarded_step(objective, coef, value, gradient, direction):
 
         if descends(objective, value, new_value, length * slope, is_shorter):
             return step, new_value, new_gradient
-        length *= 0.5
+        bend = new_value - value - length * slope
+        share = -0.5 * length * slope / bend if np.isfinite(bend) else 0.0
+        length *= min(max(share, _LEAST_SHARE), 0.5)
     return None
 
 
