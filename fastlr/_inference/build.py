@@ -10,6 +10,7 @@ from .._validation import as_array, check_choice, check_flag
 from ..estimators.classifier import LogisticModel
 from ..estimators.labels import problem_of
 from ..estimators.parameters import penalty_of_model
+from ..fits.errors import MOST_PARAMS
 from ..fits.one import quiet_team
 from ..runtime.team import effective_n_threads
 from .covariances import COV_TYPES, covariance
@@ -17,8 +18,6 @@ from .likelihood import likelihood_of
 from .optimum import Optimum
 from .result import Inference
 from .table import Setting
-
-_MOST_PARAMS = 10_000  # of a covariance that is 800 MB
 
 
 def inference(
@@ -176,8 +175,8 @@ def _check_groups(groups, cov_type, problem):
 
 def _check_size(likelihood, cov_type, n_samples, problem):
     n_params = len(likelihood.order)
-    if n_params > _MOST_PARAMS:
-        raise ValueError(f"X and the classes make {n_params} parameters, more than a covariance is for: {_MOST_PARAMS}")
+    if n_params > MOST_PARAMS:
+        raise ValueError(f"X and the classes make {n_params} parameters, more than a covariance is for: {MOST_PARAMS}")
     if cov_type in ("HC2", "HC3") and problem.n_classes > 2:
         raise ValueError(f"cov_type={cov_type!r} is for two classes, got {problem.n_classes}")
     if cov_type in ("HC1", "cluster") and not n_samples > n_params:

@@ -7,7 +7,8 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils.validation import assert_all_finite, column_or_1d
 
-from .._validation import as_real, check_number, refuse_masked
+from .._validation import as_real, check_flag, check_number, refuse_masked
+from ..fits.errors import MOST_PARAMS
 from ..fits.many import fold_weight, solve_many
 from ..fits.result import ManyFits
 from ..fits.wide import SharedGram
@@ -30,6 +31,7 @@ def fit_many(
     max_iter=100,
     n_jobs=None,
     verbose=0,
+    std_errs=False,
 ):
     """Fit many logistic regressions that share X: one for each set of weights, each target and each C.
 
@@ -52,6 +54,9 @@ def fit_many(
         As in `LogisticRegression`, for each fit.
     verbose : int, default=0
         1 shows a progress bar (needs tqdm).
+    std_errs : bool, default=False
+        Whether to add standard errors, two passes for each fit: for two classes, without an L1 penalty. They are those
+        of `inference` with ``cov_type="nonrobust"``, of the coefficients as they are: `tol` decides how exactly.
 
     Returns
     -------
@@ -82,6 +87,8 @@ def fit_many(
     options["l1_ratio"] = check_number(l1_ratio, "l1_ratio", low=0.0, high=1.0)
     model = LogisticModel()
     targets = _targets(model, X, y)
+    if check_flag(std_errs, "std_errs"):
+        _check_std_errs(targets[0], Cs, options["l1_ratio"])
     trains = None if folds is None else [train for train, _ in check_folds(folds, "folds", len(targets[0].codes))]
     gram = SharedGram()
     parts = []
@@ -89,7 +96,9 @@ def fit_many(
         n_sets, weight_of = _sets(data, trains, sample_weight, class_weight)
         with model._finite(data.X):
             n_others = (len(targets) - 1) * n_sets * len(Cs)
-            parts.append(solve_many(data, n_sets, weight_of, Cs, **options, gram=gram, n_others=n_others))
+            parts.append(
+                solve_many(data, n_sets, weight_of, Cs, **options, gram=gram, n_others=n_others, std_errs=std_errs)
+            )
     fits = ManyFits.joined(parts)
     fits.warn_of_failures("set" if trains is None else "fold")
     return fits
@@ -111,6 +120,16 @@ def _targets(model, X, y):
     if len(first.classes) != 2 or any(not np.array_equal(data.classes, first.classes) for data in targets):
         raise ValueError("y must hold the same two classes in each column, where it has several")
     return targets
+
+
+def _check_std_errs(data, Cs, l1_ratio):
+    if len(data.classes) > 2:
+        raise ValueError(f"std_errs are for two classes, got {len(data.classes)}: pass single fits to fastlr.inference")
+    if l1_ratio and np.isfinite(Cs).any():
+        raise ValueError(f"std_errs are for fits without an L1 penalty, got l1_ratio={l1_ratio:g}")
+    n_params = data.X.shape[1] + 1
+    if n_params > MOST_PARAMS:
+        raise ValueError(f"X makes {n_params} parameters, more than std_errs are for: {MOST_PARAMS}")
 
 
 def _sets(data, trains, sample_weight, class_weight):

@@ -16,6 +16,7 @@ from ..runtime.team import Team
 from ..solvers import choose
 from . import small
 from .absent import present_classes
+from .errors import add_std_errs
 from .one import fit_path, quiet_team
 from .problem import Problem
 from .result import ManyFits
@@ -43,6 +44,7 @@ def solve_many(
     gram=None,
     start=None,
     n_others=0,
+    std_errs=False,
 ):
     """Fit all sets of weights with all values of C.
 
@@ -65,6 +67,8 @@ def solve_many(
         Where the fits with the smallest C start, in place of zeros; fits to tall X that go together do not.
     n_others : int
         Fits to the same X that the caller makes besides.
+    std_errs : bool
+        Add standard errors, for two classes and no L1 penalty.
 
     Returns
     -------
@@ -84,6 +88,8 @@ def solve_many(
         elif way == "newton_cholesky" and not problem.is_small and n_sets > 1:
             starts.update(batch.fit_tall(batch.whole(range(n_sets))))
         batch.fit_each(starts)
+        if std_errs:
+            add_std_errs(fits, problem, weight_of, team)
     fits.failures = dict(sorted(fits.failures.items()))  # threads tell of them in any order
     return fits
 
@@ -212,8 +218,9 @@ class _Batch:
             for i, end in zip(left[k], ends, strict=True):
                 result = end.result
                 self.fits.n_passes += end.n_passes
-                if not result.converged:
-                    self.fits.failures[k, i] = result.failure()
+                failure = end.failure()
+                if failure is not None:
+                    self.fits.failures[k, i] = failure
                 self._put((k, i), result.coef, result.value, result.gap, result.n_iter)
 
         n_shared = 0 if self.problem.is_small else len(sets) - len(sets) % n_threads

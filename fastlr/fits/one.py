@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from .._validation import check_features
+from .._validation import check_features, listed
 from ..linalg.blas import single_threaded_blas
 from ..objectives import relative_gap
 from ..objectives.separation import separating_features
@@ -47,6 +47,12 @@ class Fit:
     solver: str
     n_passes: int
     separating: np.ndarray | None = None
+
+    def failure(self):
+        """In a few words, why there is no optimum or no certificate of the tolerance; None where there are both."""
+        if self.separating is not None:
+            return f"some samples are separated, along columns {listed(self.separating)} of X, and there is no penalty"
+        return None if self.result.converged else self.result.failure()
 
 
 def fit(problem, *, solver, tol, max_iter, start, dtype, n_threads, report):

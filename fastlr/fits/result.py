@@ -35,7 +35,12 @@ class ManyFits:
     l1_ratio : float
         Share of the L1 penalty.
     failures : dict
-        By (set, C) as indices: why that fit has no certificate of `tol`. The others have theirs.
+        By (set, C) as indices: why that fit has no certificate of `tol`, no optimum, or not the standard errors that
+        were asked for. The others have theirs.
+    std_errs : float64 array of shape (n_sets, n_Cs, n_rows, n_features), or None
+        Standard errors of `coefs`, where they were asked for; inf for failures.
+    intercept_std_errs : float64 array of shape (n_sets, n_Cs, n_rows), or None
+        Those of `intercepts`: 0 where none is fitted.
     """
 
     classes: np.ndarray
@@ -48,6 +53,8 @@ class ManyFits:
     n_passes: int = 0
     l1_ratio: float = 0.0
     failures: dict = field(default_factory=dict)
+    std_errs: np.ndarray | None = None
+    intercept_std_errs: np.ndarray | None = None
 
     @classmethod
     def empty(cls, classes, Cs, n_sets, n_features):
@@ -67,9 +74,12 @@ class ManyFits:
     @classmethod
     def joined(cls, parts):
         """The sets of several results for the same classes and values of C, one after the other."""
-        names = ("coefs", "intercepts", "objectives", "gaps", "n_iters")
-        arrays = [np.concatenate([getattr(part, name) for part in parts]) for name in names]
-        fits = cls(parts[0].classes, parts[0].Cs, *arrays, sum(part.n_passes for part in parts), parts[0].l1_ratio)
+        names = ["coefs", "intercepts", "objectives", "gaps", "n_iters"]
+        if parts[0].std_errs is not None:
+            names += ["std_errs", "intercept_std_errs"]
+        arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+        arrays["n_passes"] = sum(part.n_passes for part in parts)
+        fits = cls(parts[0].classes, parts[0].Cs, **arrays, l1_ratio=parts[0].l1_ratio)
         first = 0
         for part in parts:
             fits.failures.update({(first + k, i): why for (k, i), why in part.failures.items()})
@@ -82,7 +92,7 @@ class ManyFits:
         self.objectives[place], self.gaps[place], self.n_iters[place] = value, gap, n_iter
 
     def warn_of_failures(self, name="set", stacklevel=3):
-        """One ConvergenceWarning that names the fits without a certificate, if there are any."""
+        """One ConvergenceWarning that names the fits that failed, if there are any."""
         if not self.failures:
             return
         listed = [f"{name} {k}, C={self.Cs[i]:g}: {why}" for (k, i), why in list(self.failures.items())[:_NAMED]]
