@@ -13,9 +13,10 @@ from fastlr import LogisticRegression
 from fastlr._validation import check_features, check_sparse_features
 from fastlr.losses.logistic import LogisticLoss
 from fastlr.losses.softmax import SoftmaxLoss
-from fastlr.matrices.blocks import BlocksLoss, BlocksMatrix, Part, add_up
+from fastlr.matrices.blocks import BlocksLoss, BlocksMatrix
 from fastlr.matrices.csr import CSRMatrix
 from fastlr.matrices.dense import DenseMatrix
+from fastlr.matrices.parts import Part, add_up
 from fastlr.matrices.scales import standardisation
 from fastlr.runtime.team import Team
 from fastlr.sources.iterators import IteratorSource

@@ -12,7 +12,7 @@ Source: Efron, Better bootstrap confidence intervals, Journal of the American St
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from ..estimators.classifier import Samples
+from ..estimators.samples import Samples
 from ..fits.many import solve_many
 
 KINDS = ("percentile", "bca")

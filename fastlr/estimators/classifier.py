@@ -1,8 +1,6 @@
 """What the estimators share: reading X and y, predictions from coefficients, and attributes that a failure leaves."""
 
-import numbers
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
@@ -10,66 +8,22 @@ from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.extmath import safe_sparse_dot
-from sklearn.utils.validation import assert_all_finite, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._validation import (
-    as_array,
     as_real,
     check_features,
     check_finite,
     check_sparse_features,
     check_targets,
-    refuse_masked,
 )
 from ..sources import source_of
 from .blocks import check_features_of, hits, lazy_on_dask, named_blocks
 from .callbacks import CallbackSupportMixin
 from .labels import encode_labels
+from .samples import Finite, Samples, of_numpy
 
-_OF_ARRAYS = ("__len__", "__array__", "shape")  # one of these have all that NumPy can make an array of
 _CHUNK_ROWS = 1_024  # of whole numbers, converted at a time
-
-
-@dataclass
-class Samples:
-    """Checked X and y.
-
-    Attributes
-    ----------
-    X : array or SciPy CSR of shape (n_samples, n_features)
-        What scikit-learn's splitters and scorers are given.
-    y : array of shape (n_samples,)
-        Labels.
-    features : array or SciPy CSR of shape (n_samples, n_features)
-        X as kernels read it.
-    dtype : numpy dtype
-        That of coefficients: float32 for float32 X, else float64.
-    classes : array of shape (n_classes,)
-    codes : int64 array of shape (n_samples,)
-        Class of each sample, in [0, n_classes).
-    """
-
-    X: np.ndarray
-    y: np.ndarray
-    features: np.ndarray
-    dtype: np.dtype
-    classes: np.ndarray
-    codes: np.ndarray
-
-
-class _Finite:
-    # A class, because a generator's frame and the error thrown into it can hold each other, and X with them, until the
-    # collector of cycles comes by.
-    def __init__(self, X, name):
-        self._values = X.data if sparse.issparse(X) else X
-        self._name = name
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, error, traceback):
-        if kind is not None and issubclass(kind, ValueError):
-            assert_all_finite(self._values, estimator_name=self._name, input_name="X")
 
 
 class LogisticModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
@@ -103,7 +57,7 @@ class LogisticModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         reset : bool
             If not, X is to have the features that the model was fitted to.
         """
-        X, y = self._validated(X, _of_numpy(y, "y"), ensure_all_finite=False, order=None, reset=reset)
+        X, y = self._validated(X, of_numpy(y, "y"), ensure_all_finite=False, order=None, reset=reset)
         features = X if sparse.issparse(X) else check_features(X)
         dtype = np.dtype(np.float32 if X.dtype.newbyteorder("=") == np.float32 else np.float64)
         if proportions:
@@ -113,7 +67,7 @@ class LogisticModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     def _validated(self, X, y="no_validation", **options):
         """X, or X and y, as `validate_data` returns them, and X of numbers that kernels can read."""
-        given = _of_numpy(X)
+        given = of_numpy(X)
         if isinstance(given, np.ndarray) and given.dtype.kind == "V":  # taken for text
             raise TypeError(f"X must hold real numbers, got dtype {given.dtype}")
         try:
@@ -136,7 +90,7 @@ class LogisticModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     def _finite(self, X):
         """Context in which a ValueError because of NaN or infinity in X is in scikit-learn's own words."""
-        return _Finite(X, type(self).__name__)
+        return Finite(X, type(self).__name__)
 
     @lazy_on_dask
     def decision_function(self, X):
@@ -294,20 +248,6 @@ def reader_of(model):
         if hasattr(model, name):
             setattr(reader, name, getattr(model, name))
     return reader
-
-
-def _of_numpy(values, name="X"):
-    """A sparse matrix with a structure that was checked, before anything reads it; else what NumPy or pandas can read.
-
-    scikit-learn has many lines to say on what is refused here, or nothing.
-    """
-    if sparse.issparse(values):
-        return check_sparse_features(values, name)
-    refuse_masked(**{name: values})
-    values = as_array(values, name)
-    if not (values is None or isinstance(values, numbers.Number) or any(hasattr(values, part) for part in _OF_ARRAYS)):
-        raise TypeError(f"{name} must be an array, got {type(values).__name__}")
-    return values
 
 
 def raw_product(X, W, b):

@@ -1,24 +1,22 @@
 """The scikit-learn estimator: validate, encode labels, let a solver run, store."""
 
 import logging
-import warnings
 from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
 from scipy import sparse
-from sklearn.exceptions import ConvergenceWarning
 
-from .._validation import check_flag, check_number, listed
+from .._validation import check_flag, check_number
 from ..fits.firth import fit_firth
 from ..fits.one import fit
 from ..solvers import SOLVERS
-from ..solvers._result import Outcome
 from ..sources import source_of
 from .blocks import dtype_of, read_blocks, set_features
 from .callbacks import Told, with_callbacks
 from .classifier import LogisticModel
 from .labels import problem_of
+from .messages import print_step, warn_not_converged, warn_of_separation
 from .parameters import check_multi_class, check_options, check_penalty, check_unused
 
 _logger = logging.getLogger("fastlr")
@@ -204,7 +202,7 @@ class LogisticRegression(LogisticModel):
         def report(solver, record):
             told.step()
             if verbose:
-                _print_step(solver, record)
+                print_step(solver, record)
 
         options.update(start=start, report=report)
         with finite:
@@ -214,9 +212,9 @@ class LogisticRegression(LogisticModel):
                 end = fit(problem, solver=self.solver, dtype=dtype, **options)
         result = end.result
         if end.separating is not None:
-            _warn_of_separation([self._names()[place] for place in end.separating])
+            warn_of_separation([self._names()[place] for place in end.separating])
         elif not result.converged:
-            _warn_not_converged(result, np.isinf(C), options["tol"], options["max_iter"])
+            warn_not_converged(result, np.isinf(C), options["tol"], options["max_iter"])
         with np.errstate(over="ignore"):
             coef = result.coef.astype(dtype)
         if not np.isfinite(coef).all():
@@ -273,41 +271,3 @@ class LogisticRegression(LogisticModel):
         if self.penalty == "firth" and self.solver in SOLVERS:
             raise ValueError(f'solver="{self.solver}" is not for penalty="firth": pass solver="auto"')
         return penalty, options
-
-
-def _warn_of_separation(names):
-    message = (
-        f"Some samples are perfectly separated, along {listed(names) or 'the intercept'}: without a penalty these "
-        'coefficients grow without end, and where they stopped means nothing. Pass penalty="firth", or a finite C.'
-    )
-    _logger.info(message)
-    warnings.warn(message, ConvergenceWarning, stacklevel=5)
-
-
-def _print_step(solver, record):
-    print(
-        f"{solver} {record['iteration']:3d}: objective {record['value']:.12g}, "
-        f"gradient {record['gradient_norm']:.1e}, gap {record['gap']:.1e}, {record['n_passes']} passes"
-    )
-
-
-def _warn_not_converged(result, unpenalised, tol, max_iter):
-    """One warning in plain words: the classes are separable, or steps or digits ran out."""
-    hint = ", or pass a finite C: without a penalty the optimum may be infinitely far away." if unpenalised else "."
-    if result.outcome is Outcome.SEPARATED:
-        message = (
-            "The classes are perfectly separated by a hyperplane, so without a penalty there is no optimum: the "
-            'coefficients grow without end. Pass a finite C, or for two classes penalty="firth".'
-        )
-    elif result.outcome is Outcome.STEPS:
-        message = (
-            f"The fit stopped after max_iter={max_iter} steps with a certified relative gap of {result.gap:.1e}, "
-            f"above tol={tol:g}. Increase max_iter" + hint
-        )
-    else:
-        message = (
-            f"The fit stopped at a certified relative gap of {result.gap:.1e}, above tol={tol:g}: rounding, or numbers "
-            "too large to be squared, allow no further progress. Scale the columns of X, or increase tol" + hint
-        )
-    _logger.info(message)
-    warnings.warn(message, ConvergenceWarning, stacklevel=4)

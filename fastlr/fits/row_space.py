@@ -10,7 +10,7 @@ Source: Hastie & Tibshirani, Efficient quadratic regularization for expression a
 import math
 
 import numpy as np
-from scipy import linalg, sparse
+from scipy import linalg
 from scipy.linalg.lapack import dormqr
 
 from ..objectives.softmax import FACTORED_FEATURES
@@ -25,9 +25,9 @@ _BLOCK = 64  # reflections that LAPACK applies at a time
 def has_small_row_space(problem, Cs):
     """Whether fits of a problem are best done in the row space of X, see `RowSpace`."""
     is_smooth = problem.n_classes > 2 and not problem.l1_ratio and all(map(math.isfinite, Cs))
-    if not is_smooth or sparse.issparse(problem.X) or problem.X.size > _MOST_ENTRIES:
-        return False
     n_samples, n_features = problem.X.shape
+    if not is_smooth or problem.is_sparse or problem.in_blocks or n_samples * n_features > _MOST_ENTRIES:
+        return False
     if n_features <= FACTORED_FEATURES:
         return n_samples <= _MOST_SAMPLES * n_features
     return n_samples <= 4 * problem.n_classes * _MOST_PASSES

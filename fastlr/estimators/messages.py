@@ -1,0 +1,51 @@
+"""What a fit says to its user: a line for each step, and how it ended."""
+
+import logging
+import warnings
+
+from sklearn.exceptions import ConvergenceWarning
+
+from .._validation import listed
+from ..solvers._result import Outcome
+
+_logger = logging.getLogger("fastlr")
+
+
+def print_step(solver, record):
+    """A line for a step, with `verbose`."""
+    print(
+        f"{solver} {record['iteration']:3d}: objective {record['value']:.12g}, "
+        f"gradient {record['gradient_norm']:.1e}, gap {record['gap']:.1e}, {record['n_passes']} passes"
+    )
+
+
+def warn_not_converged(result, unpenalised, tol, max_iter):
+    """One warning in plain words: the classes are separable, or steps or digits ran out."""
+    hint = ", or pass a finite C: without a penalty the optimum may be infinitely far away." if unpenalised else "."
+    if result.outcome is Outcome.SEPARATED:
+        message = (
+            "The classes are perfectly separated by a hyperplane, so without a penalty there is no optimum: the "
+            'coefficients grow without end. Pass a finite C, or for two classes penalty="firth".'
+        )
+    elif result.outcome is Outcome.STEPS:
+        message = (
+            f"The fit stopped after max_iter={max_iter} steps with a certified relative gap of {result.gap:.1e}, "
+            f"above tol={tol:g}. Increase max_iter" + hint
+        )
+    else:
+        message = (
+            f"The fit stopped at a certified relative gap of {result.gap:.1e}, above tol={tol:g}: rounding, or numbers "
+            "too large to be squared, allow no further progress. Scale the columns of X, or increase tol" + hint
+        )
+    _logger.info(message)
+    warnings.warn(message, ConvergenceWarning, stacklevel=4)
+
+
+def warn_of_separation(names):
+    """Some samples are separated along the columns of these names."""
+    message = (
+        f"Some samples are perfectly separated, along {listed(names) or 'the intercept'}: without a penalty these "
+        'coefficients grow without end, and where they stopped means nothing. Pass penalty="firth", or a finite C.'
+    )
+    _logger.info(message)
+    warnings.warn(message, ConvergenceWarning, stacklevel=5)

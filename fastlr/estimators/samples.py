@@ -1,0 +1,70 @@
+"""X and y as users hand them over, and as fits read them."""
+
+import numbers
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils.validation import assert_all_finite
+
+from .._validation import as_array, check_sparse_features, refuse_masked
+
+_OF_ARRAYS = ("__len__", "__array__", "shape")  # one of these have all that NumPy can make an array of
+
+
+@dataclass
+class Samples:
+    """Checked X and y.
+
+    Attributes
+    ----------
+    X : array or SciPy CSR of shape (n_samples, n_features)
+        What scikit-learn's splitters and scorers are given.
+    y : array of shape (n_samples,)
+        Labels.
+    features : array or SciPy CSR of shape (n_samples, n_features)
+        X as kernels read it.
+    dtype : numpy dtype
+        That of coefficients: float32 for float32 X, else float64.
+    classes : array of shape (n_classes,)
+    codes : int64 array of shape (n_samples,)
+        Class of each sample, in [0, n_classes).
+    """
+
+    X: np.ndarray
+    y: np.ndarray
+    features: np.ndarray
+    dtype: np.dtype
+    classes: np.ndarray
+    codes: np.ndarray
+
+
+class Finite:
+    """Context in which a ValueError because of NaN or infinity in X is in scikit-learn's own words."""
+
+    # A class, because a generator's frame and the error thrown into it can hold each other, and X with them, until the
+    # collector of cycles comes by.
+    def __init__(self, X, name):
+        self._values = X.data if sparse.issparse(X) else X
+        self._name = name
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        if kind is not None and issubclass(kind, ValueError):
+            assert_all_finite(self._values, estimator_name=self._name, input_name="X")
+
+
+def of_numpy(values, name="X"):
+    """A sparse matrix with a structure that was checked, before anything reads it; else what NumPy or pandas can read.
+
+    scikit-learn has many lines to say on what is refused here, or nothing.
+    """
+    if sparse.issparse(values):
+        return check_sparse_features(values, name)
+    refuse_masked(**{name: values})
+    values = as_array(values, name)
+    if not (values is None or isinstance(values, numbers.Number) or any(hasattr(values, part) for part in _OF_ARRAYS)):
+        raise TypeError(f"{name} must be an array, got {type(values).__name__}")
+    return values
