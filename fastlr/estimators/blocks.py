@@ -10,7 +10,7 @@ from .._validation import LEAST_SUM, as_real
 from ..fits.problem import BlocksProblem
 from ..losses.logistic import LogisticLoss
 from ..losses.softmax import SoftmaxLoss
-from ..matrices.blocks import Part
+from ..matrices.parts import Part
 from ..sources import is_dask
 from .labels import class_factors, encode_labels, unique_labels
 

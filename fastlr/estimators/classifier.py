@@ -13,7 +13,7 @@ from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import assert_all_finite, check_is_fitted, validate_data
 
 from .._validation import as_array, as_real, check_features, check_finite, check_sparse_features, refuse_masked
-from ..sources import source_of
+from ..sources import refuse_blocks, source_of
 from .blocks import check_features_of, hits, lazy_on_dask, named_blocks
 from .callbacks import CallbackSupportMixin
 from .labels import encode_labels
@@ -85,6 +85,7 @@ class LogisticModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     def _read(self, X, y):
         """Check X and y: `Samples`."""
+        refuse_blocks(X)
         X, y = self._validated(X, _of_numpy(y, "y"), ensure_all_finite=False, order=None)
         features = X if sparse.issparse(X) else check_features(X)
         dtype = np.dtype(np.float32 if X.dtype.newbyteorder("=") == np.float32 else np.float64)

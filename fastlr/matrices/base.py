@@ -56,7 +56,7 @@ class Matrix(ABC):
     n_passes : int
         How often X was read.
     in_memory : bool
-        Whether rows are at hand: `blocks` and `predictions`. If not, all but sums takes `take`.
+        Whether `blocks` and `predictions` can be had; if not, all but sums takes `sample`.
     """
 
     in_memory = True
@@ -276,17 +276,11 @@ class Matrix(ABC):
             yield rows, block @ coefs[:, :-1].T + coefs[:, -1]
 
     def ask_of_predictions(self, loss, question, *coefs):
-        """What a method of a `SoftmaxLoss` says of the `predictions` of some coefficients: a pass for each of these.
-
-        Returns
-        -------
-        bool or float
-            Of all samples: whether it holds for each, or the largest.
-        """
+        """What a method of a `SoftmaxLoss` says of the `predictions` of some coefficients: a pass for each of these."""
         return getattr(loss, question)(*(self.predictions(coef) for coef in coefs))
 
     def column_sums(self, loss, weight_sum, seen_from):
-        """What means and variances of the columns are made of, see `scales.column_sums`: one pass."""
+        """See `scales.column_sums`: one pass."""
         return column_sums(self, loss, weight_sum, seen_from)
 
     def transposed(self, coefficients):
