@@ -9,7 +9,7 @@ import pytest
 from conftest import threads_of_fits, wait_until
 from scipy import sparse
 
-from fastlr import LogisticRegression
+from fastlr import LogisticRegression, LogisticRegressionCV, fit_many
 from fastlr._validation import check_features, check_sparse_features
 from fastlr.losses.logistic import LogisticLoss
 from fastlr.losses.softmax import SoftmaxLoss
@@ -346,11 +346,15 @@ def test_what_is_wrong_with_a_block_is_named_and_the_estimator_as_it_was(case):
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("fastlr-reader")]
 
 
+@pytest.mark.filterwarnings("ignore::FutureWarning")
 def test_what_needs_x_in_memory_is_refused():
     with pytest.raises(ValueError, match="l1_ratio must be 0 where X is in blocks"):
         LogisticRegression(l1_ratio=1.0).fit(in_blocks(X, Y))
     with pytest.raises(ValueError, match="needs X in memory"):
         LogisticRegression(solver="gram_newton").fit(in_blocks(X, Y))
+    for fit in (LogisticRegressionCV().fit, fit_many):
+        with pytest.raises(ValueError, match="X must be in memory here"):
+            fit(in_blocks(X), Y)
     with pytest.raises(ValueError, match="X has 5 features"):
         LogisticRegression().fit(X, Y).predict(in_blocks(X[:, :5]))
     with pytest.raises(ValueError, match="y and sample_weight must be None"):

@@ -17,7 +17,7 @@ from .._validation import (
     check_sparse_features,
     check_targets,
 )
-from ..sources import source_of
+from ..sources import refuse_blocks, source_of
 from .blocks import check_features_of, hits, lazy_on_dask, named_blocks
 from .callbacks import CallbackSupportMixin
 from .labels import encode_labels
@@ -57,6 +57,7 @@ class LogisticModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         reset : bool
             If not, X is to have the features that the model was fitted to.
         """
+        refuse_blocks(X)
         X, y = self._validated(X, of_numpy(y, "y"), ensure_all_finite=False, order=None, reset=reset)
         features = X if sparse.issparse(X) else check_features(X)
         dtype = np.dtype(np.float32 if X.dtype.newbyteorder("=") == np.float32 else np.float64)

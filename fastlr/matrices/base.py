@@ -47,7 +47,7 @@ class Matrix(RowBlocks, ABC):
     n_passes : int
         How often X was read.
     in_memory : bool
-        Whether rows are at hand: `blocks` and `predictions`. If not, all but sums takes `take`.
+        Whether `blocks` and `predictions` can be had; if not, all but sums takes `sample`.
     """
 
     in_memory = True

@@ -28,27 +28,46 @@ def source_of(X, y=None, sample_weight=None, names=()):
     -------
     Source or None
     """
-    if isinstance(X, np.ndarray):
-        return None
-    if is_dask(X):
+    kind = _kind(X)
+    if kind == "dask":
         from .dask import DaskSource
 
         return DaskSource(X, y, sample_weight)
-    if isinstance(X, (str, os.PathLike)) or type(X).__module__.startswith("pyarrow."):
-        from .parquet import ParquetSource, is_data_set
+    if kind == "parquet":
+        from .parquet import ParquetSource
 
-        return ParquetSource(X, y, sample_weight, names) if is_data_set(X) else None
-    if hasattr(X, "chunks") and hasattr(X, "dtype") and len(getattr(X, "shape", ())) == 2:
+        return ParquetSource(X, y, sample_weight, names)
+    if kind == "array":
         from .arrays import ArraySource
 
         return ArraySource(X, y, sample_weight)
-    if callable(X) and not hasattr(X, "shape"):
+    if kind == "iterator":
         from .iterators import IteratorSource
 
         return IteratorSource(X, y, sample_weight)
     return None
 
 
+def refuse_blocks(X):
+    """Raise ValueError where X is a source of blocks, for what needs it in memory."""
+    if _kind(X) is not None:
+        raise ValueError("X must be in memory here: files, iterators and Dask are for LogisticRegression alone")
+
+
 def is_dask(X):
     """Whether X is a collection of Dask."""
     return hasattr(X, "__dask_graph__")
+
+
+def _kind(X):
+    if isinstance(X, np.ndarray):
+        return None
+    if is_dask(X):
+        return "dask"
+    if isinstance(X, str):  # other text is no path, and refused like all that is no array
+        return "parquet" if os.path.dirname(X) or os.path.splitext(X)[1] or os.path.exists(X) else None
+    if isinstance(X, os.PathLike) or type(X).__module__ == "pyarrow._dataset":
+        return "parquet"
+    if hasattr(X, "chunks") and hasattr(X, "dtype") and len(getattr(X, "shape", ())) == 2:
+        return "array"
+    return "iterator" if callable(X) and not hasattr(X, "shape") else None

@@ -1,7 +1,5 @@
 """Parquet files: a row group is a block, columns are features by name."""
 
-import os
-
 import numpy as np
 
 from .local import Source
@@ -14,13 +12,6 @@ def _arrow():
     except ImportError as error:
         raise ImportError('X is a path of Parquet files, which takes pyarrow: install "fastlr[parquet]"') from error
     return pyarrow
-
-
-def is_data_set(X):
-    """Whether X is a path, or a data set of pyarrow."""
-    if isinstance(X, str):  # other text is none, and refused like all that is no array
-        return bool(os.path.dirname(X) or os.path.splitext(X)[1] or os.path.exists(X))
-    return isinstance(X, os.PathLike) or isinstance(X, _arrow().dataset.Dataset)
 
 
 class ParquetSource(Source):
