@@ -210,6 +210,8 @@ class LogisticRegression(LogisticModel):
             _warn_of_separation([self._names()[place] for place in end.separating])
         elif not result.converged:
             _warn_not_converged(result, np.isinf(C), options["tol"], options["max_iter"])
+        elif end.collinear is not None:
+            _warn_of_collinear([[*self._names(), "the intercept"][place] for place in end.collinear])
         with np.errstate(over="ignore"):
             coef = result.coef.astype(dtype)
         if not np.isfinite(coef).all():
@@ -253,6 +255,15 @@ def _warn_of_separation(names):
     message = (
         f"Some samples are perfectly separated, along {listed(names) or 'the intercept'}: without a penalty these "
         'coefficients grow without end, and where they stopped means nothing. Pass penalty="firth", or a finite C.'
+    )
+    _logger.info(message)
+    warnings.warn(message, ConvergenceWarning, stacklevel=5)
+
+
+def _warn_of_collinear(names):
+    message = (
+        f"Columns are collinear, {listed(names)}: without a penalty their coefficients are not determined. Those "
+        "of least norm are given: leave columns out, or pass a finite C."
     )
     _logger.info(message)
     warnings.warn(message, ConvergenceWarning, stacklevel=5)
