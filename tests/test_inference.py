@@ -435,6 +435,7 @@ def test_weights_that_leave_a_class_out_are_refused():
         infer(X, y, weight)
 
 
+@pytest.mark.filterwarnings("ignore:Columns are collinear")
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_collinear_columns_are_named(n_classes):
     pd = pytest.importorskip("pandas")

@@ -221,6 +221,7 @@ def test_breast_cancer_as_it_is():
     assert LogisticRegression().fit(X, y).score(X, y) > 0.94
 
 
+@pytest.mark.filterwarnings("ignore:Columns are collinear")
 def test_constant_and_collinear_columns_change_no_prediction():
     X, y = labelled(200, 4)
     wide = np.column_stack([X, np.ones(200), X[:, 0], X[:, 1] - X[:, 2]])

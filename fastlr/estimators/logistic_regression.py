@@ -16,7 +16,7 @@ from .blocks import dtype_of, read_blocks, set_features
 from .callbacks import Told, with_callbacks
 from .classifier import LogisticModel
 from .labels import problem_of
-from .messages import print_step, warn_not_converged, warn_of_separation
+from .messages import print_step, warn_not_converged, warn_of_collinear, warn_of_separation
 from .parameters import check_multi_class, check_options, check_penalty, check_unused
 
 _logger = logging.getLogger("fastlr")
@@ -215,6 +215,8 @@ class LogisticRegression(LogisticModel):
             warn_of_separation([self._names()[place] for place in end.separating])
         elif not result.converged:
             warn_not_converged(result, np.isinf(C), options["tol"], options["max_iter"])
+        elif end.collinear is not None:
+            warn_of_collinear([[*self._names(), "the intercept"][place] for place in end.collinear])
         with np.errstate(over="ignore"):
             coef = result.coef.astype(dtype)
         if not np.isfinite(coef).all():

@@ -49,3 +49,13 @@ def warn_of_separation(names):
     )
     _logger.info(message)
     warnings.warn(message, ConvergenceWarning, stacklevel=5)
+
+
+def warn_of_collinear(names):
+    """Columns of these names are collinear, and there is no penalty."""
+    message = (
+        f"Columns are collinear, {listed(names)}: without a penalty their coefficients are not determined. Those "
+        "of least norm are given: leave columns out, or pass a finite C."
+    )
+    _logger.info(message)
+    warnings.warn(message, ConvergenceWarning, stacklevel=5)

@@ -11,6 +11,7 @@ import numpy as np
 from .._validation import check_features, listed
 from ..linalg.blas import single_threaded_blas
 from ..objectives import relative_gap
+from ..objectives.collinear import idle_directions, of_least_norm
 from ..objectives.separation import separating_features
 from ..runtime.team import Team
 from ..solvers import MULTICLASS, NEEDS, SOLVERS, plan
@@ -41,12 +42,16 @@ class Fit:
         How often X was read.
     separating : int array, or None
         Without a penalty, features along which some samples of two classes are separated.
+    collinear : int array, or None
+        Without a penalty, places of columns that make up one another, n_features for the intercept, where a Hessian of
+        two classes showed it. The coefficients are then those of least norm.
     """
 
     result: SolverResult
     solver: str
     n_passes: int
     separating: np.ndarray | None = None
+    collinear: np.ndarray | None = None
 
     def failure(self):
         """In a few words, why there is no optimum or no certificate of the tolerance; None where there are both."""
@@ -212,14 +217,17 @@ def _run(problem, first, team, *, solver, tol, max_iter, start, steering, report
         _logger.info("%s in %s is not exact enough for tol=%g", name, objective.dtype, tol)
     result.n_iter, result.history = n_iter, history
     result.outcome = outcome_of(result.gap, n_iter, tol, max_iter)
-    separating = None
+    separating = collinear = None
     if not objective.penalty:
         if objective.separates(result.coef):
             result.gap, result.outcome = np.inf, Outcome.SEPARATED
         elif problem.n_classes == 2:
             separating = separating_features(objective, result.coef)
+            if name == "newton_cholesky" and result.steering and result.steering.is_singular:
+                directions, collinear = idle_directions(objective, result.steering.hessian)
+                result.coef = of_least_norm(result.coef, directions)
     result.coef = objective.centred(result.coef)
-    return Fit(result, name, n_passes, separating)
+    return Fit(result, name, n_passes, separating, collinear)
 
 
 def _is_cheap(problem, objective):

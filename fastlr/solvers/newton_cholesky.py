@@ -35,17 +35,25 @@ _FRESH_CONTRACTION = 0.05  # what a step with a fresh Hessian leaves of the grad
 
 
 class Steering(QuasiNewton):
-    """The inverse of an approximate Hessian, which is finite: a Cholesky factor, and L-BFGS pairs on top."""
+    """The inverse of an approximate Hessian, which is finite: a Cholesky factor, and L-BFGS pairs on top.
+
+    Attributes
+    ----------
+    hessian : float64 array of shape (n_coef, n_coef)
+    is_singular : bool
+        See `ScaledCholesky`.
+    smallest_pivot : float
+    """
 
     def __init__(self, hessian):
         factor = ScaledCholesky(hessian)
-        self.smallest_pivot = factor.smallest_pivot
-        self._hessian = hessian
+        self.smallest_pivot, self.is_singular = factor.smallest_pivot, factor.is_singular
+        self.hessian = hessian
         super().__init__(lambda gradient: factor.solve(gradient.ravel()).reshape(gradient.shape), _MEMORY)
 
     def with_penalty(self, change):
         """The same Hessian after the penalty has changed by so much, without pairs."""
-        hessian = self._hessian.copy()
+        hessian = self.hessian.copy()
         hessian.flat[: -1 : len(hessian) + 1] += change
         return Steering(hessian)
 

@@ -1,0 +1,108 @@
+"""Collinear columns without a penalty: one warning, which names them, and the coefficients of least norm."""
+
+import warnings
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.exceptions import ConvergenceWarning
+
+from fastlr import LogisticRegression, fit_many
+from fastlr.fits import one
+
+KINDS = {"C": np.asarray, "F": np.asfortranarray, "csr": sparse.csr_array, "float32": np.float32}
+TWINS = {
+    "a multiple": (lambda x: 2 * x[:, 0], "x0, x3"),
+    "a difference": (lambda x: x[:, 1] - 3 * x[:, 2], "x1, x2, x3"),
+    "a constant": (lambda x: np.full(len(x), 7.0), "x3, the intercept"),
+}
+
+
+def make_data(n_samples, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.integers(-8, 9, (n_samples, 3)).astype(float)  # exact in float32
+    return X, (rng.random(n_samples) < 1 / (1 + np.exp(1 - X[:, 0] / 4))).astype(int), rng
+
+
+def fit(X, y, weight=None, **parameters):
+    """The fit, and the warning's words."""
+    with pytest.warns(ConvergenceWarning, match="collinear") as caught:
+        model = LogisticRegression(C=np.inf, tol=1e-12, **parameters).fit(X, y, weight)
+    [warning] = caught
+    assert warning.filename == __file__
+    return model, str(warning.message)
+
+
+def is_silent(X, y, weight=None, **parameters):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return LogisticRegression(C=np.inf, **parameters).fit(X, y, weight)
+
+
+@pytest.mark.parametrize("twin", TWINS)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("n_samples", [300, 3_000])
+def test_columns_are_named_and_coefficients_are_those_of_least_norm(n_samples, kind, twin):
+    X, y, _ = make_data(n_samples)
+    made, names = TWINS[twin]
+    model, words = fit(KINDS[kind](np.column_stack([X, made(X)])), y)
+    assert f"collinear, {names}: " in words
+    # As X's own fit has no choice, those of the same predictions are w0 + a v, with the shortest of least norm.
+    plain = is_silent(X, y, tol=1e-12)
+    start = np.append(plain.coef_[0], 0.0)
+    relation = np.append(np.linalg.lstsq(np.column_stack([X, np.ones(n_samples)]), made(X), rcond=None)[0], -1.0)
+    moved = np.delete(relation, 3)
+    shift = -(start @ moved) / (moved @ moved)
+    np.testing.assert_allclose(model.coef_[0], start + shift * moved, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(model.intercept_, plain.intercept_ + shift * relation[3], rtol=1e-4, atol=1e-5)
+
+
+def test_all_dummies_beside_an_intercept():
+    X, y, rng = make_data(500)
+    dummies = np.eye(4)[rng.integers(0, 4, 500)]
+    model, words = fit(np.column_stack([X, dummies, X[:, :1]]), y)
+    assert "x0, x3, x4, x5, x6, x7, the intercept: " in words
+    assert abs(model.coef_[0, 3:7].sum()) < 1e-9
+    assert model.coef_[0, 0] == pytest.approx(model.coef_[0, 7])
+    is_silent(np.column_stack([X, dummies]), y, fit_intercept=False)
+
+
+def test_weights_decide_which_samples_tell_columns_apart():
+    X, y, _ = make_data(300)
+    X[:, 2] = np.where(np.arange(300) < 40, X[:, 2], X[:, 1])
+    is_silent(X, y)
+    _, words = fit(X, y, np.where(np.arange(300) < 40, 0.0, 1.0))
+    assert "x1, x2: " in words
+
+
+def test_columns_that_only_lie_far_from_zero_and_columns_of_zeros_are_none():
+    X, y, rng = make_data(3_000)
+    is_silent(np.column_stack([X, 1.6e9 + 1e3 * rng.normal(size=3_000)]), y)
+    model = is_silent(np.column_stack([X, np.zeros(3_000)]), y)
+    assert model.coef_[0, 3] == 0.0
+
+
+def test_with_a_penalty_and_for_separated_classes_nothing_is_said_of_them():
+    X, y, _ = make_data(300)
+    twins = np.column_stack([X, X[:, 0]])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        LogisticRegression(C=1e3).fit(twins, y)
+    for separating in (y, y * (np.arange(300) < 50)):
+        twins[:, 1] = separating
+        with pytest.warns(ConvergenceWarning, match="separated") as caught:
+            LogisticRegression(C=np.inf).fit(twins, y)
+        assert len(caught) == 1
+
+
+def test_of_many_fits_coefficients_are_of_least_norm_too():
+    X, y, _ = make_data(300)
+    twins = np.column_stack([X, 2 * X[:, 0]])
+    fits = fit_many(twins, y, Cs=[1.0, np.inf], tol=1e-12)
+    np.testing.assert_allclose(fits.coefs[0, 1], fit(twins, y)[0].coef_, rtol=1e-6)
+
+
+def test_columns_that_are_fine_are_not_looked_at(monkeypatch):
+    X, y, _ = make_data(3_000)
+    monkeypatch.setattr(one, "idle_directions", None)
+    is_silent(X, y)
