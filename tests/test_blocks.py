@@ -350,6 +350,8 @@ def test_what_is_wrong_with_a_block_is_named_and_the_estimator_as_it_was(case):
 def test_what_needs_x_in_memory_is_refused():
     with pytest.raises(ValueError, match="l1_ratio must be 0 where X is in blocks"):
         LogisticRegression(l1_ratio=1.0).fit(in_blocks(X, Y))
+    with pytest.raises(ValueError, match="is not for X in blocks"):
+        LogisticRegression(penalty="firth").fit(in_blocks(X, Y))
     with pytest.raises(ValueError, match="needs X in memory"):
         LogisticRegression(solver="gram_newton").fit(in_blocks(X, Y))
     for fit in (LogisticRegressionCV().fit, fit_many):
