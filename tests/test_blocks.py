@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from conftest import threads_of_fits, wait_until
 from scipy import sparse
+from sklearn.exceptions import ConvergenceWarning
 
 from fastlr import LogisticRegression, LogisticRegressionCV, fit_many
 from fastlr._validation import check_features, check_sparse_features
@@ -414,3 +415,19 @@ def test_a_chunk_that_cannot_be_read_is_named():
         patch.setattr("fastlr.sources.arrays._BLOCK_BYTES", 1)
         with pytest.raises(OSError, match=r"block 1 of X .from row 100. cannot be read: the disk is gone"):
             LogisticRegression().fit(Broken(), Y)
+
+
+def test_what_separates_blocks_is_named():
+    first = np.where(np.arange(600) % 40 == 0, 1.0, 0.0)
+    labels = np.where(first > 0, 1, Y)
+    with pytest.warns(ConvergenceWarning) as whole:
+        LogisticRegression(C=np.inf).fit(np.column_stack([X[:, 1:], first]), labels)
+    with pytest.warns(ConvergenceWarning) as blocks:
+        LogisticRegression(C=np.inf).fit(in_blocks(np.column_stack([X[:, 1:], first]), labels))
+    assert str(blocks[0].message) == str(whole[0].message)
+
+
+@pytest.mark.parametrize("options", [{"offset": 1.0}, {"proportions": True}])
+def test_what_blocks_have_no_place_for_is_refused(options):
+    with pytest.raises(ValueError, match="is not for X in blocks"):
+        LogisticRegression().fit(in_blocks(X, Y), **options)

@@ -56,7 +56,7 @@ def test_a_fit_over_partitions_is_that_in_memory(n_classes, kind):
 
 
 def test_the_same_bits_on_any_scheduler(partitioned):
-    options = {"tol": 1e-9, "C": 10.0}
+    options = {"tol": 1e-20, "C": 10.0}
     coefs = []
     for scheduler in ("synchronous", "threads"):
         with dask.config.set(scheduler=scheduler):
