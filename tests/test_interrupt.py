@@ -17,6 +17,14 @@ from fastlr.runtime.team import Task, Team
 pytestmark = pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="this platform sends itself no signals")
 
 
+@pytest.fixture(autouse=True)
+def heard():
+    """Ctrl-C as Python has it: a shell's jobs in the background start with it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @kernel(CONTRACT)
 def _serve_slowly(state, n_blocks, seen, task, gate, begun):
     """A pass whose blocks end when the gate opens, and no sooner."""
