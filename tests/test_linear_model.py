@@ -626,3 +626,23 @@ def test_no_copy_of_small_integers_is_made(order):  # sk#8597, sk#5175
         tracemalloc.stop()
     # Vectors of n_samples numbers, a subsample of an eighth, and a few n_features^2 matrices.
     assert peak < X.nbytes
+
+
+@pytest.mark.parametrize("case", ["separated", "separated along a column", "collinear", "stopped"])
+def test_warnings_point_at_the_line_that_called_fit(case):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(50, 3))
+    y = (X[:, 0] + rng.logistic(size=50) > 0).astype(int)
+    model = LogisticRegression(C=np.inf)
+    if case == "separated":
+        y = (X[:, 0] > 0).astype(int)
+    elif case == "separated along a column":
+        y[:5] = 1
+        X = np.column_stack([X, np.arange(50) < 5])
+    elif case == "collinear":
+        X = np.column_stack([X, 2.0 * X[:, 0]])
+    else:
+        model = LogisticRegression(C=1e6, max_iter=1, tol=1e-14)
+    with pytest.warns(ConvergenceWarning) as told:
+        model.fit(X, y)
+    assert [warning.filename for warning in told] == [__file__]

@@ -37,8 +37,7 @@ def warn_not_converged(result, unpenalised, tol, max_iter):
             f"The fit stopped at a certified relative gap of {result.gap:.1e}, above tol={tol:g}: rounding, or numbers "
             "too large to be squared, allow no further progress. Scale the columns of X, or increase tol" + hint
         )
-    _logger.info(message)
-    warnings.warn(message, ConvergenceWarning, stacklevel=4)
+    _warn(message)
 
 
 def warn_of_separation(names):
@@ -47,8 +46,7 @@ def warn_of_separation(names):
         f"Some samples are perfectly separated, along {listed(names) or 'the intercept'}: without a penalty these "
         'coefficients grow without end, and where they stopped means nothing. Pass penalty="firth", or a finite C.'
     )
-    _logger.info(message)
-    warnings.warn(message, ConvergenceWarning, stacklevel=5)
+    _warn(message)
 
 
 def warn_of_collinear(names):
@@ -57,5 +55,9 @@ def warn_of_collinear(names):
         f"Columns are collinear, {listed(names)}: without a penalty their coefficients are not determined. Those "
         "of least norm are given: leave columns out, or pass a finite C."
     )
+    _warn(message)
+
+
+def _warn(message):
     _logger.info(message)
-    warnings.warn(message, ConvergenceWarning, stacklevel=5)
+    warnings.warn(message, ConvergenceWarning, stacklevel=6)  # the line that called `fit`

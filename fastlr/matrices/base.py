@@ -19,10 +19,9 @@ from .._validation import check_finite
 from ..runtime.team import Team
 from ._class_hessian import class_sandwich
 from .costs import hessian_cost
-from .rows import RowBlocks
 
 
-class Matrix(RowBlocks, ABC):
+class Matrix(ABC):
     """X of shape (n_samples, n_features).
 
     A way to read X adds ``_bind(loss)``, which makes the passes for a loss (see `_passes`), and the abstract methods;
@@ -47,10 +46,10 @@ class Matrix(RowBlocks, ABC):
     n_passes : int
         How often X was read.
     in_memory : bool
-        Whether `blocks` and `predictions` can be had; if not, all but sums takes `sample`.
+        Whether it is a `MemoryMatrix`; if not, all but sums takes `sample`.
     """
 
-    in_memory = True
+    in_memory = False
 
     def __init__(self, X, dtype, name="X", team=None, scale=1.0):
         self.X = X
@@ -62,7 +61,7 @@ class Matrix(RowBlocks, ABC):
         self.is_sparse = sparse.issparse(X)
         self._name = name
         self._bound = WeakKeyDictionary()  # passes by loss
-        self._loss = self._passes = self._columns = None
+        self._loss = self._passes = None  # the last
 
     def _passes_for(self, loss):
         if loss is not self._loss:
@@ -125,10 +124,6 @@ class Matrix(RowBlocks, ABC):
         return self.take(rows), loss.take(rows)
 
     @abstractmethod
-    def columns(self, places):
-        """A matrix of some of the columns, which are copied; `places` are ascending indices."""
-
-    @abstractmethod
     def moments(self, loss):
         """First and second moments of the columns, weighted with the curvatures of the last `sweep`.
 
@@ -154,52 +149,6 @@ class Matrix(RowBlocks, ABC):
         """What a Hessian of so many coefficients costs to form and to factorise, roughly, in passes."""
         return hessian_cost(self.shape[0], n_coef)
 
-    @abstractmethod
-    def gram(self):
-        """X X^T without the intercept: one pass.
-
-        Returns
-        -------
-        float64 array of shape (n_samples, n_samples)
-            Symmetric.
-
-        Raises
-        ------
-        ValueError
-            If X holds NaN or infinity.
-        """
-
-    @abstractmethod
-    def by_columns(self):
-        """X as `kernels.coordinates.dot_column` reads it; copied where it is not laid out so, once."""
-
-    def descend(self, loss, gradient, w, threshold, ridge, fit_intercept, step, tol):
-        """Coordinate descent on the quadratic model of the summed loss, plus a penalty, D from the last `sweep`.
-
-        Parameters
-        ----------
-        loss : LogisticLoss
-        gradient : float64 array of shape (n_features + 1,)
-            Of the loss and the smooth part of the penalty where the step begins.
-        w : float64 array of shape (n_features,)
-            Coefficients there.
-        threshold : float64 array of shape (n_features,)
-            Of the absolute values of coefficients.
-        ridge : float
-            What the penalty adds to the diagonal of the model.
-        fit_intercept : bool
-        step : float64 array of shape (n_features + 1,)
-            Where to start; overwritten.
-        tol : float
-            Ends when no coordinate's gradient changed by more.
-        """
-        from ..kernels.coordinates import descend_columns  # here, because a small X needs no Numba
-
-        n_samples, n_features = self.shape
-        model = self.by_columns(), loss.curvature, gradient, w, threshold, ridge, fit_intercept
-        space = np.empty(n_samples), np.empty(n_features), np.empty(n_features)
-        self.n_passes += descend_columns(*model, step, tol, *space)
-
     def class_sandwich(self, loss, coefs, places=None):
         """[X 1]^T D [X 1] of a `SoftmaxLoss`, D at coefficients: one pass; see `_class_hessian`."""
         return class_sandwich(self, loss, coefs, places)
@@ -224,6 +173,20 @@ class Matrix(RowBlocks, ABC):
         unit = np.zeros((1, self.shape[1] + 1))
         unit[0, -1] = 1.0
         return self.product(loss, unit)[0]
+
+    @abstractmethod
+    def ask_of_predictions(self, loss, question, *coefs):
+        """What a method of a `SoftmaxLoss` says of the raw predictions of some coefficients: a pass for each of these.
+
+        Returns
+        -------
+        bool or float
+            Of all samples: whether it holds for each, or the largest.
+        """
+
+    @abstractmethod
+    def column_sums(self, loss, weight_sum, seen_from):
+        """What means and variances of the columns are made of, see `scales.column_sums`: one pass."""
 
     def check_finite(self):
         """Raise ValueError if X holds NaN or infinity; called when a sum over X came out not finite."""

@@ -109,15 +109,10 @@ class BlocksMatrix(Matrix):
     team : Team
     """
 
-    in_memory = False
-
     def __init__(self, blocks, dtype, team):
         super().__init__(blocks, dtype, team=team)
         self.is_sparse = blocks.is_sparse
         blocks.team = team
-
-    def _bind(self, loss):
-        raise NotImplementedError  # passes are those of the blocks' matrices
 
     def _map(self, loss, task, *args, each=None, position=None):
         self.n_passes += 1
@@ -195,15 +190,3 @@ class BlocksMatrix(Matrix):
     def take(self, rows):
         """See `Matrix`; the rows are in memory then."""
         return self.sample(None, rows)[0]
-
-    def columns(self, places):
-        """Not there: for L1 penalties, which blocks do not have."""
-        raise NotImplementedError
-
-    def by_columns(self):
-        """Not there, see `columns`."""
-        raise NotImplementedError
-
-    def gram(self):
-        """Not there: of so many samples nobody wants a Gram matrix."""
-        raise NotImplementedError

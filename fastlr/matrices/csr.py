@@ -10,8 +10,8 @@ from ..kernels.operations import Operation
 from ..runtime.blocks import entry_blocks
 from ..runtime.team import Task
 from ._passes import Passes
-from .base import Matrix
 from .classes import SparseClassPasses
+from .memory import MemoryMatrix
 
 _ENTRY_WORK = 2.5  # of an entry, in those of dense X
 _HESSIAN_PARTS = 4  # at most: a matrix of its own for each,
@@ -48,7 +48,7 @@ class _RowPasses(Passes):
         return self._result[:-2].copy()
 
 
-class CSRMatrix(Matrix):
+class CSRMatrix(MemoryMatrix):
     """A sparse X, and the passes over it.
 
     The data, float32 or float64, are read as they stand; sums are float64.

@@ -11,8 +11,8 @@ from ..runtime.blocks import block_rows, count_blocks, feature_blocks, guarded_e
 from ..runtime.machine import last_cache
 from ..runtime.team import Task
 from ._passes import Passes
-from .base import Matrix
 from .classes import DenseClassPasses
+from .memory import MemoryMatrix
 from .sets import SetPasses
 
 _MOMENT_ROWS = 1_024
@@ -102,7 +102,7 @@ class FeaturePasses(Passes):
         return self._intercept
 
 
-class DenseMatrix(Matrix):
+class DenseMatrix(MemoryMatrix):
     """A dense X, and the passes over it.
 
     Parameters

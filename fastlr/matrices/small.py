@@ -13,7 +13,7 @@ from scipy.linalg.lapack import dpotrf
 
 from .. import reference, rules
 from .._validation import read_only
-from .base import Matrix
+from .memory import MemoryMatrix
 
 # Measured: fits up to here take as long either way, give or take 0.1 ms. Beyond, compiled passes get ahead, with many
 # samples for NumPy's logarithms, with many entries for its Hessian.
@@ -31,7 +31,7 @@ def is_small(X, n_classes=2):
     return not sparse.issparse(X) and len(X) <= MAX_SAMPLES and X.size <= MAX_ENTRIES
 
 
-class SmallMatrix(Matrix):
+class SmallMatrix(MemoryMatrix):
     """A small dense X, and the passes over it, all in float64.
 
     Parameters

@@ -31,7 +31,7 @@ def options(is_helper, optimised=False):
 
 @contextmanager
 def _no_collection():
-    """Keep the garbage collector from walking what the compiler builds up, again and again: a tenth of the seconds."""
+    """Keep the garbage collector from walking what the compiler builds up, again and again."""
     is_mine = gc.isenabled()
     gc.disable()
     try:

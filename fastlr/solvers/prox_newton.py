@@ -1,9 +1,9 @@
 """Newton's method for penalties that bend at zero, on working sets of features.
 
-A step minimises the quadratic model of the smooth part plus the penalty, by coordinate descent on the Hessian and, once
-the signs have settled, by the equations of the coefficients that are not zero. Those of few features are all in the
-model. Of many, a working set is: the optimum of its features is found by passes over their columns alone, then one pass
-over X says which others are to join them.
+A step minimises the quadratic model of the smooth part plus the penalty, see `_l1_models`: by coordinate descent and,
+once the signs have settled, by the equations of the coefficients that are not zero. Those of few features are all in
+the model. Of many, a working set is: the optimum of its features is found by passes over their columns alone, then one
+pass over X says which others are to join them.
 
 The model's minimum is a dual point as well: with p the step, a = gradient of the loss + H p, -a is a subgradient of the
 penalty where the step ends. So a step that does not go too far certifies where it starts, see

@@ -1,15 +1,71 @@
-"""Passes of NumPy over the rows of a matrix, some at a time: for what is worth no kernel."""
+"""A matrix whose rows are at hand: what takes columns, pairs of rows, or rows some at a time."""
+
+from abc import abstractmethod
 
 import numpy as np
 from scipy import sparse
 
+from .base import Matrix
 from .scales import column_sums
 
 _BLOCK_ENTRIES = 1_000_000  # of rows that NumPy widens at a time
 
 
-class RowBlocks:
-    """What a `Matrix` does so: with its `X`, `shape`, `scale` and `n_passes`."""
+class MemoryMatrix(Matrix):
+    """X in memory; parameters and attributes as of `Matrix`."""
+
+    in_memory = True
+    _columns = None  # X by columns, once it is asked for
+
+    @abstractmethod
+    def columns(self, places):
+        """A matrix of some of the columns, which are copied; `places` are ascending indices."""
+
+    @abstractmethod
+    def gram(self):
+        """X X^T without the intercept: one pass.
+
+        Returns
+        -------
+        float64 array of shape (n_samples, n_samples)
+            Symmetric.
+
+        Raises
+        ------
+        ValueError
+            If X holds NaN or infinity.
+        """
+
+    @abstractmethod
+    def by_columns(self):
+        """X as `kernels.coordinates.dot_column` reads it; copied where it is not laid out so, once."""
+
+    def descend(self, loss, gradient, w, threshold, ridge, fit_intercept, step, tol):
+        """Coordinate descent on the quadratic model of the summed loss, plus a penalty, D from the last `sweep`.
+
+        Parameters
+        ----------
+        loss : LogisticLoss
+        gradient : float64 array of shape (n_features + 1,)
+            Of the loss and the smooth part of the penalty where the step begins.
+        w : float64 array of shape (n_features,)
+            Coefficients there.
+        threshold : float64 array of shape (n_features,)
+            Of the absolute values of coefficients.
+        ridge : float
+            What the penalty adds to the diagonal of the model.
+        fit_intercept : bool
+        step : float64 array of shape (n_features + 1,)
+            Where to start; overwritten.
+        tol : float
+            Ends when no coordinate's gradient changed by more.
+        """
+        from ..kernels.coordinates import descend_columns  # here, because a small X needs no Numba
+
+        n_samples, n_features = self.shape
+        model = self.by_columns(), loss.curvature, gradient, w, threshold, ridge, fit_intercept
+        space = np.empty(n_samples), np.empty(n_features), np.empty(n_features)
+        self.n_passes += descend_columns(*model, step, tol, *space)
 
     def blocks(self, width=1, most=None, first=0, stop=None, order=None):
         """The rows of the matrix, some at a time: for what is worth no kernel.
@@ -57,17 +113,11 @@ class RowBlocks:
             yield rows, block @ coefs[:, :-1].T + coefs[:, -1]
 
     def ask_of_predictions(self, loss, question, *coefs):
-        """What a method of a `SoftmaxLoss` says of the `predictions` of some coefficients: a pass for each of these.
-
-        Returns
-        -------
-        bool or float
-            Of all samples: whether it holds for each, or the largest.
-        """
+        """See `Matrix`."""
         return getattr(loss, question)(*(self.predictions(coef) for coef in coefs))
 
     def column_sums(self, loss, weight_sum, seen_from):
-        """What means and variances of the columns are made of, see `scales.column_sums`: one pass."""
+        """See `Matrix`."""
         return column_sums(self, loss, weight_sum, seen_from)
 
     def transposed(self, coefficients):
