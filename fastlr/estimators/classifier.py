@@ -241,6 +241,29 @@ class LogisticModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
         return to_sklearn(self)
 
+    def to_json(self):
+        """The model as text, for `fastlr.from_json`: coefficients, classes, names, parameters, versions; no pickle.
+
+        The history of a fit, and the fits of folds, are left out.
+
+        Returns
+        -------
+        str
+
+        Raises
+        ------
+        TypeError
+            If the model is of a derived class, or its classes are of a dtype that JSON cannot hold exactly.
+
+        Warns
+        -----
+        UserWarning
+            If a parameter cannot be written, such as a splitter, a function or a generator of random numbers.
+        """
+        from .as_json import to_json
+
+        return to_json(self)
+
 
 def reader_of(model):
     """A `LogisticModel` that checks X as a fitted one does, and holds nothing else of it."""

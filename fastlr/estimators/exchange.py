@@ -15,7 +15,7 @@ _OURS = {
     sklearn.linear_model.LogisticRegressionCV: LogisticRegressionCV,
 }
 _SAME = ("tol", "fit_intercept", "class_weight", "max_iter", "random_state")  # parameters
-_FITTED = ("classes_", "coef_", "intercept_", "n_iter_", "n_features_in_", "feature_names_in_")
+FITTED = ("classes_", "coef_", "intercept_", "n_iter_", "n_features_in_", "feature_names_in_")
 
 
 def to_sklearn(model):
@@ -28,7 +28,7 @@ def to_sklearn(model):
         if inspect.signature(sklearn.linear_model.LogisticRegression).parameters["penalty"].default == "l2":
             parameters["penalty"] = "elasticnet"  # before scikit-learn 1.8, which goes by l1_ratio
     theirs = sklearn.linear_model.LogisticRegression(**parameters)
-    for name in _FITTED:
+    for name in FITTED:
         if hasattr(model, name):
             setattr(theirs, name, deepcopy(getattr(model, name)))
     return theirs
