@@ -96,28 +96,36 @@ def accuracy(coef, x, y):
     return float(100.0 * np.mean(predicted == y))
 
 
+def _time_each(runs, seconds):
+    """Append the seconds of each run to those of its name."""
+    for name, run in runs.items():
+        started = time.perf_counter()
+        run()
+        seconds[name].append(time.perf_counter() - started)
+
+
 def measure(pixels, y, options, n_threads):
     """Median seconds of whole training runs, by name; both sides with the same number of threads."""
     doubles = pixels / 255.0
     singles = doubles.astype(np.float32)
-    runs = {
+    by_numpy = {
         "NumPy reference, float64": lambda: train_reference(doubles, y, options),
         "NumPy reference, float32": lambda: train_reference(singles, y, options),
+    }
+    by_kernels = {
         "fused, float64": lambda: train(doubles, y, options, method="fused", n_threads=n_threads),
         "fused, float32": lambda: train(singles, y, options, method="fused", n_threads=n_threads),
         "fused, uint8": lambda: train(pixels, y, options, method="fused", n_threads=n_threads, scale=1 / 255),
         "gram, float64": lambda: train(doubles, y, options, method="gram", n_threads=n_threads),
     }
-    seconds = {name: [] for name in runs}
+    seconds = {name: [] for name in by_numpy | by_kernels}
     with threadpool_limits(n_threads, user_api="blas"):
-        for run in runs.values():
+        for run in (by_numpy | by_kernels).values():
             run()  # compile, warm caches
         for _ in range(_TIMED_RUNS):  # in turn, so that a slow moment of the machine meets all
-            for name, run in runs.items():
-                time.sleep(_PAUSE)
-                started = time.perf_counter()
-                run()
-                seconds[name].append(time.perf_counter() - started)
+            _time_each(by_numpy, seconds)
+            time.sleep(_PAUSE)
+            _time_each(by_kernels, seconds)
     return {name: statistics.median(values) for name, values in seconds.items()}
 
 
