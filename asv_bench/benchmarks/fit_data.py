@@ -6,9 +6,9 @@ import numpy as np
 from scipy import ndimage, sparse
 from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.feature_extraction.text import TfidfTransformer
+from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
-from fastlr.__main__ import split
 from fastlr.datasets import load_sign_digits
 
 # Levels of the categorical columns: those of the well-known census table.
@@ -18,8 +18,9 @@ LEVELS = (8, 16, 7, 14, 6, 5, 2, 41)
 def signs():
     """The study's drawn images of hand signs, those to train on."""
     data = load_sign_digits()
-    pixels, _, y, _ = split(data.images, data.target)
-    return pixels.T / 255.0, y[0]
+    pixels = data.images.reshape(len(data.images), -1)
+    pixels, _, y, _ = train_test_split(pixels, data.target, test_size=0.15, random_state=42)
+    return np.asfortranarray(pixels) / 255.0, y
 
 
 def draw_labels(rng, raw):
