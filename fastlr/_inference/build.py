@@ -62,7 +62,7 @@ def inference(
         stand for are precision where robust errors are asked for, as whether they hang together is not known.
     cov_type : {"nonrobust", "HC0", "HC1", "HC2", "HC3", "cluster"}, default="nonrobust"
         The inverse of the information, or what holds where the model does not: the formulas are in
-        `fastlr._inference.covariances`. "HC2" and "HC3" are for two classes.
+        `fastlr._inference.covariances`.
     groups : array-like of shape (n_samples,), optional
         For "cluster", any labels: samples of a group may depend on each other.
     base : label, optional
@@ -103,7 +103,7 @@ def inference(
     n_threads = effective_n_threads(model.n_jobs if model.n_jobs != 0 else None)
     with quiet_team(n_threads) as team, model._finite(problem.X):
         likelihood = likelihood_of(problem, base, team, firth=model.penalty == "firth")
-        _check_size(likelihood, cov_type, n_samples, problem)
+        _check_size(likelihood, cov_type, n_samples)
         coef = model.coef_.toarray() if sparse.issparse(model.coef_) else model.coef_
         coefs = np.column_stack([coef, np.broadcast_to(model.intercept_, len(coef))]).astype(np.float64)
         start = likelihood.params(likelihood.against_base(coefs))
@@ -173,11 +173,9 @@ def _check_groups(groups, cov_type, problem):
     return numbers
 
 
-def _check_size(likelihood, cov_type, n_samples, problem):
+def _check_size(likelihood, cov_type, n_samples):
     n_params = len(likelihood.order)
     if n_params > MOST_PARAMS:
         raise ValueError(f"X and the classes make {n_params} parameters, more than a covariance is for: {MOST_PARAMS}")
-    if cov_type in ("HC2", "HC3") and problem.n_classes > 2:
-        raise ValueError(f"cov_type={cov_type!r} is for two classes, got {problem.n_classes}")
     if cov_type in ("HC1", "cluster") and not n_samples > n_params:
         raise ValueError(f"cov_type={cov_type!r} needs more samples than parameters, got {n_samples:g} and {n_params}")

@@ -6,7 +6,9 @@ k parameters, of all classes,
     nonrobust   B
     HC0         M = sum_i u_i u_i^T
     HC1         n / (n - k) times HC0
-    HC2, HC3    residuals divided by sqrt(1 - h_i), by 1 - h_i; h_i the leverage, c_i x_i^T B x_i
+    HC2, HC3    residuals divided by sqrt(1 - h_i), by 1 - h_i; h_i the leverage, c_i x_i^T B x_i; of more classes
+                (I - C_i A_i)^(-1/2), ^(-1) times them, C_i the second derivatives of the loss in the raw predictions
+                and A_i the covariance of these, x_i^T B_kl x_i
     cluster     M = sum_g v_g v_g^T, v_g the summed scores of a group; G / (G - 1) (n - 1) / (n - k) times B M B
 
 Weights that count copies (frequencies) count in n, and in M as often: s_i times the outer product of one copy's score.
@@ -20,7 +22,10 @@ Zeger, Longitudinal data analysis using generalized linear models, Biometrika 73
 
 import numpy as np
 
+from .prediction import row_covariances
+
 COV_TYPES = ("nonrobust", "HC0", "HC1", "HC2", "HC3", "cluster")
+_LEAST_LEFT = float(np.finfo(np.float64).eps)  # of a residual
 
 
 def covariance(likelihood, inverse, cov_type, *, n_samples, groups, counts):
@@ -54,29 +59,50 @@ def covariance(likelihood, inverse, cov_type, *, n_samples, groups, counts):
         meat = _of_groups(likelihood, groups)
         factor = n_groups / (n_groups - 1.0) * (n_samples - 1.0) / (n_samples - n_params)
     else:
-        meat = likelihood.score_squares(_factors(likelihood, inverse, cov_type, counts))
+        meat = _of_samples(likelihood, inverse, cov_type, counts)
         if cov_type == "HC1":
             factor = n_samples / (n_samples - n_params)
     result = inverse @ meat @ inverse
     return factor * 0.5 * (result + result.T)
 
 
-def _factors(likelihood, inverse, cov_type, counts):
-    """What multiplies u_i u_i^T, u_i with the whole weight of a sample."""
+def _of_samples(likelihood, inverse, cov_type, counts):
+    """M of HC0 to HC3: one or two passes."""
     weight = likelihood.loss.weights()
     copies = weight if counts else np.ones_like(weight)
-    factors = np.divide(1.0, copies, out=np.zeros_like(weight), where=copies > 0.0)
-    if cov_type in ("HC2", "HC3"):
-        left = 1.0 - leverages(likelihood, inverse) * factors
-        factors /= np.maximum(left, np.finfo(np.float64).eps) ** (1 if cov_type == "HC2" else 2)
-    return factors
+    factors = np.divide(1.0, copies, out=np.zeros_like(weight), where=copies > 0.0)  # of u_i u_i^T, all weight in u_i
+    if cov_type not in ("HC2", "HC3"):
+        return likelihood.score_squares(factors)
+    if likelihood.n_rows > 1:
+        return likelihood.score_squares(factors, _without_own_pull(likelihood, inverse, factors, cov_type))
+    left = np.maximum(1.0 - leverages(likelihood, inverse) * factors, _LEAST_LEFT)
+    return likelihood.score_squares(factors / (left if cov_type == "HC2" else left**2))
+
+
+def _without_own_pull(likelihood, inverse, factors, cov_type):
+    """A function that multiplies residuals by f(C A), f(l) = (1 - l)^(-1/2) or 1 / (1 - l): see `Likelihood.scores`.
+
+    With C = R R^T and R^T A R = Q diag(l) Q^T that is I + R Q diag((f(l) - 1) / l) Q^T R^T A.
+    """
+    whole = likelihood.whole(inverse)
+
+    def adjusted(rows, block, residuals):
+        values, vectors = np.linalg.eigh(factors[rows, None, None] * likelihood.curvatures(rows, block))
+        root = vectors * np.sqrt(np.maximum(values, 0.0))[:, None, :]
+        between = row_covariances(block, whole)
+        values, vectors = np.linalg.eigh(root.transpose(0, 2, 1) @ between @ root)
+        left = np.sqrt(np.maximum(1.0 - values, _LEAST_LEFT))
+        share = 1.0 / (left * (1.0 + left if cov_type == "HC2" else left))
+        root = root @ vectors
+        pull = root.transpose(0, 2, 1) @ (between @ residuals[:, :, None])
+        return residuals + (root @ (share[:, :, None] * pull))[:, :, 0]
+
+    return adjusted
 
 
 def leverages(likelihood, inverse):
     """h_i of samples of two classes with all of their weight, float64 of shape (n_samples,): one pass."""
-    whole = np.zeros((likelihood.shape[1], likelihood.shape[1]))
-    whole[np.ix_(likelihood.order, likelihood.order)] = inverse
-    likelihood.matrix.leverages(likelihood.loss, whole)
+    likelihood.matrix.leverages(likelihood.loss, likelihood.whole(inverse))
     return likelihood.loss.leverage
 
 

@@ -7,13 +7,11 @@ Sources: Buse, The likelihood ratio, Wald, and Lagrange multiplier tests: an exp
 from typing import NamedTuple
 
 import numpy as np
-from scipy import sparse
 from scipy.special import chdtrc
 
-from .._validation import as_real, check_features, check_finite, check_sparse_features
-from ..matrices import matrix_for
+from .._validation import as_real
 
-_SINGULAR = 1e-11  # share of a variance that others leave
+SINGULAR = 1e-11  # share of a variance that others leave
 
 
 class TestResult(NamedTuple):
@@ -78,17 +76,17 @@ def wald(params, covariance, R, q):
     singular = (
         f"the covariance of R params is singular: {len(R)} rows of R that depend on each other, or too few clusters"
     )
-    return TestResult.of(_inverse_form(R @ params - q, R @ covariance @ R.T, singular), len(R))
+    return TestResult.of(inverse_form(R @ params - q, R @ covariance @ R.T, singular), len(R))
 
 
-def _inverse_form(u, matrix, singular):
+def inverse_form(u, matrix, singular):
     """u^T matrix^-1 u, of a symmetric matrix; ValueError with the words `singular` where there is no inverse."""
     diagonal = matrix.diagonal()
     if not (diagonal > 0.0).all():
         raise ValueError(singular)
     scale = np.sqrt(diagonal)
     values, vectors = np.linalg.eigh(matrix / scale / scale[:, None])
-    if values[0] <= _SINGULAR * len(u):
+    if values[0] <= SINGULAR * len(u):
         raise ValueError(singular)
     return float(((vectors.T @ (u / scale)) ** 2 / values).sum())
 
@@ -105,52 +103,4 @@ def score_of_slopes(likelihood):
     information = likelihood.information()
     singular = "the columns of X are collinear"
     n_slopes = len(u) - likelihood.n_rows * likelihood.fit_intercept
-    return TestResult.of(_inverse_form(u, information, singular), n_slopes)
-
-
-def score_of_added(likelihood, inverse, Z, *, jointly):
-    """Tests that columns, added to the model, have coefficients 0: from the model without them, no fit with them.
-
-    With u = Z^T r, and V = Z^T D Z - Z^T D X B X^T D Z, D the second derivatives of the loss and B the inverse of the
-    information, u^T V^-1 u; or, for a column at a time, u_j^2 / V_jj.
-
-    Parameters
-    ----------
-    likelihood : TwoClasses
-        At the optimum of the model.
-    inverse : float64 array of shape (n_params, n_params)
-        B.
-    Z : array-like or sparse matrix of shape (n_samples, m)
-        Read once, some rows at a time.
-    jointly : bool
-    """
-    added = _added_columns(Z, likelihood.matrix.shape[0], dense=jointly)
-    n_added, order = added.shape[1], likelihood.order
-    u, own = np.zeros(n_added), np.zeros((n_added, n_added) if jointly else n_added)
-    mixed = np.zeros((n_added, len(order)))
-    for rows, block in added.blocks(likelihood.shape[1] + n_added):
-        _, base = next(likelihood.matrix.rows_with_ones(first=rows.start, stop=rows.stop))
-        h = likelihood.loss.curvature[rows]
-        u += block.T @ likelihood.residual[rows]
-        mixed += block.T @ (h[:, None] * base[:, order])
-        if jointly:
-            own += block.T @ (h[:, None] * block)
-        else:
-            own += (block.multiply(block) if sparse.issparse(block) else block * block).T @ h
-    if jointly:
-        singular = "the columns of Z, or of X and Z together, are collinear"
-        return TestResult.of(_inverse_form(u, own - mixed @ inverse @ mixed.T, singular), n_added)
-    left = own - np.einsum("ij,jk,ik->i", mixed, inverse, mixed, optimize=True)
-    new = left > _SINGULAR * own  # of what X makes up already there is nothing to test
-    return TestResult.of(np.divide(u * u, left, out=np.zeros(n_added), where=new), 1)
-
-
-def _added_columns(Z, n_samples, *, dense):
-    if sparse.issparse(Z):
-        Z = check_sparse_features(Z, "Z")
-        Z = Z.toarray() if dense else Z
-    Z = Z if sparse.issparse(Z) else check_features(Z, "Z")
-    if Z.shape[0] != n_samples:
-        raise ValueError(f"Z must have a row for each of the {n_samples} samples, got {Z.shape[0]}")
-    check_finite(Z, "Z")
-    return matrix_for(Z, dtype=np.float64)
+    return TestResult.of(inverse_form(u, information, singular), n_slopes)

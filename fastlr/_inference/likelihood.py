@@ -75,6 +75,12 @@ class Likelihood:
         """A matrix of coefficients as one of parameters."""
         return matrix[np.ix_(self.order, self.order)]
 
+    def whole(self, matrix):
+        """A matrix of parameters as one of coefficients, 0 where there is no intercept."""
+        whole = np.zeros((self.n_rows * self.shape[1], self.n_rows * self.shape[1]))
+        whole[np.ix_(self.order, self.order)] = matrix
+        return whole
+
     def against_base(self, coefs):
         """Coefficients of all classes, as a model has them, less those of the base."""
         return coefs if len(coefs) == 1 else np.delete(coefs - coefs[self.base], self.base, axis=0)
@@ -121,12 +127,17 @@ class Likelihood:
     def design(self, order=None):
         """The rows as dense [X 1], some at a time; see `Matrix.rows_with_ones`."""
         self.matrix.n_passes += 1
-        return self.matrix.rows_with_ones(self.n_rows * self.shape[1], order=order)
+        return self.matrix.rows_with_ones(self.n_rows**2 * self.shape[1], order=order)
 
-    def scores(self, order=None):
-        """Minus the u_i at the last `evaluate`, some at a time: yields rows and arrays of shape (n, n_params)."""
+    def scores(self, order=None, adjusted=None):
+        """Minus the u_i at the last `evaluate`, some at a time: yields rows and arrays of shape (n, n_params).
+
+        `adjusted` maps rows, block and `residuals` to what takes the place of these.
+        """
         for rows, block in self.design(order):
-            products = self.residuals(rows, block)[:, :, None] * block[:, None, :]
+            residuals = self.residuals(rows, block)
+            residuals = residuals if adjusted is None else adjusted(rows, block, residuals)
+            products = residuals[:, :, None] * block[:, None, :]
             yield rows, products.reshape(len(block), -1)[:, self.order]
 
 
@@ -168,6 +179,10 @@ class TwoClasses(Likelihood):
     def residuals(self, rows, block):
         """Weighted derivatives of the loss at the last `evaluate`, of shape (n, 1)."""
         return self.residual[rows, None]
+
+    def curvatures(self, rows, block):
+        """Weighted second derivatives of the loss at the last `evaluate`, of shape (n, 1, 1)."""
+        return self.loss.curvature[rows, None, None]
 
     def score_squares(self, factor):
         """sum_i factor_i u_i u_i^T, of shape (n_params, n_params): one pass."""
@@ -232,10 +247,16 @@ class ManyClasses(Likelihood):
         residual[np.arange(len(residual)), self.loss.classes[rows]] -= 1.0
         return self.loss.weights()[rows, None] * np.delete(residual, self.base, axis=1)
 
-    def score_squares(self, factor):
-        """sum_i factor_i u_i u_i^T, of shape (n_params, n_params): one pass."""
+    def curvatures(self, rows, block):
+        """Weighted second derivatives of the loss at the last `evaluate`, (n, n_classes - 1, n_classes - 1)."""
+        p = np.delete(special.softmax(block @ self._all.T, axis=1), self.base, axis=1)
+        own = p[:, :, None] * np.eye(self.n_rows)
+        return self.loss.weights()[rows, None, None] * (own - p[:, :, None] * p[:, None, :])
+
+    def score_squares(self, factor, adjusted=None):
+        """sum_i factor_i u_i u_i^T, of shape (n_params, n_params), see `scores`: one pass."""
         total = np.zeros((len(self.order), len(self.order)))
-        for rows, scores in self.scores():
+        for rows, scores in self.scores(adjusted=adjusted):
             total += scores.T @ (factor[rows, None] * scores)
         return total
 

@@ -47,13 +47,11 @@ def predict(coefs, covariance, base, blocks, offset, quantile):
     Prediction
         Of shape (n_samples, k + 1).
     """
-    k, width = coefs.shape
-    V = covariance.reshape(k, width, k, width)
+    k, _ = coefs.shape
     log_odds, std_err = np.empty((2, len(offset), k + 1))
     for rows, block in blocks:
         raw = np.insert(block @ coefs.T + offset[rows, None], base, 0.0, axis=1)
-        products = np.stack([block @ V[row].reshape(width, -1) for row in range(k)], axis=1)
-        products = np.einsum("iatb,ib->iat", products.reshape(len(block), k, k, width), block)
+        products = row_covariances(block, covariance)
         for place in range(k + 1):
             others = np.delete(raw, place, axis=1)
             log_odds[rows, place] = raw[:, place] - logsumexp(others, axis=1)
@@ -63,3 +61,12 @@ def predict(coefs, covariance, base, blocks, offset, quantile):
             std_err[rows, place] = np.sqrt(np.maximum(variance, 0.0))
     ends = (expit(log_odds + sign * quantile * std_err) for sign in (0, -1, 1))
     return Prediction(*ends, std_err)
+
+
+def row_covariances(block, covariance):
+    """Covariances of the raw predictions of samples, by their rows [x 1], of shape (n, k, k)."""
+    width = block.shape[1]
+    k = len(covariance) // width
+    V = covariance.reshape(k, width, k, width)
+    products = np.stack([block @ V[row].reshape(width, -1) for row in range(k)], axis=1)
+    return np.einsum("iatb,ib->iat", products.reshape(len(block), k, k, width), block)

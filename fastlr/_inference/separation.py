@@ -4,28 +4,33 @@ from .._validation import listed
 from ..objectives.separation import moved_columns, recedes
 
 
-def refuse_separated(likelihood, params, factor, gradient, names):
-    """Raise ValueError if there is no optimum: up to three passes.
+def direction_of_recession(likelihood, params, factor, gradient):
+    """A direction along which the likelihood rises without end, or None: up to three passes.
 
     Parameters
     ----------
     likelihood : Likelihood
     params : float64 array of shape (n_params,)
-        Where a fit ended.
+        Where a fit ended, and the likelihood was evaluated last.
     factor : ScaledCholesky
         Of the information there.
     gradient : float64 array of shape (n_params,)
-    names : list of str
-        Of a row of parameters.
     """
     step = factor.solve(likelihood.push(gradient))
-    least, largest = likelihood.sides(step)
     if likelihood.sides(params)[0] > 0.0:
-        what = "the classes are perfectly separated by a hyperplane"
-    elif not recedes(least, largest):
+        return params
+    return step if recedes(*likelihood.sides(step)) else None
+
+
+def refuse_separated(likelihood, params, factor, gradient, names):
+    """Raise ValueError if there is no optimum; parameters as of `direction_of_recession`, and the names of a row."""
+    direction = direction_of_recession(likelihood, params, factor, gradient)
+    if direction is None:
         return
+    if direction is params:
+        what = "the classes are perfectly separated by a hyperplane"
     else:
-        columns = moved_columns(step.reshape(-1, len(names)), likelihood.spread())
+        columns = moved_columns(direction.reshape(-1, len(names)), likelihood.spread())
         what = f"some samples are perfectly separated, along {listed([names[place] for place in columns])}"
     raise ValueError(
         f"{what}: without a penalty coefficients have no finite estimates, and no standard errors. Pass a model with "

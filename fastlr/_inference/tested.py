@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from .._validation import check_choice, check_number
-from . import bootstrap, hypotheses
+from . import added, bootstrap, hypotheses
 from .profile import end_of_interval, restricted_fit
 from .table import Table, check_level
 
@@ -12,13 +12,11 @@ from .table import Table, check_level
 class Tested(Table):
     """A `Table` with tests; see `Inference`."""
 
-    def _require(self, what, *, two_classes=False, or_firth=False):
-        """Raise ValueError for what is for fits without a penalty, or with Firth's, or for two classes."""
+    def _require(self, what, *, or_firth=False):
+        """Raise ValueError for what is for fits without a penalty, or with Firth's."""
         if not (self.penalty is None or (or_firth and self.penalty == "firth")):
             firth = " or with Firth's" if or_firth else ""
             raise ValueError(f"{what} is for fits without a penalty, C=np.inf,{firth} got penalty {self.penalty!r}")
-        if two_classes and self.n_rows > 1:
-            raise ValueError(f"{what} is for two classes, got {len(self.classes)}")
 
     def wald_test(self, R, q=0.0):
         """Test of R params = q by the distance of the estimates from it.
@@ -87,7 +85,7 @@ class Tested(Table):
         Parameters
         ----------
         Z : array-like or sparse matrix of shape (n_samples, m), optional
-            Columns that are not in the model, for two classes. By default the features that are.
+            Columns that are not in the model. By default the features that are.
 
         Returns
         -------
@@ -99,11 +97,11 @@ class Tested(Table):
         TypeError, ValueError
             If Z is malformed, or collinear with X, or the fit has a penalty.
         """
-        self._require("score_test", two_classes=Z is not None)
+        self._require("score_test")
         with self.at_optimum() as likelihood:
             if Z is None:
                 return hypotheses.score_of_slopes(likelihood)
-            return hypotheses.score_of_added(likelihood, self._inverse, Z, jointly=True)
+            return added.score_of_added(likelihood, self._inverse, Z, jointly=True)
 
     def score_scan(self, Z):
         """Score tests of many columns, each added to the model by itself: one pass over X and one over Z.
@@ -120,11 +118,34 @@ class Tested(Table):
         Raises
         ------
         TypeError, ValueError
-            If Z is malformed, or the fit has a penalty or more than two classes.
+            If Z is malformed, or the fit has a penalty.
         """
-        self._require("score_scan", two_classes=True)
+        self._require("score_scan")
         with self.at_optimum() as likelihood:
-            return hypotheses.score_of_added(likelihood, self._inverse, Z, jointly=False)
+            return added.score_of_added(likelihood, self._inverse, Z, jointly=False)
+
+    def fit_added(self, Z):
+        """Fits of the model with each of some columns added to it by itself: those that a scan has found, say.
+
+        Parameters
+        ----------
+        Z : array-like or sparse matrix of shape (n_samples, m)
+
+        Returns
+        -------
+        AddedFits
+            coef and std_err of the column, without regard to `cov_type`; statistic and p_value of the likelihood-ratio
+            test against the model without it, df.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If Z is malformed, or the fit has a penalty.
+        """
+        self._require("fit_added")
+        with self.at_optimum() as likelihood:
+            best = self._params, self.log_likelihood
+            return added.fits_with_added(self._problem, likelihood, best, Z)
 
     def profile_conf_int(self, names=None, level=0.95):
         """Intervals of values that a likelihood-ratio test would not reject: each end takes a few fits, warm ones.
