@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import fastlr
+from fastlr.runtime.jit import COMPILED
 
 ROOT = Path(fastlr.__file__).parent
 PICTURE = Path(__file__).parents[1] / "fastlr" / "README.md"  # its first table: the floors, from the top
@@ -122,6 +123,19 @@ def test_above_losses_and_matrices_nothing_is_said_of_samples(parts):
 
 def test_every_kernel_file_has_a_storey():
     assert {parts[1] for parts in MODULES if parts[0] == "kernels"} - {"__init__"} == set(STOREYS)
+
+
+@modules
+def test_compiled_code_comes_from_what_the_cache_is_stamped_with(parts):
+    stamped = {name.removesuffix(".py") for name in COMPILED}
+    if parts[0] == "kernels":
+        assert {target[0] for target in imported(parts)} <= stamped
+    elif parts[0] not in stamped:
+        compiles = {"kernel", "helper", "options", "njit", "jit", "overload", "register_jitable", "compiled"}
+        for node in ast.walk(parse(parts)):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.ImportFrom) else []
+            names += [node.name] if isinstance(node, ast.FunctionDef) else []
+            assert not compiles & set(names), f"{'.'.join(parts)}, line {node.lineno}"
 
 
 def test_the_reference_stands_on_numpy_alone():

@@ -8,7 +8,8 @@ Why not a bare ``@njit``:
   reaches the sums and is reported. Scalar formulas are compiled with ``CONTRACT`` only: fused multiply-adds, no
   reordering.
 * Numba's cache knows only the source file of the cached function. A kernel calls helpers of other files, so its
-  entries are stamped with the sources of the whole package, and the flags that change code generation.
+  entries are stamped with the sources of all rooms that compiled code comes from, and the flags that change code
+  generation.
 * Helpers are inlined, always. Left to the compiler, each kernel carries a copy of its own, and which copy runs,
   in which order its sums are added, depends on what the process loaded first. It also spares most of the compiler's
   work on them, see `helpers`.
@@ -56,8 +57,12 @@ def options(fastmath=FASTMATH, *, counting=False, is_helper=False, optimised=Fal
 _logger = logging.getLogger("fastlr")
 
 
+# All that compiled code is made of: loops, what hands out their work, formulas of losses, constants.
+COMPILED = ("kernels", "runtime", "losses", "rules.py")
+
+
 def package_stamp(folder=None):
-    """Hash of all sources of the package and of what else decides the machine code.
+    """Hash of all sources that compiled code comes from (`COMPILED`), and of what else decides the machine code.
 
     Parameters
     ----------
@@ -71,7 +76,7 @@ def package_stamp(folder=None):
     """
     folder = Path(folder or Path(__file__).parents[1]).resolve()
     digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*.py")):
+    for path in sorted(path for path in folder.rglob("*.py") if path.relative_to(folder).parts[0] in COMPILED):
         digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
         digest.update(path.read_bytes())
     flags = ("OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "BOUNDSCHECK", "DEBUGINFO_DEFAULT", "ENABLE_AVX")
@@ -133,7 +138,7 @@ _PRIVATE = ("_source_stamp", "_index_name", "_data_name", "_load_index")
 if FunctionCache is not None:
 
     class _PackageCache(FunctionCache):
-        """Numba's cache of one function, stamped with the whole package and safe against damage.
+        """Numba's cache of one function, stamped with all sources of compiled code and safe against damage.
 
         Data files get unique names: two processes that compile different signatures at the same time may then lose
         an entry, but can never load each other's code.
