@@ -46,6 +46,7 @@ STOREYS = {
     "links": 1,
     "rows": 3,
     "columns": 3,
+    "packing": 1,
     "products": 2,
     "squares": 3,
     "csr": 2,

@@ -152,7 +152,7 @@ def test_what_lies_behind_the_features_is_never_part_of_a_result(shape, order, d
 
 @pytest.mark.parametrize("dtype", ["uint8", "int8", "bool"])
 @pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("shape", [(3, 7), (97, 1_000), (200, 3_333)])
+@pytest.mark.parametrize("shape", [(3, 7), (1, 1), (97, 1_000), (50, 515), (200, 3_333)])
 def test_the_gram_matrix_of_small_integers_is_exact(shape, order, dtype):
     rng = np.random.default_rng(0)
     low, high = (0, 2) if dtype == "bool" else (np.iinfo(dtype).min, np.iinfo(dtype).max + 1)

@@ -98,6 +98,20 @@ def test_a_prediction_that_misleads_is_not_followed(other):
     assert newton.point.a is a
 
 
+@pytest.mark.parametrize("C", [1e-2, 1.0, 1e4])
+def test_a_step_ends_where_the_objective_is_all_but_smallest_along_it(C):
+    X, y, weight = make()
+    newton = newton_of(X, y, weight)
+    newton.change_penalty(penalty_of(C, 0.0, weight.sum()))
+    for _ in range(4):
+        before = newton.point
+        newton.step()
+        da, db = newton.point.a - before.a, newton.point.b - before.b
+        slopes = [p.alpha @ (X @ (X.T @ da) + db) + newton._l2 * (p.linear @ da) for p in (before, newton.point)]
+        assert abs(slopes[1]) <= 0.11 * abs(slopes[0])
+        np.testing.assert_allclose(newton.point.linear, X @ (X.T @ newton.point.a), atol=1e-10)
+
+
 def test_fits_along_a_path_take_fewer_steps_than_fits_alone():
     X, y, _ = make()
     fits = fit_many(X, y, Cs=CS, tol=1e-8)

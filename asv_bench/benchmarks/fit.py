@@ -1,8 +1,8 @@
 """The race of whole fits at C=1: the time to a relative gap of 1e-8 for two classes, 1e-6 for more.
 
 ``python -m benchmarks.fit`` in the folder above prints the table without asv; options choose the penalty, data sets
-(those of rare classes, at C=1e4, and of wide X are for who asks for them) and competitors. How it is run is in
-`race.py`.
+(those of rare classes, at C=1e4, of wide X and of genotypes are for who asks for them) and competitors. How it is run
+is in `race.py`.
 """
 
 import functools

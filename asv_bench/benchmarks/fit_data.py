@@ -152,6 +152,14 @@ def overlapping(n_samples, n_features, n_classes):
     return centres[y] + rng.normal(size=(n_samples, n_features)), y
 
 
+def genotypes(n_samples, n_features):
+    """Counts of the rarer of two alleles, of which 300 matter."""
+    rng = np.random.default_rng(0)
+    X = rng.binomial(2, rng.uniform(0.05, 0.5, n_features), size=(n_samples, n_features)).astype(np.int8)
+    causal = rng.choice(n_features, 300, replace=False)
+    return X, draw_labels(rng, 2.0 * standardised(X[:, causal] @ rng.normal(size=300)))
+
+
 SOURCES = {
     "signs float64": (signs, np.float64),
     "signs float32": (signs, np.float32),
@@ -183,6 +191,7 @@ WIDE = {
     "wide 1,000x1,500": lambda: overlapping(1_000, 1_500, 10),
 }
 SOURCES |= {name: (source, np.float64) for name, source in (RARE | WIDE).items()}
+SOURCES["genotypes 2,000x30,000 int8"] = lambda: genotypes(2_000, 30_000), np.int8
 L1_NAMES = ("signs float64", "one-hot 30,000x100", "7,000x28", "text 25,000x44,798", "digits 1,797x64")
 
 

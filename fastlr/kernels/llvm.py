@@ -51,8 +51,10 @@ def as_rows(typingctx, flat, n_rows, n_columns):
 
 
 def vector_type(dtype, n_bytes):
-    """A vector of `n_bytes` of a Numba float type."""
+    """A vector of `n_bytes` of a Numba type, of integers or floats."""
     item = ir.DoubleType() if dtype.bitwidth == 64 else ir.FloatType()
+    if isinstance(dtype, types.Integer):
+        item = ir.IntType(dtype.bitwidth)
     return ir.VectorType(item, n_bytes * 8 // dtype.bitwidth)
 
 
@@ -88,6 +90,21 @@ def multiply_add(builder, a, b, c):
         builder.module, ir.FunctionType(a.type, [a.type] * 3), f"llvm.fmuladd.v{a.type.count}{name}"
     )
     return builder.call(function, [a, b, c])
+
+
+def multiply_add_pairs(builder, a, b, c):
+    """C plus the sums of two products each, of vectors of int32 that are pairs of 16-bit integers.
+
+    On x86 this is one instruction, or two: VPMADDWD and VPADDD, or VPDPWSSD.
+    """
+    count = a.type.count
+    halves, wide = (ir.VectorType(ir.IntType(bits), 2 * count) for bits in (16, 32))
+    products = builder.mul(*(builder.sext(builder.bitcast(v, halves), wide) for v in (a, b)))
+    lanes, undefined = ir.VectorType(int32, count), ir.Constant(wide, ir.Undefined)
+    even, odd = (
+        builder.shuffle_vector(products, undefined, ir.Constant(lanes, list(range(k, 2 * count, 2)))) for k in (0, 1)
+    )
+    return builder.add(c, builder.add(even, odd))
 
 
 def prefetch(builder, pointer, *, level):

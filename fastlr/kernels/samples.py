@@ -6,7 +6,7 @@ import numpy as np
 
 from ..runtime.blocks import guarded_parts
 from ..runtime.jit import helper
-from . import products
+from . import packing, products
 from .columns import MAX_TILE
 from .llvm import smaller
 from .vectors import PADDING
@@ -67,7 +67,7 @@ def space_for(n_samples, n_features):
     coef, samples, long = (n_features + 1,), (n_samples,), max(n_features, MAX_TILE) + PADDING
     panel = products.panel_shape(*coef, np.dtype(np.float64))
     square = products.padded_rows(*coef), products.padded_columns(*coef)
-    shapes = [(long + MAX_TILE,), (long,), (long,), (n_features + PADDING,), panel, (products.DEPTH,), square]
+    shapes = [(long + MAX_TILE,), (long,), (long,), (n_features + PADDING,), panel, (packing.DEPTH,), square]
     shapes += [coef, coef, (2, n_samples), *[samples] * 4, (n_samples * n_features,)]
     parts = guarded_parts(shapes)
     for part in parts[:5]:  # what lies behind vectors meets zeros, see `vectors`

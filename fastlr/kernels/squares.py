@@ -7,18 +7,19 @@ import numpy as np
 from ..runtime.blocks import guarded_empty
 from ..runtime.jit import helper, kernel
 from ..runtime.rounds import NO_BLOCK, take
-from . import products
+from . import packing, products
 from .llvm import smaller
 
 _GRAM_TILE = 1_056  # rows, at most
 
 
 def packed_space(n_columns, n_panels, dtype):
-    """What one thread packs pieces of X into: scales of their columns, and panels of `n_columns` each."""
-    shape = products.panel_shape(n_columns, np.dtype(dtype))
+    """What one thread packs pieces of X into: scales of their entries, and panels of `n_columns` each."""
+    dtype = np.dtype(dtype)
+    shape = products.panel_shape(n_columns, dtype)
     panels = guarded_empty((n_panels, *shape), dtype)
     panels[:] = 0  # or what stands beyond the last column might be slow to compute with
-    return np.ones(products.DEPTH, dtype), panels
+    return np.ones(packing.entries(dtype), dtype), panels
 
 
 @kernel()
@@ -51,11 +52,11 @@ def hessian_block(X, curvature, start, stop, scale, panel, hessian):
     n_features = X.shape[1]
     width = panel.shape[2]
     hessian[:] = 0.0
-    for first in range(start, stop, products.DEPTH):
-        count = smaller(stop - first, products.DEPTH)
+    for first in range(start, stop, packing.DEPTH):
+        count = smaller(stop - first, packing.DEPTH)
         for i in range(count):
             scale[i] = math.sqrt(curvature[first + i])
-        products.pack(X, scale, first, count, 0, n_features, panel)
+        packing.pack(X, scale, first, count, 0, n_features, panel)
         # In a loop: assigning one slice to another doubles the time to compile, for the error it might raise.
         for i in range(count):
             panel[n_features // width, i, n_features % width] = scale[i]  # the intercept's column of ones
@@ -78,7 +79,7 @@ def serve_gram(state, n_blocks, seen, task, ones, panels, X, rows_per_tile, gram
     Parameters
     ----------
     ones, panels
-        One thread's `packed_space` for two panels of `gram_panel` columns.
+        One thread's `packed_space` for two panels of `gram_panel` columns, in the `gram_dtype` of X.
     X : array of shape (n_samples, n_features)
     rows_per_tile : int64 array of shape (1,)
         `gram_panel`, a multiple of what products are padded to.
@@ -105,9 +106,10 @@ def _gram_tile(A, ones, i, j, size, panels, gram):
     tile = gram[i : smaller(i + size, gram.shape[0]), j : smaller(j + size, gram.shape[1])]
     tile[:] = 0.0
     left, right = panels[0], panels[1] if i != j else panels[0]
-    for first in range(0, n_features, products.DEPTH):
-        count = smaller(n_features - first, products.DEPTH)
-        products.pack(A, ones, first, count, i, n_rows, left)
+    stretch = ones.size
+    for first in range(0, n_features, stretch):
+        count = smaller(n_features - first, stretch)
+        depth = packing.pack(A, ones, first, count, i, n_rows, left)
         if i != j:
-            products.pack(A, ones, first, count, j, n_columns, right)
-        products.add_product(left, n_rows, right, n_columns, count, i == j, tile)
+            packing.pack(A, ones, first, count, j, n_columns, right)
+        products.add_product(left, n_rows, right, n_columns, depth, i == j, tile)

@@ -231,7 +231,7 @@ class DenseMatrix(MemoryMatrix):
         return hessian
 
     def gram(self):
-        """See `Matrix`; products are computed in float32 unless the matrix is one of float64."""
+        """See `Matrix`; exact for 8-bit integers, else computed in float32 unless the matrix is one of float64."""
         n_samples = self.shape[0]
         padded = np.empty((products.padded_rows(n_samples), products.padded_columns(n_samples)))
         rows = squares.gram_panel(n_samples, self.team.n_threads)
@@ -239,7 +239,7 @@ class DenseMatrix(MemoryMatrix):
         task = Task(
             squares.serve_gram,
             (self.X, np.array([rows]), padded),
-            partial(squares.packed_space, min(rows, n_samples), 2, self.dtype),
+            partial(squares.packed_space, min(rows, n_samples), 2, products.gram_dtype(self.X.dtype, self.dtype)),
         )
         work = self.X.size * max(1, n_samples // _HESSIAN_SPEED)
         self.team.run(task, Operation.GRAM, panels * (panels + 1) // 2, work)

@@ -10,8 +10,12 @@ through the Cholesky factor of the symmetric M = I + R K R, R = (D / l2)^1/2, wh
 (l2 I + D K)^-1 = (I - R M^-1 R K) / l2. A factor is kept, with its D, while it steers well. As it only steers, one in
 float32 will do wherever the trace of M says that rounding leaves it accurate enough.
 
-Source: Rasmussen & Williams, Gaussian Processes for Machine Learning, 2006, 3.4 (the same equations for the Laplace
-approximation).
+With K a and K da at hand the objective along a step costs no product, so a step goes to where it is all but smallest.
+Wide X is separable as a rule, and whole steps would only double what predictions are at the optimum: the search halves
+the steps, and leaves a third of the factors.
+
+Sources: Rasmussen & Williams, Gaussian Processes for Machine Learning, 2006, 3.4 (the same equations for the Laplace
+approximation); Nocedal & Wright, Numerical Optimization, 2nd ed., 2006, 3.1 (conditions for a step's length).
 """
 
 from dataclasses import dataclass
@@ -29,7 +33,10 @@ from ._steps import ARMIJO
 
 NEEDS = ("two classes", "a penalty", "X in memory")
 
-_MAX_HALVINGS = 60
+_MAX_TRIES = 60  # of lengths of a step
+_FLAT = 0.1  # share of the slope at its beginning that a step may leave at its end
+_FARTHER = 4.0  # times the last length that the next one is, at most
+_FAR = 100.0  # times the largest of a that steps may have gone before K a is formed anew, without their rounding
 _KEEP = 0.5  # a factor is kept while steps at least halve the gradient: eight of them cost what a factor costs
 _LARGEST_TRACE = 4e5  # of M in float32: its rounding, 1e-7 of that, is small next to the eigenvalues
 
@@ -94,6 +101,7 @@ class GramNewton:
         self._coarse = None  # K in float32, and its unit
         self._steering = None
         self._steers_well = True
+        self._way = 0.0  # that a went since K a was formed
         zero = np.zeros(n_samples)
         self._stand_at(self._point(zero, 0.0, zero))
         if start is not None:
@@ -109,7 +117,7 @@ class GramNewton:
         point = self.point
         if other is not None:
             a, b = other
-            point = self._point(a, b, self.K @ a)
+            point, self._way = self._point(a, b, self.K @ a), float(np.abs(a).max())
         better = self.value_at(point) < self.value_at(self.point)  # no NaN is
         self._stand_at(point if better else self.point)
 
@@ -166,7 +174,8 @@ class GramNewton:
             coarse = self.point.D @ self._diagonal <= _LARGEST_TRACE * self._l2
             if coarse and self._coarse is None:
                 unit = float(self._diagonal.max()) or 1.0
-                self._coarse = (self.K / unit).astype(np.float32), unit
+                coarse_K = np.empty(self.K.shape, np.float32)
+                self._coarse = np.divide(self.K, unit, out=coarse_K, casting="same_kind"), unit  # with no copy between
             try:
                 self._steering = _Steering(*(self._coarse if coarse else (self.K, 1.0)), *arguments)
             except np.linalg.LinAlgError:
@@ -184,18 +193,50 @@ class GramNewton:
         if not slope < 0.0:
             return False
         before = self.length
-        highest = self.value + 4.0 * np.finfo(float).eps * abs(self.value)  # but for rounding
-        length = 1.0
-        for _ in range(_MAX_HALVINGS):
-            ahead = self._point(point.a + length * da, point.b + length * db, point.linear + length * change)
-            if self.value_at(ahead) <= highest + ARMIJO * length * slope:
-                break
-            length *= 0.5
-        else:
+        ahead = self._along(da, db, change, slope)
+        if ahead is None:
             return False
+        # Where samples make up one another K says nothing of some combinations of a, which long steps overshoot.
+        self._way += float(np.abs(ahead.a - point.a).max())
+        largest = float(np.abs(ahead.a).max())
+        if self._way > _FAR * largest:
+            ahead, self._way = self._point(ahead.a, ahead.b, self.K @ ahead.a), largest
         self._stand_at(ahead)
         self._steers_well = self.length <= _KEEP * before
         return True
+
+    def _along(self, da, db, change, slope):
+        """The point along a step where the objective is all but smallest, by Newton's method; None if none is smaller.
+
+        Parameters
+        ----------
+        da, db : float64 array of shape (n_samples,), float
+        change : float64 array of shape (n_samples,)
+            K da.
+        slope : float
+            Derivative of the objective where the step begins.
+        """
+        point, l2 = self.point, self._l2
+        rounding = 4.0 * np.finfo(float).eps * abs(self.value)
+        first, second = l2 * float(point.a @ change), l2 * float(da @ change)  # of the penalty
+        length, low, high = 1.0, 0.0, np.inf
+        for _ in range(_MAX_TRIES):
+            ahead = self._point(point.a + length * da, point.b + length * db, point.linear + length * change)
+            rest = float(ahead.alpha @ change) + db * float(ahead.alpha.sum()) + first + length * second
+            is_smaller = self.value_at(ahead) <= self.value + rounding + ARMIJO * length * slope
+            if is_smaller and abs(rest) <= _FLAT * abs(slope) + rounding / length:
+                return ahead
+            low, high = (length, high) if rest < 0.0 else (low, length)
+            target = length - rest / (float(ahead.D @ np.square(change + db)) + second)
+            length = _inside(target, length, low, high)
+        return ahead if is_smaller else None
+
+
+def _inside(target, length, low, high):
+    """The length that is tried next: `target` where it is between the bounds, else one that is; see `_along`."""
+    if high == np.inf:
+        return min(max(target, 2.0 * length), _FARTHER * length)
+    return target if low < target < high else 0.5 * (low + high)
 
 
 def in_span(K, raw):
