@@ -103,6 +103,16 @@ def test_hessian_equals_its_numpy_twin(shape, dtype, order, weights):
     compare_hessian(problem.but(coef=again), design.hessian())
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (30, 70), (700, 3_001)])
+@dtypes
+@orders
+def test_products_with_the_transposed_are_its_numpy_twins(shape, dtype, order):
+    problem = make_problem(*shape, dtype, order, None, with_scale(dtype))
+    a = np.random.default_rng(0).normal(size=(3, shape[0]))
+    found = problem.design().matrix.transposed(a)
+    assert_within(found, a @ problem.effective, 1e-13 * (np.abs(a) @ np.abs(problem.effective)))
+
+
 @pytest.mark.parametrize("shape", [*SMALL, (259, 5), (400, 351), (70, 4100), (3, 50_001), (129, 1025), (200, 513)])
 @dtypes
 @orders

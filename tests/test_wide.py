@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 from conftest import logistic_objective, small_passes
+from sklearn.exceptions import ConvergenceWarning
 
 from fastlr import LogisticRegression, fit_many
-from fastlr.fits.wide import _Path, certify
+from fastlr.fits.wide import SetPath, _Path, certify
 from fastlr.losses.logistic import LogisticLoss
 from fastlr.matrices.gram import GramMatrix
 from fastlr.matrices.small import SmallMatrix
@@ -137,7 +138,9 @@ def test_what_certifies_many_fits_certifies_one(fit_intercept):
     b[3] += 100.0 * fit_intercept  # where no dual point is near
     penalties = [penalty_of(C, 0.0, weight.sum()) for C in CS]
     matrix, loss = SmallMatrix(X), LogisticLoss(y.astype(np.float64), weight, compiled=False)
-    coefs, values, gaps = certify(matrix, loss, penalties, a, b, fit_intercept)
+    others = LogisticLoss(1.0 - y, np.ones(len(y)), compiled=False)
+    paths = [SetPath(loss, penalties, a, b, None), SetPath(others, penalties[:2], a[:2], b[:2], None)]
+    coefs, values, gaps = (part[:7] for part in certify(matrix, paths, fit_intercept))
     assert matrix.n_passes == 3
     np.testing.assert_allclose(coefs[:, :-1], a @ X)
     for coef, value, gap, penalty in zip(coefs, values, gaps, penalties, strict=True):
@@ -188,3 +191,24 @@ def test_one_gram_matrix_serves_all_targets():
     one = fit_many(X, y, Cs=[0.1, 1.0]).n_passes
     both = fit_many(X, np.column_stack([y, 1.0 - y]), Cs=[0.1, 1.0]).n_passes
     assert both == 2 * one - 1
+
+
+def test_certificates_of_some_sets_together_are_those_of_each_set_alone():
+    X, y, _ = make()
+    weights = np.random.default_rng(2).integers(0, 3, size=(11, len(y))).astype(np.float64)
+    fits, again = (fit_many(X, y, Cs=CS, sample_weight=weights, n_jobs=n_jobs) for n_jobs in (1, 3))
+    np.testing.assert_array_equal(fits.coefs, again.coefs)
+    np.testing.assert_array_equal(fits.gaps, again.gaps)
+    for k, weight in enumerate(weights):
+        alone = fit_many(X, y, Cs=CS, sample_weight=weight[None])
+        np.testing.assert_allclose(fits.coefs[k], alone.coefs[0], rtol=1e-9)
+        np.testing.assert_allclose(fits.objectives[k], alone.objectives[0], rtol=1e-12)
+        assert (fits.gaps[k] <= 1e-6).all()
+    assert fits.n_passes < 11 * alone.n_passes
+
+
+def test_wide_x_without_a_penalty_is_left_to_others():
+    X, y, _ = make(15, 20)
+    with pytest.warns(ConvergenceWarning, match="separated"):
+        fits = fit_many(X, y, Cs=[np.inf])
+    assert list(fits.failures) == [(0, 0)]

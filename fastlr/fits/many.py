@@ -20,7 +20,7 @@ from .errors import add_std_errs
 from .one import fit_path, quiet_team
 from .problem import Problem
 from .result import ManyFits
-from .wide import SharedGram, fit_set
+from .wide import SharedGram, certify, fit_set, groups_of
 
 
 def fold_weight(train, n_samples, weight):
@@ -157,23 +157,34 @@ class _Batch:
 
     def fit_wide(self, sets, gram, start):
         """Fits on one Gram matrix for all; those that are certified to the tolerance are done."""
-        if not sets:
+        if not (sets and self._finite):
             return
         made_before = gram.n_passes
         K = gram.matrix(self.problem, self.team)
+        Cs = self.fits.Cs[self._finite]
+        paths = {}
 
         def fit(k, check):
             problem = replace(self.problem, sample_weight=self.weight_of(k))
-            return fit_set(problem, K, self.fits.Cs[self._finite], **self.limits, start=start, check=check)
+            return fit_set(problem, K, Cs, **self.limits, start=start, check=check)
 
-        def put(k, ends):
-            n_passes, *ends = ends
-            self.fits.n_passes += n_passes
-            for i, coef, value, gap, n_iter in zip(self._finite, *ends, strict=True):
+        def certify_group(group, check):
+            check()
+            matrix = self.problem.matrix(np.float64, None)
+            ends = certify(matrix, [paths[k] for k in group], self.problem.fit_intercept)
+            return ends, matrix.n_passes
+
+        def put(group, result):
+            ends, n_passes = result
+            self.fits.n_passes += n_passes + sum(paths[k].n_passes for k in group)
+            places = [(k, i) for k in group for i in self._finite]
+            n_iters = np.concatenate([paths[k].n_iter for k in group])
+            for place, coef, value, gap, n_iter in zip(places, *ends, n_iters, strict=True):
                 if gap <= self.limits["tol"]:
-                    self._put((k, i), coef[None], value, gap, n_iter)
+                    self._put(place, coef[None], value, gap, n_iter)
 
-        run_all(fit, sets, self.team.n_threads, put)
+        run_all(fit, sets, self.team.n_threads, paths.__setitem__)
+        run_all(certify_group, groups_of(sets, len(Cs)), self.team.n_threads, put)
         self.fits.n_passes += gram.n_passes - made_before
 
     def fit_tall(self, sets):

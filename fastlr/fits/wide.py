@@ -2,11 +2,11 @@
 
 K = X X^T is made in one pass. A set of weights takes the rows and columns of the samples that weigh anything; Newton's
 method runs there along a rising C, and starts each fit from where the ends of the last two and a tangent point to. X is
-read again only at the end, for all fits of the set together: w = X^T a, and the certificates of the coefficients as
+read again only at the end, for the fits of some sets together: w = X^T a, and the certificates of the coefficients as
 they are, rounded. Sets know nothing of one another, so each may run on a thread of its own.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from ..objectives.logistic import LogisticObjective
 from ..objectives.penalties import L2
 from ..rules import bound_of_shift, dual_shift
 from ..solvers.gram_newton import GramNewton, descend, in_span
+
+_TOGETHER = 32  # fits, about, that are certified together: products with fewer columns take longer for each
 
 _SAFETY = 0.1  # tolerance of Newton's method over that of the certificate: the two differ by rounding
 
@@ -43,6 +45,37 @@ class SharedGram:
         return self._matrix
 
 
+@dataclass
+class SetPath:
+    """Fits of one set of weights, in the span of the samples.
+
+    Attributes
+    ----------
+    loss : LogisticLoss
+    penalties : list of L2
+        By fit.
+    a : float64 array of shape (n_fits, n_samples)
+        w = X^T a.
+    b : float64 array of shape (n_fits,)
+    n_iter : int array of shape (n_fits,)
+    n_passes : int
+        How often X was read.
+    """
+
+    loss: LogisticLoss
+    penalties: list
+    a: np.ndarray
+    b: np.ndarray
+    n_iter: np.ndarray
+    n_passes: int = 0
+
+
+def groups_of(sets, n_fits):
+    """Sets whose fits, so many each, are certified together: lists."""
+    size = max(1, _TOGETHER // max(n_fits, 1))
+    return [sets[k : k + size] for k in range(0, len(sets), size)]
+
+
 def fit_set(problem, K, Cs, *, tol, max_iter, start, check):
     """Fits of one set of weights along a rising C.
 
@@ -63,12 +96,7 @@ def fit_set(problem, K, Cs, *, tol, max_iter, start, check):
 
     Returns
     -------
-    n_passes : int
-        How often X was read.
-    coef : float64 array of shape (n_Cs, n_features + 1)
-        Rows [w, b].
-    values, gaps : float64 arrays of shape (n_Cs,)
-    n_iter : int array of shape (n_Cs,)
+    SetPath
     """
     matrix = problem.matrix(np.float64, None)
     loss = LogisticLoss(problem.targets(), problem.sample_weight, compiled=False)
@@ -78,9 +106,8 @@ def fit_set(problem, K, Cs, *, tol, max_iter, start, check):
         start = _raw(matrix, w)[0], float(start[0, -1])
     penalties = [replace(problem, C=C).penalty(loss.weight_sum) for C in Cs]
     options = {"fit_intercept": problem.fit_intercept, "tol": tol, "max_iter": max_iter, "check": check}
-    a, b, n_iter = fit_gram_path(K, loss, penalties, start=start, **options)
-    ends = certify(matrix, loss, penalties, a, b, problem.fit_intercept)
-    return matrix.n_passes, *ends, n_iter
+    ends = fit_gram_path(K, loss, penalties, start=start, **options)
+    return SetPath(loss, penalties, *ends, matrix.n_passes)
 
 
 def fit_gram_path(K, loss, penalties, *, start, fit_intercept, tol, max_iter, check):
@@ -145,29 +172,29 @@ class _Path:
         return ahead
 
 
-def certify(matrix, loss, penalties, a, b, fit_intercept):
-    """Coefficients, objectives and certified relative gaps of fits of one set of weights: three passes.
+def certify(matrix, paths, fit_intercept):
+    """Coefficients, objectives and certified relative gaps of fits of some sets of weights: three passes.
 
     Parameters
     ----------
-    matrix : Matrix
-    loss : LogisticLoss
-    penalties : list of L2
-        By fit.
-    a : float64 array of shape (n_fits, n_samples)
-        w = X^T a.
-    b : float64 array of shape (n_fits,)
+    matrix : DenseMatrix or SmallMatrix
+    paths : list of SetPath
     fit_intercept : bool
 
     Returns
     -------
     coef : float64 array of shape (n_fits, n_features + 1)
-        Rows [w, b].
+        Rows [w, b], path by path.
     values, gaps : float64 arrays of shape (n_fits,)
     """
+    penalties = [penalty for path in paths for penalty in path.penalties]
+    a, b = (np.concatenate([getattr(path, name) for path in paths]) for name in ("a", "b"))
     coef = np.column_stack([matrix.transposed(a), b])
-    of_loss = zip(*map(loss.at, _raw(matrix, coef)), strict=True)
-    values, alpha, d = (np.array(part) / loss.weight_sum for part in of_loss)
+    losses = [path.loss for path in paths for _ in path.penalties]
+    of_loss = zip(*(loss.at(raw) for loss, raw in zip(losses, _raw(matrix, coef), strict=True)), strict=True)
+    weight_sums = np.array([loss.weight_sum for loss in losses])
+    values, alpha, d = (np.array(part) for part in of_loss)
+    values, alpha, d = values / weight_sums, alpha / weight_sums[:, None], d / weight_sums[:, None]
     w = coef[:, :-1]
     values += [penalty.value(row) for penalty, row in zip(penalties, w, strict=True)]
     g_b = alpha.sum(axis=1) if fit_intercept else np.zeros(len(b))

@@ -12,7 +12,7 @@ from ..runtime.machine import last_cache
 from ..runtime.team import Task
 from ._passes import Passes
 from .classes import DenseClassPasses
-from .memory import MemoryMatrix
+from .memory import BLOCK_ENTRIES, MemoryMatrix
 from .sets import SetPasses
 
 _MOMENT_ROWS = 1_024
@@ -250,3 +250,18 @@ class DenseMatrix(MemoryMatrix):
         if self.scale != 1.0:
             gram *= self.scale**2
         return gram
+
+    def transposed(self, coefficients):
+        """Coefficients of samples, of shape (k, n_samples), times X, for the dual problem: one pass of NumPy.
+
+        Returns
+        -------
+        float64 array of shape (k, n_features)
+        """
+        self.n_passes += 1
+        total = np.empty((len(coefficients), self.shape[1]))
+        n_columns = max(1, BLOCK_ENTRIES // max(total.shape[0], self.shape[0]))
+        for start in range(0, self.shape[1], n_columns):
+            columns = slice(start, start + n_columns)
+            np.matmul(coefficients, self.X[:, columns].astype(np.float64, copy=False), out=total[:, columns])
+        return total if self.scale == 1.0 else self.scale * total

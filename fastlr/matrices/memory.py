@@ -8,7 +8,7 @@ from scipy import sparse
 from .base import Matrix
 from .scales import column_sums
 
-_BLOCK_ENTRIES = 1_000_000  # of rows that NumPy widens at a time
+BLOCK_ENTRIES = 1_000_000  # of what NumPy widens at a time
 
 
 class MemoryMatrix(Matrix):
@@ -86,7 +86,7 @@ class MemoryMatrix(Matrix):
         rows : slice or int array
         block : float64 array, or SciPy CSR, of shape (n, n_features)
         """
-        n_rows = max(1, min(_BLOCK_ENTRIES // max(width, self.shape[1]), most or self.shape[0]))
+        n_rows = max(1, min(BLOCK_ENTRIES // max(width, self.shape[1]), most or self.shape[0]))
         stop = self.shape[0] if stop is None else stop
         for start in range(first, stop, n_rows):
             rows = slice(start, min(start + n_rows, stop))
@@ -119,20 +119,6 @@ class MemoryMatrix(Matrix):
     def column_sums(self, loss, weight_sum, seen_from):
         """See `Matrix`."""
         return column_sums(self, loss, weight_sum, seen_from)
-
-    def transposed(self, coefficients):
-        """Coefficients of samples, of shape (k, n_samples), times X, for the dual problem: one pass of NumPy.
-
-        Returns
-        -------
-        float64 array of shape (k, n_features)
-        """
-        self.n_passes += 1
-        total = np.zeros((len(coefficients), self.shape[1]))
-        for rows, block in self.blocks(len(coefficients)):
-            # X comes first: BLAS takes up to twice as long for a few rows times X.
-            total += (block.T @ coefficients[:, rows].T).T
-        return total
 
     def leverages(self, loss, inverse):
         """Leave c_i [x_i 1] inverse [x_i 1]^T with a `LogisticLoss`, c_i from the last `sweep`: one pass of NumPy.

@@ -132,6 +132,11 @@ class SmallMatrix(MemoryMatrix):
             self.check_finite()
         return gram
 
+    def transposed(self, coefficients):
+        """See `DenseMatrix`."""
+        self.n_passes += 1
+        return coefficients @ self.X
+
 
 class SmallSamples:
     """What Newton's method asks of a small X, targets of two classes and weights, with nothing between two products.
