@@ -99,10 +99,11 @@ def fused_pass(
 
 
 @helper(CONTRACT)
-def column_squares(data, indices, indptr, curvature, start, stop, squares):
-    """Write sum_i curvature_i x_ij^2 over the rows [start, stop) into `squares`; returns the sum of the curvatures."""
+def column_moments(data, indices, indptr, curvature, start, stop, first, second):
+    """Write sum_i curvature_i x_ij and x_ij^2 over the rows [start, stop); returns the sum of the curvatures."""
     total = 0.0
-    squares[:] = 0.0
+    first[:] = 0.0
+    second[:] = 0.0
     for i in range(start, stop):
         h = curvature[i]
         total += h
@@ -111,14 +112,15 @@ def column_squares(data, indices, indptr, curvature, start, stop, squares):
         for t in range(indptr[i], indptr[i + 1]):
             k = uint64(t)
             x = float(data[k])
-            squares[indices[k]] += h * x * x
+            first[indices[k]] += h * x
+            second[indices[k]] += h * x * x
     return total
 
 
 @kernel(CONTRACT)
 def serve(
     state, n_blocks, seen, task, z, residual,
-    X, formula, y, sample_weight, w, intercept, starts, raw, curvature, sums, gradients, result,
+    X, formula, y, sample_weight, w, intercept, starts, raw, curvature, sums, gradients, squares, result,
 ):  # fmt: skip
     """Passes over blocks of rows.
 
@@ -135,7 +137,9 @@ def serve(
     sums : float64 array of shape (n_blocks, 2)
         Written: loss and sum of the residuals of each block.
     gradients : float64 array of shape (n_blocks, n_features)
-        Written: X^T residual of each block, or the sums of squares.
+        Written: X^T residual of each block.
+    squares : float64 array of shape (n_blocks, n_features)
+        Written with the moments, which have X^T curvature in place of X^T residual: those of the squares.
     result : float64 array of shape (n_features + 2,)
         Written but for raw predictions, see `add_blocks`.
     """
@@ -149,9 +153,11 @@ def serve(
             return seen
         what = operation(state)
         start, stop = starts[block], starts[block + 1]
-        if what == Operation.COLUMN_SQUARES:
+        if what == Operation.COLUMN_MOMENTS:
             sums[block, 0] = 0.0
-            sums[block, 1] = column_squares(data, indices, indptr, curvature, start, stop, gradients[block])
+            sums[block, 1] = column_moments(
+                data, indices, indptr, curvature, start, stop, gradients[block], squares[block]
+            )
         else:
             sums[block, 0], sums[block, 1] = fused_pass(
                 what, data, indices, indptr, formula, y, sample_weight, w, intercept[0], start, stop,

@@ -10,7 +10,7 @@ class Operation(IntEnum):
     RAW_PREDICTION = 1  # X w + b
     LOSS_GRADIENT = 2  # summed loss and its gradient
     HESSIAN_PRODUCT = 3  # [X 1]^T D [X 1] v
-    COLUMN_SQUARES = 4  # sums of D x^2
+    COLUMN_MOMENTS = 4  # X^T D 1, and sums of D x^2
     INTERCEPT_COLUMN = 5  # [X 1]^T D 1
     CLASS_PRODUCTS = 6  # sums of the products of the classes' probabilities
     HESSIAN = 7  # [X 1]^T D [X 1]

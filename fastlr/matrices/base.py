@@ -115,6 +115,11 @@ class Matrix(ABC):
         self.n_passes += 1
         return passes.sums()[1]
 
+    @property
+    def column_entries(self):
+        """How many entries a column has, on average."""
+        return self.shape[0]
+
     @abstractmethod
     def take(self, rows):
         """A matrix of some of the rows, which are copied; `rows` are ascending indices."""

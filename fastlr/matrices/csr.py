@@ -37,15 +37,16 @@ class _RowPasses(Passes):
         super().__init__(np.zeros(n_features), np.empty(n_features + 2), matrix.scale)
         starts = entry_blocks(matrix.arrays[2], n_features)
         n_blocks = len(starts) - 1
-        sums = np.empty((n_blocks, 2)), np.empty((n_blocks, n_features)), self._result
+        self._squares = np.empty((n_blocks, n_features))
+        sums = np.empty((n_blocks, 2)), np.empty((n_blocks, n_features)), self._squares, self._result
         samples = *loss.targets, self._w, self._intercept, starts, loss.raw, loss.curvature
         task = Task(csr.serve, (matrix.arrays, *samples, *sums), csr.work_space)
         self._run = partial(matrix.team.run, task, n_blocks=n_blocks, work=_ENTRY_WORK * matrix.X.nnz)
 
-    def column_squares(self):
-        """(X * X)^T h."""
-        self._run(Operation.COLUMN_SQUARES)
-        return self._result[:-2].copy()
+    def moments(self):
+        """X^T h, (X * X)^T h and the sum of h."""
+        self._run(Operation.COLUMN_MOMENTS)
+        return self._result[:-2].copy(), self._squares.sum(axis=0), self._result.item(-2)
 
 
 class CSRMatrix(MemoryMatrix):
@@ -68,6 +69,11 @@ class CSRMatrix(MemoryMatrix):
 
     def _bind(self, loss):
         return (SparseClassPasses if loss.passes == "classes" else _RowPasses)(self, loss)
+
+    @property
+    def column_entries(self):
+        """See `Matrix`."""
+        return self.X.nnz / self.shape[1]
 
     def take(self, rows):
         """See `Matrix`."""
@@ -92,11 +98,9 @@ class CSRMatrix(MemoryMatrix):
         return compressed(self._compressed_columns())
 
     def moments(self, loss):
-        """See `Matrix`: two passes."""
-        first = self.intercept_column(loss)
-        squares = self._passes_for(loss).column_squares()
+        """See `Matrix`: one pass."""
         self.n_passes += 1
-        return first[:-1], squares, float(first[-1])
+        return self._passes_for(loss).moments()
 
     def sandwich(self, loss):
         """See `Matrix`."""

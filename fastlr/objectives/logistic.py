@@ -117,7 +117,7 @@ class LogisticObjective(Objective):
 
     def preconditioner_cost(self, floor=0.0):
         """What a preconditioner costs to form, in passes over X."""
-        return 2.0
+        return 1.0
 
     def preconditioner(self, floor=0.0):
         """Rough inverse of the Hessian where `loss_gradient` was last evaluated.

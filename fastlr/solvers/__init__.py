@@ -61,7 +61,7 @@ def plan(n_samples, n_features, has_penalty, *, has_l1=False, n_classes=2, is_sp
     if n_classes > 2:
         return _plan_of_many(n_samples, n_classes * (n_features + 1))
     if is_sparse:
-        return [("newton_cholesky" if n_features <= _LARGEST_SPARSE_FACTOR else "newton_cg", math.inf)]
+        return _plan_of_sparse(n_features, has_penalty)
     if n_features > _LARGEST_FACTOR:
         cholesky = []
     else:
@@ -73,6 +73,13 @@ def plan(n_samples, n_features, has_penalty, *, has_l1=False, n_classes=2, is_sp
     if cholesky and cost > _PASSES_WITHOUT:
         return [("newton_cg", cost), *cholesky]
     return cholesky or [("newton_cg", math.inf)]
+
+
+def _plan_of_sparse(n_features, has_penalty):
+    if n_features <= _LARGEST_SPARSE_FACTOR:
+        return [("newton_cholesky", math.inf)]
+    lbfgs = [("preconditioned_lbfgs", _MOST_TRIED)] if has_penalty else []
+    return [*lbfgs, ("newton_cg", math.inf)]
 
 
 def _plan_of_many(n_samples, n_coef):

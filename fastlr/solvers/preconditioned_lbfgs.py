@@ -1,4 +1,4 @@
-"""L-BFGS on top of a preconditioner, for many classes.
+"""L-BFGS on top of a preconditioner, for many classes, and for two where X is sparse.
 
 A step costs one pass, which gives the loss and the gradient where it ends. The first guess of the inverse Hessian is
 the objective's preconditioner, which knows the scales of the features and how they are correlated; it is formed anew
@@ -16,7 +16,8 @@ from ._steps import Progress, certificate_for, first_evaluation, safeguarded_ste
 
 NEEDS = ()
 
-_MEMORY = 30
+_LEAST_MEMORY, _MEMORY = 5, 30
+_ENTRIES_PER_PAIR = 4  # of a column, whose pass costs as much as what a pair adds to a step
 _MAX_LOST = 30
 _REFRESH = 0.7  # share of the objective that is left when the preconditioner is formed anew
 _PROVISIONAL = 4  # steps after which one that was formed at zeros is
@@ -36,7 +37,9 @@ class _Model:
     def __init__(self, objective, value, stage=0, *, provisional=False):
         self._objective = objective
         self._stage = stage
-        self.inverse = QuasiNewton(objective.preconditioner(_FLOORS[stage]), _MEMORY, rescaled=True)
+        affordable = int(objective.matrix.column_entries / _ENTRIES_PER_PAIR)
+        memory = min(max(affordable, _LEAST_MEMORY), _MEMORY)
+        self.inverse = QuasiNewton(objective.preconditioner(_FLOORS[stage]), memory, rescaled=True)
         self._formed_at = value
         self.n_steps = 0
         self._lasts = _PROVISIONAL if provisional else objective.preconditioner_cost(_FLOORS[stage])
