@@ -24,7 +24,7 @@ def floors():
 
 FLOORS = floors()
 ASIDE = {"datasets", "plotting"}
-MAY_IMPORT_ASIDE = {"_cli"}
+MAY_IMPORT_ASIDE = {"_cli", "examples"}
 
 # Above these rooms a fit sees sums, and nothing of length n_samples. `.y` of an estimator's own samples is labels.
 OF_SAMPLES = {
