@@ -32,10 +32,10 @@ def test_a_history_is_drawn_pass_by_pass(what):
 
 
 def test_an_axes_is_drawn_into_and_words_that_are_none_refused():
-    ax = Figure().subplots()
-    assert plot_history(MODEL, ax) is ax
-    assert plot_coefficients(MODEL, ax) is ax
-    assert plot_calibration(MODEL, FRAME, Y, ax) is ax
+    history, bars, calibration = Figure().subplots(3)
+    assert plot_history(MODEL, history) is history
+    assert plot_coefficients(MODEL, bars) is bars
+    assert plot_calibration(MODEL, FRAME, Y, calibration) is calibration
     with pytest.raises(ValueError, match="what must be one of"):
         plot_history(MODEL, what="loss")
     for draw in (plot_coefficients, lambda model, **options: plot_calibration(model, FRAME, Y, **options)):
