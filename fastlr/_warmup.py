@@ -120,7 +120,9 @@ _KINDS = {
 _SPARSE = ("sparse", "sparse l1", "sparse multiclass", "sparse many classes")
 
 
-def warmup(dtypes=("float64",), orders=("C",), kinds=("tall", "wide")):
+def warmup(
+    dtypes: Iterable = ("float64",), orders: Iterable[str] = ("C",), kinds: Iterable[str] = ("tall", "wide")
+) -> None:
     """Compile what fits need, once, ahead of the workers that share the cache.
 
     Compiling takes some seconds per dtype and order; a process that finds the result on disk, in Numba's cache, or

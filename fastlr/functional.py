@@ -9,7 +9,10 @@ The cost is the mean of log(1 + exp(z)) - y z, which is the study's -y log(p) - 
 digits, and without NaN where p rounds to 0 or 1.
 """
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ._validation import as_real, check_features, check_number, check_targets
 from .kernels.pointwise import sigmoid_array
@@ -33,7 +36,7 @@ __all__ = [
 _SHARED_ENTRIES = 6_000_000
 
 
-def sigmoid(z):
+def sigmoid(z: Any) -> Any:
     """1 / (1 + exp(-z)), elementwise, without overflow.
 
     Parameters
@@ -56,7 +59,7 @@ def sigmoid(z):
     return out.reshape(z.shape) if z.ndim else float(out[0])
 
 
-def initialize_weights_and_bias(dimension):
+def initialize_weights_and_bias(dimension: int) -> tuple[np.ndarray, float]:
     """The study's start: all weights 0.01, bias 0.
 
     Parameters
@@ -73,7 +76,7 @@ def initialize_weights_and_bias(dimension):
     return np.full((dimension, 1), 0.01), 0.0
 
 
-def forward_propagation(w, b, x_train, y_train):
+def forward_propagation(w: ArrayLike, b: float, x_train: np.ndarray, y_train: ArrayLike) -> float:
     """Mean cost at the given weights.
 
     Parameters
@@ -96,7 +99,7 @@ def forward_propagation(w, b, x_train, y_train):
     return forward_backward_propagation(w, b, x_train, y_train)[0]
 
 
-def forward_backward_propagation(w, b, x_train, y_train):
+def forward_backward_propagation(w: ArrayLike, b: float, x_train: np.ndarray, y_train: ArrayLike) -> tuple[float, dict]:
     """Mean cost and its gradients, x_train read once.
 
     Parameters
@@ -187,7 +190,7 @@ def update(
     return parameters, _gradients(result.gradient), result.costs.tolist()
 
 
-def predict(w, b, x_test):
+def predict(w: ArrayLike, b: float, x_test: np.ndarray) -> np.ndarray:
     """Labels of the samples: 1 where sigmoid(w.T x + b) > 0.5.
 
     Parameters

@@ -1,6 +1,7 @@
 """`inference` and the checks of its arguments."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -21,18 +22,18 @@ from .table import Setting
 
 
 def inference(
-    model,
-    X,
-    y,
+    model: LogisticModel,
+    X: Any,
+    y: Any,
     *,
-    sample_weight=None,
-    offset=None,
-    proportions=False,
-    weights="frequency",
-    cov_type="nonrobust",
-    groups=None,
-    base=None,
-):
+    sample_weight: Any = None,
+    offset: Any = None,
+    proportions: bool = False,
+    weights: str = "frequency",
+    cov_type: str = "nonrobust",
+    groups: Any = None,
+    base: Any = None,
+) -> Inference:
     """Standard errors, tests and intervals for the coefficients of a fitted model.
 
     A function, not a method: the model keeps neither X nor y. What is returned holds on to them, uncopied, for what is

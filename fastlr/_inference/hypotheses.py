@@ -29,7 +29,7 @@ class TestResult(NamedTuple):
     df: int
     p_value: float
 
-    __test__ = False  # what pytest takes for tests goes by the name
+    __test__ = False  # type: ignore[misc]  # what pytest takes for tests goes by the name
 
     @classmethod
     def of(cls, statistic, df):

@@ -11,6 +11,7 @@ from scipy import sparse
 from sklearn.utils.validation import check_is_fitted
 
 from .. import __version__
+from .classifier import LogisticModel
 from .cross_validation import LogisticRegressionCV
 from .exchange import FITTED
 from .logistic_regression import LogisticRegression
@@ -21,7 +22,7 @@ _DESCRIBING = ("C_", "l1_ratio_", "gap_", "objective_", "n_passes_", "solver_")
 _FORMAT = 1
 
 
-def to_json(model):
+def to_json(model: LogisticModel) -> str:
     """See `LogisticModel.to_json`."""
     check_is_fitted(model)
     if type(model) not in _CLASSES.values():
@@ -50,7 +51,7 @@ def to_json(model):
     return json.dumps(document, allow_nan=False)
 
 
-def from_json(text):
+def from_json(text: str | bytes) -> LogisticRegression | LogisticRegressionCV:
     """A fitted model from what `to_json` of a model returned.
 
     Parameters

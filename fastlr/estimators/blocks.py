@@ -1,7 +1,8 @@
 """What estimators make of an X in blocks: classes, weights, a problem; predictions block by block."""
 
+from collections.abc import Callable
 from functools import wraps
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from scipy import sparse
@@ -13,6 +14,8 @@ from ..losses.softmax import SoftmaxLoss
 from ..matrices.parts import Part
 from ..sources import is_dask
 from .labels import class_factors, encode_labels, unique_labels
+
+_Method = TypeVar("_Method", bound=Callable[..., Any])
 
 
 class _Labels(NamedTuple):
@@ -138,7 +141,7 @@ def named_blocks(source):
         yield (X.tocsr() if sparse.issparse(X) else X), source.name(k)
 
 
-def lazy_on_dask(method):
+def lazy_on_dask(method: _Method) -> _Method:
     """A method of X that, for a collection of Dask, is put off, partition by partition."""
 
     @wraps(method)
@@ -149,7 +152,7 @@ def lazy_on_dask(method):
 
         return lazily(_predictions, self, method.__name__, X)
 
-    return lazy
+    return lazy  # type: ignore[return-value]
 
 
 def _predictions(model, name, X, like):

@@ -1,6 +1,7 @@
 """What the estimators share: reading X and y, predictions from coefficients, and attributes that a failure leaves."""
 
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -28,6 +29,11 @@ _CHUNK_ROWS = 1_024  # of whole numbers, converted at a time
 
 class LogisticModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     """A classifier with `classes_`, `coef_` and `intercept_`."""
+
+    classes_: np.ndarray
+    coef_: Any  # sparse after `sparsify`
+    intercept_: np.ndarray
+    n_features_in_: int
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -94,7 +100,7 @@ class LogisticModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return Finite(X, type(self).__name__)
 
     @lazy_on_dask
-    def decision_function(self, X):
+    def decision_function(self, X: Any) -> np.ndarray:
         """Raw predictions X w + b.
 
         Parameters
@@ -136,7 +142,7 @@ class LogisticModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return raw[:, 0] if len(self.classes_) == 2 else raw
 
     @lazy_on_dask
-    def predict(self, X):
+    def predict(self, X: Any) -> np.ndarray:
         """Labels.
 
         Parameters
@@ -154,7 +160,7 @@ class LogisticModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return self.classes_[(raw > 0).astype(np.intp) if raw.ndim == 1 else raw.argmax(axis=1)]
 
     @lazy_on_dask
-    def predict_proba(self, X):
+    def predict_proba(self, X: Any) -> np.ndarray:
         """Probabilities of the classes: for two, expit of the decision function and of its negative; else softmax.
 
         Parameters
@@ -170,7 +176,7 @@ class LogisticModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return np.column_stack([expit(-raw), expit(raw)]) if raw.ndim == 1 else softmax(raw, axis=1)
 
     @lazy_on_dask
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X: Any) -> np.ndarray:
         """Logarithms of the probabilities, exact where the probabilities round to 0 or 1.
 
         Parameters
@@ -184,7 +190,7 @@ class LogisticModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         raw = self.decision_function(X)
         return np.column_stack([log_expit(-raw), log_expit(raw)]) if raw.ndim == 1 else log_softmax(raw, axis=1)
 
-    def score(self, X, y=None, sample_weight=None):
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Share of samples whose predicted label is theirs.
 
         Parameters
@@ -204,7 +210,7 @@ class LogisticModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             return float(right / total)
         return super().score(X, y, sample_weight)
 
-    def sparsify(self):
+    def sparsify(self) -> "LogisticModel":
         """Make `coef_` sparse (CSR), as predictions take it too.
 
         Returns
@@ -217,7 +223,7 @@ class LogisticModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.coef_ = (sparse.csr_array if arrays else sparse.csr_matrix)(self.coef_)
         return self
 
-    def densify(self):
+    def densify(self) -> "LogisticModel":
         """Make `coef_` dense again.
 
         Returns
@@ -229,7 +235,7 @@ class LogisticModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             self.coef_ = self.coef_.toarray()
         return self
 
-    def to_sklearn(self):
+    def to_sklearn(self) -> Any:  # scikit-learn has no types
         """The same model as scikit-learn's own class, for what looks up exact types, such as exporters.
 
         Returns
@@ -241,7 +247,7 @@ class LogisticModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
         return to_sklearn(self)
 
-    def to_json(self):
+    def to_json(self) -> str:
         """The model as text, for `fastlr.from_json`: coefficients, classes, names, parameters, versions; no pickle.
 
         The history of a fit, and the fits of folds, are left out.

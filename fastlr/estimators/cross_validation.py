@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from sklearn.model_selection import check_cv
@@ -107,24 +108,24 @@ class LogisticRegressionCV(Routing, LogisticModel):
     def __init__(
         self,
         *,
-        Cs=10,
-        l1_ratios=DEFAULTS["l1_ratios"],
-        fit_intercept=True,
-        cv=None,
-        dual=False,
-        penalty="deprecated",
-        scoring=DEFAULTS["scoring"],
-        solver="auto",
-        tol=1e-6,
-        max_iter=100,
-        class_weight=None,
-        n_jobs=None,
-        verbose=0,
-        refit=True,
-        intercept_scaling=1.0,
-        multi_class="deprecated",
-        random_state=None,
-        use_legacy_attributes=DEFAULTS["use_legacy_attributes"],
+        Cs: Any = 10,
+        l1_ratios: Any = DEFAULTS["l1_ratios"],
+        fit_intercept: bool = True,
+        cv: Any = None,
+        dual: bool = False,
+        penalty: str = "deprecated",
+        scoring: Any = DEFAULTS["scoring"],
+        solver: str = "auto",
+        tol: float = 1e-6,
+        max_iter: int = 100,
+        class_weight: dict | str | None = None,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+        refit: bool = True,
+        intercept_scaling: float = 1.0,
+        multi_class: str = "deprecated",
+        random_state: Any = None,
+        use_legacy_attributes: Any = DEFAULTS["use_legacy_attributes"],
     ):
         self.Cs = Cs
         self.l1_ratios = l1_ratios
@@ -145,7 +146,7 @@ class LogisticRegressionCV(Routing, LogisticModel):
         self.random_state = random_state
         self.use_legacy_attributes = use_legacy_attributes
 
-    def fit(self, X, y, sample_weight=None, **params):
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> "LogisticRegressionCV":
         """Fit all folds with all values of C, choose one, and fit all data with it.
 
         Parameters
@@ -256,7 +257,7 @@ class LogisticRegressionCV(Routing, LogisticModel):
         options = check_options(self.fit_intercept, self.tol, self.max_iter, self.n_jobs, self.verbose)
         return Cs, ratios, l1_ratios is not None, options
 
-    def score(self, X, y, sample_weight=None, **params):
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None, **params: Any) -> float:
         """Score of the predictions for X, by `scoring`.
 
         Parameters

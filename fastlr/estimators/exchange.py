@@ -6,6 +6,7 @@ from copy import deepcopy
 import sklearn.linear_model
 from sklearn.utils.validation import check_is_fitted
 
+from .classifier import LogisticModel
 from .cross_validation import LogisticRegressionCV
 from .logistic_regression import LogisticRegression
 from .parameters import check_multi_class, penalty_of_model
@@ -18,7 +19,7 @@ _SAME = ("tol", "fit_intercept", "class_weight", "max_iter", "random_state")  # 
 FITTED = ("classes_", "coef_", "intercept_", "n_iter_", "n_features_in_", "feature_names_in_")
 
 
-def to_sklearn(model):
+def to_sklearn(model: LogisticModel) -> sklearn.linear_model.LogisticRegression:
     """See `LogisticModel.to_sklearn`."""
     check_is_fitted(model)
     C, ratio = penalty_of_model(model)
@@ -34,7 +35,7 @@ def to_sklearn(model):
     return theirs
 
 
-def from_sklearn(model):
+def from_sklearn(model: sklearn.linear_model.LogisticRegression) -> LogisticRegression | LogisticRegressionCV:
     """A fitted model of scikit-learn as one of this package, with the same parameters and coefficients.
 
     Parameters
@@ -53,6 +54,16 @@ def from_sklearn(model):
         If `model` is of another class.
     ValueError
         If its probabilities are not those of one model for all classes (``multi_class``, in older versions).
+
+    Examples
+    --------
+    >>> import sklearn.linear_model
+    >>> from sklearn.datasets import load_iris
+    >>> import fastlr
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = fastlr.from_sklearn(sklearn.linear_model.LogisticRegression(max_iter=1_000).fit(X, y))
+    >>> model.predict(X[:2])
+    array([0, 0])
     """
     if type(model) not in _OURS:
         raise TypeError(f"model must be a LogisticRegression or LogisticRegressionCV of scikit-learn, got {model!r}")

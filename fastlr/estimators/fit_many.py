@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -18,21 +19,21 @@ from .parameters import check_options
 
 
 def fit_many(
-    X,
-    y,
+    X: Any,
+    y: Any,
     *,
-    Cs=10,
-    folds=None,
-    sample_weight=None,
-    class_weight=None,
-    l1_ratio=0.0,
-    fit_intercept=True,
-    tol=1e-6,
-    max_iter=100,
-    n_jobs=None,
-    verbose=0,
-    std_errs=False,
-):
+    Cs: Any = 10,
+    folds: Iterable | None = None,
+    sample_weight: Any = None,
+    class_weight: dict | str | None = None,
+    l1_ratio: float = 0.0,
+    fit_intercept: bool = True,
+    tol: float = 1e-6,
+    max_iter: int = 100,
+    n_jobs: int | None = None,
+    verbose: int = 0,
+    std_errs: bool = False,
+) -> ManyFits:
     """Fit many logistic regressions that share X: one for each set of weights, each target and each C.
 
     Parameters

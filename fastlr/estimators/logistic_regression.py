@@ -3,6 +3,7 @@
 import logging
 from contextlib import nullcontext
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -119,22 +120,22 @@ class LogisticRegression(LogisticModel):
 
     def __init__(
         self,
-        penalty="deprecated",
+        penalty: str | None = "deprecated",
         *,
-        C=1.0,
-        l1_ratio=0.0,
-        dual=False,
-        tol=1e-6,
-        fit_intercept=True,
-        intercept_scaling=1,
-        class_weight=None,
-        solver="auto",
-        max_iter=100,
-        multi_class="deprecated",
-        warm_start=False,
-        n_jobs=None,
-        verbose=0,
-        random_state=None,
+        C: float = 1.0,
+        l1_ratio: float | None = 0.0,
+        dual: bool = False,
+        tol: float = 1e-6,
+        fit_intercept: bool = True,
+        intercept_scaling: float = 1,
+        class_weight: dict | str | None = None,
+        solver: str = "auto",
+        max_iter: int = 100,
+        multi_class: str = "deprecated",
+        warm_start: bool = False,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+        random_state: Any = None,
     ):
         self.penalty = penalty
         self.C = C
@@ -152,7 +153,9 @@ class LogisticRegression(LogisticModel):
         self.verbose = verbose
         self.random_state = random_state
 
-    def fit(self, X, y=None, sample_weight=None, offset=None, proportions=False):
+    def fit(
+        self, X: Any, y: Any = None, sample_weight: Any = None, offset: Any = None, proportions: bool = False
+    ) -> "LogisticRegression":
         """Fit the model.
 
         Parameters

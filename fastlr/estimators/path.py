@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -44,7 +45,7 @@ class Path:
 
     classes: np.ndarray
     Cs: np.ndarray
-    coefs: list
+    coefs: list[sparse.csr_array]
     intercepts: np.ndarray
     objectives: np.ndarray
     gaps: np.ndarray
@@ -53,27 +54,27 @@ class Path:
     n_passes: int
 
     @property
-    def n_active(self):
+    def n_active(self) -> np.ndarray:
         """Number of features with a coefficient that is not 0, int array of shape (n_Cs,)."""
         return np.array([len(np.unique(coef.indices)) for coef in self.coefs])
 
 
 def path(
-    X,
-    y,
+    X: Any,
+    y: Any,
     *,
-    Cs=100,
-    ratio=1e-2,
-    l1_ratio=1.0,
-    max_features=None,
-    max_deviance=1.0,
-    sample_weight=None,
-    class_weight=None,
-    fit_intercept=True,
-    tol=1e-6,
-    max_iter=100,
-    n_jobs=None,
-):
+    Cs: Any = 100,
+    ratio: float = 1e-2,
+    l1_ratio: float = 1.0,
+    max_features: int | None = None,
+    max_deviance: float = 1.0,
+    sample_weight: Any = None,
+    class_weight: dict | str | None = None,
+    fit_intercept: bool = True,
+    tol: float = 1e-6,
+    max_iter: int = 100,
+    n_jobs: int | None = None,
+) -> Path:
     """Fit a logistic regression for a rising C, each from the one before.
 
     Parameters
@@ -109,8 +110,8 @@ def path(
     >>> from sklearn.datasets import load_breast_cancer
     >>> import fastlr
     >>> X, y = load_breast_cancer(return_X_y=True)
-    >>> fastlr.path(X, y, Cs=3, max_features=10).n_active[0]
-    np.int64(0)
+    >>> int(fastlr.path(X, y, Cs=3, max_features=10).n_active[0])
+    0
     """
     l1_ratio = check_number(l1_ratio, "l1_ratio", low=0.0, high=1.0, inclusive=False)
     ratio = check_number(ratio, "ratio", low=0.0, high=1.0, inclusive=False)

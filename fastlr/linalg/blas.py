@@ -13,8 +13,8 @@ from functools import cache
 from threadpoolctl import ThreadpoolController
 
 _lock = threading.Lock()
-_users = []  # the thread of each fit
-_before = []  # number of threads of each library when the first fit began
+_users: list[int] = []  # the thread of each fit
+_before: list[int] = []  # number of threads of each library when the first fit began
 
 
 @cache

@@ -1,6 +1,8 @@
 """What losses of one raw prediction for each sample share: targets, weights, and where the last pass left them."""
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -40,6 +42,7 @@ class PointwiseLoss:
         Weighted second derivatives of the loss with respect to z at the last `sweep`.
     """
 
+    formula: Any
     passes = "one"  # kind of a matrix's passes
     n_rows = 1  # of coefficients
 
@@ -60,12 +63,12 @@ class PointwiseLoss:
         """What kernels read: the formula, targets and weights."""
         return self.formula, self.y, self.sample_weight
 
-    def take(self, rows):
+    def take(self, rows: np.ndarray) -> "PointwiseLoss":
         """The loss of some of the samples; `rows` are indices."""
         weight = self.sample_weight[rows] if self.sample_weight.size else self.sample_weight
         return type(self)(self.y[rows], weight, compiled=self._compiled)
 
-    def weights(self):
+    def weights(self) -> np.ndarray:
         """Weights, float64 of shape (n_samples,), ones where there are none."""
         return self.sample_weight if self.sample_weight.size else np.ones(len(self.y))
 
@@ -78,7 +81,7 @@ class PointwiseLoss:
         """The index of a sample of the largest weight, and that."""
         return heaviest(self.sample_weight)
 
-    def predicted(self):
+    def predicted(self) -> np.ndarray:
         """Raw predictions, for solvers of the dual problem, whose coefficients are those of samples.
 
         Returns
@@ -88,7 +91,7 @@ class PointwiseLoss:
         """
         return self.raw
 
-    def at(self, raw):
+    def at(self, raw: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         """Loss and derivatives at any raw predictions, of shape (n_samples,); `raw` and `curvature` stay.
 
         Returns
@@ -110,35 +113,35 @@ class PointwiseLoss:
                 values *= self.sample_weight
         return float(losses.sum()), residual, curvature
 
-    def of_samples(self, raw):
+    def of_samples(self, raw: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Losses at raw predictions, of shape (n_samples,), with both derivatives, none of them weighted: by NumPy."""
         return self.formula.arrays(raw, self.targets[1])
 
-    def of_constants(self, raw):
+    def of_constants(self, raw: np.ndarray) -> float:
         """Summed loss where all samples have the same raw prediction; `raw` is of shape (1,)."""
         return self.at(np.full(len(self.y), raw[0]))[0]
 
-    def update(self, raw):
+    def update(self, raw: np.ndarray) -> tuple[float, np.ndarray]:
         """Stand at raw predictions, for matrices whose passes are NumPy's: the summed loss and weighted residuals."""
         self.raw = raw
         value, residual, self.curvature = self.at(raw)
         return value, residual
 
-    def curve(self, change):
+    def curve(self, change: np.ndarray) -> np.ndarray:
         """Second derivative of the loss times a change of the raw predictions, for the same."""
         return self.curvature * change
 
-    def remember(self):
+    def remember(self) -> None:
         """Keep the raw predictions, as the start of a line whose end is where a matrix evaluates next."""
         if self._remembered is None:
             self._remembered = np.empty_like(self.raw)
         self._remembered[:] = self.raw
 
-    def largest_change(self):
+    def largest_change(self) -> float:
         """The largest absolute change of a raw prediction since `remember`."""
         return float(np.abs(self.raw - self._remembered).max())
 
-    def slopes(self):
+    def slopes(self) -> Callable[[float], float]:
         """Derivatives of the summed loss along the line from what was remembered to `raw`, without reading X.
 
         Returns

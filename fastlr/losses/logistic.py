@@ -1,7 +1,7 @@
 """The logistic loss: targets in [0, 1], one raw prediction for each sample."""
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,13 +26,16 @@ class Logistic(NamedTuple):
 
         return formula
 
-    arrays = staticmethod(reference.loss_residual_curvature)
+    @staticmethod
+    def arrays(z, y):
+        """The formula for many samples."""
+        return reference.loss_residual_curvature(z, y)
 
 
 class LogisticLoss(PointwiseLoss):
     """Targets and weights; parameters and attributes as of `PointwiseLoss`."""
 
-    formula = Logistic()
+    formula: Any = Logistic()
     value_at_zero = math.log(2.0)  # mean loss of coefficients that tell no sample from any other
 
     def best_intercepts(self):

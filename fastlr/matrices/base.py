@@ -10,6 +10,7 @@ sample it leaves with the loss, which lives beside X.
 
 import math
 from abc import ABC, abstractmethod
+from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -19,6 +20,8 @@ from .._validation import check_finite
 from ..runtime.team import Team
 from ._class_hessian import class_sandwich
 from .costs import hessian_cost
+
+Loss: TypeAlias = Any  # `PointwiseLoss`, `SoftmaxLoss` and `Quadratic`: losses and matrices do not know each other
 
 
 class Matrix(ABC):
@@ -70,7 +73,7 @@ class Matrix(ABC):
             self._loss, self._passes = loss, self._bound[loss]
         return self._passes
 
-    def sweep(self, loss, coefs):
+    def sweep(self, loss: Loss, coefs: np.ndarray) -> tuple[float, np.ndarray]:
         """Summed loss and its gradient: one pass, which leaves raw predictions and curvatures with the loss.
 
         Parameters
@@ -96,14 +99,14 @@ class Matrix(ABC):
             self.check_finite()
         return value, gradient
 
-    def predict(self, loss, coefs):
+    def predict(self, loss: Loss, coefs: np.ndarray) -> None:
         """Leave raw predictions X w + b with a `LogisticLoss`: one pass. Raises ValueError as `sweep` does."""
         self._passes_for(loss).predict(coefs)
         self.n_passes += 1
         if not np.isfinite(loss.raw).all():
             self.check_finite()
 
-    def product(self, loss, directions):
+    def product(self, loss: Loss, directions: np.ndarray) -> np.ndarray:
         """[X 1]^T D [X 1] directions, D from the last `sweep` of this loss: one pass.
 
         Returns
@@ -121,15 +124,15 @@ class Matrix(ABC):
         return self.shape[0]
 
     @abstractmethod
-    def take(self, rows):
+    def take(self, rows: np.ndarray) -> "Matrix":
         """A matrix of some of the rows, which are copied; `rows` are ascending indices."""
 
-    def sample(self, loss, rows):
+    def sample(self, loss: Loss, rows: np.ndarray) -> tuple["Matrix", Loss]:
         """A matrix of some of the rows, and their loss: see `take`."""
         return self.take(rows), loss.take(rows)
 
     @abstractmethod
-    def moments(self, loss):
+    def moments(self, loss: Loss) -> tuple[np.ndarray, np.ndarray, float]:
         """First and second moments of the columns, weighted with the curvatures of the last `sweep`.
 
         Returns
@@ -141,7 +144,7 @@ class Matrix(ABC):
         """
 
     @abstractmethod
-    def sandwich(self, loss):
+    def sandwich(self, loss: Loss) -> np.ndarray:
         """[X 1]^T D [X 1], D from the last `sweep`: one pass.
 
         Returns
@@ -150,15 +153,15 @@ class Matrix(ABC):
             Symmetric.
         """
 
-    def hessian_cost(self, n_coef):
+    def hessian_cost(self, n_coef: int) -> float:
         """What a Hessian of so many coefficients costs to form and to factorise, roughly, in passes."""
         return hessian_cost(self.shape[0], n_coef)
 
-    def class_sandwich(self, loss, coefs, places=None):
+    def class_sandwich(self, loss: Loss, coefs: np.ndarray, places: np.ndarray | None = None) -> np.ndarray:
         """[X 1]^T D [X 1] of a `SoftmaxLoss`, D at coefficients: one pass; see `_class_hessian`."""
         return class_sandwich(self, loss, coefs, places)
 
-    def curvature_sum(self, loss):
+    def curvature_sum(self, loss: Loss) -> np.ndarray:
         """1^T D 1 of a `SoftmaxLoss`, D from the last `sweep`: one pass.
 
         Returns
@@ -168,7 +171,7 @@ class Matrix(ABC):
         self.n_passes += 1
         return self._passes_for(loss).curvature_sum()
 
-    def intercept_column(self, loss):
+    def intercept_column(self, loss: Loss) -> np.ndarray:
         """[X 1]^T D 1, the last column of the `sandwich` of a `LogisticLoss` or `Quadratic`: one pass.
 
         Returns
@@ -180,7 +183,7 @@ class Matrix(ABC):
         return self.product(loss, unit)[0]
 
     @abstractmethod
-    def ask_of_predictions(self, loss, question, *coefs):
+    def ask_of_predictions(self, loss: Loss, question: str, *coefs: np.ndarray) -> bool | float:
         """What a method of a `SoftmaxLoss` says of the raw predictions of some coefficients: a pass for each of these.
 
         Returns
@@ -190,9 +193,9 @@ class Matrix(ABC):
         """
 
     @abstractmethod
-    def column_sums(self, loss, weight_sum, seen_from):
+    def column_sums(self, loss: Loss, weight_sum: float, seen_from: np.ndarray) -> tuple:
         """What means and variances of the columns are made of, see `scales.column_sums`: one pass."""
 
-    def check_finite(self):
+    def check_finite(self) -> None:
         """Raise ValueError if X holds NaN or infinity; called when a sum over X came out not finite."""
         check_finite(self.X, self._name)

@@ -48,25 +48,26 @@ class Objective:
         return self.matrix.dtype
 
     @property
-    def n_passes(self):
+    def n_passes(self) -> int:
         """How often X was read."""
         return self.matrix.n_passes
 
-    def with_penalty(self, penalty):
+    def with_penalty(self, penalty) -> "Objective":
         """The same objective with another penalty; what is known of X and of the last evaluation is shared."""
         other = copy.copy(self)
         other.penalty = penalty
         return other
 
-    def subsample(self, rows):
+    def subsample(self, rows: np.ndarray) -> "Objective":
         """The same objective over some of the rows, which are copied; `rows` are ascending indices."""
-        return type(self)(*self.matrix.sample(self.loss, rows), self.penalty, self.fit_intercept)
+        matrix, loss = self.matrix.sample(self.loss, rows)
+        return type(self)(matrix, loss, self.penalty, self.fit_intercept)
 
-    def columns(self, places):
+    def columns(self, places: np.ndarray) -> "Objective":
         """The same objective over some of the features, which are copied; `places` are ascending indices."""
         return type(self)(self.matrix.columns(places), self.loss, self.penalty, self.fit_intercept)
 
-    def loss_gradient(self, coefs):
+    def loss_gradient(self, coefs: np.ndarray) -> tuple[float, np.ndarray]:
         """Value and gradient of f at coefs: one pass over X.
 
         Returns
@@ -74,9 +75,10 @@ class Objective:
         value : float
         gradient : float64 array of shape (k, n_features + 1)
         """
-        return penalised(self, coefs, *self.matrix.sweep(self.loss, coefs), self.loss.weight_sum)
+        value, gradient = self.matrix.sweep(self.loss, coefs)
+        return penalised(self, coefs, value, gradient, self.loss.weight_sum)
 
-    def hessian_product(self, directions):
+    def hessian_product(self, directions: np.ndarray) -> np.ndarray:
         """Hessian of f, where `loss_gradient` was last evaluated, times directions, without forming it: one pass."""
         inner = directions
         if not self.fit_intercept:
@@ -90,15 +92,15 @@ class Objective:
         return product
 
     @property
-    def hessian_cost(self):
+    def hessian_cost(self) -> float:
         """What a Hessian costs to form and to factorise, roughly, in passes."""
         return self.matrix.hessian_cost(self.n_coef)
 
-    def centred(self, coefs):
+    def centred(self, coefs: np.ndarray) -> np.ndarray:
         """Coefficients without what changes no probability."""
         return coefs
 
-    def rough_gap(self, gradient):
+    def rough_gap(self, gradient: np.ndarray) -> float:
         """Bound on f - f* by strong convexity, were the intercepts at their best: a first test, as it costs no pass.
 
         Returns
@@ -108,7 +110,9 @@ class Objective:
         """
         return self.penalty.dual_bound(float(np.vdot(gradient[:, :-1], gradient[:, :-1])))
 
-    def step_gap(self, coefs, value, gradient, step, product):
+    def step_gap(
+        self, coefs: np.ndarray, value: float, gradient: np.ndarray, step: np.ndarray, product: np.ndarray
+    ) -> float:
         """Bound on f - f* from the step that minimises a model of f at coefs, whatever the penalty.
 
         With p the probabilities, J their derivatives and z the change of the raw predictions, q = p + J z is the dual
@@ -141,7 +145,7 @@ class Objective:
         shares = {1.0} if largest <= penalty.l1 else {1.0, penalty.l1 / largest * (1.0 - _ULP)}
         return min(s * bend + (1.0 - s) * loss + penalty.duality_gap(W, s * a) for s in shares)
 
-    def reach(self, directions):
+    def reach(self, directions: np.ndarray) -> float:
         """Bound on `overshoot` from the largest entries of columns, which the first time take a pass."""
         if "largest" not in self._known:
             self._known["largest"] = largest_entries(self.matrix)

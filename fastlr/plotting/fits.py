@@ -1,12 +1,19 @@
 """Of fits: how one came to its end, a search, a path."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from .._validation import check_choice
 from .figures import figure_of
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
-def plot_history(model, ax=None, *, what="gap"):
+
+def plot_history(model: Any, ax: Axes | None = None, *, what: str = "gap") -> Axes:
     """Draw how a fit came to its end, pass over X by pass.
 
     Parameters
@@ -48,7 +55,7 @@ def plot_history(model, ax=None, *, what="gap"):
     return ax
 
 
-def plot_cv(model, ax=None):
+def plot_cv(model: Any, ax: Axes | None = None) -> Axes:
     """Draw the scores of a cross-validation against C: each fold, their mean and spread, and the C that was chosen.
 
     Of several l1_ratios, the scores of the one that was chosen.
@@ -99,7 +106,7 @@ def _scores_of_chosen_ratio(model):
     return scores[:, np.abs(model.l1_ratios_ - np.ravel(model.l1_ratio_)[0]).argmin()]
 
 
-def plot_path(path, ax=None, n_named=10):
+def plot_path(path: Any, ax: Axes | None = None, n_named: int = 10) -> Axes:
     """Draw the coefficients of a path against C, and how many there are.
 
     Parameters

@@ -1,12 +1,21 @@
 """Of models: their coefficients, odds ratios, and how far their probabilities can be trusted."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from .._validation import listed
 from .figures import draw_picture, figure_of
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
-def plot_coefficients(model, ax=None, *, shape=None, label=None, n_named=20):
+
+def plot_coefficients(
+    model: Any, ax: Axes | None = None, *, shape: tuple[int, int] | None = None, label: Any = None, n_named: int = 20
+) -> Axes:
     """Draw the coefficients of a class: as bars, the largest first, or where features are pixels as a picture.
 
     Parameters
@@ -54,7 +63,7 @@ def plot_coefficients(model, ax=None, *, shape=None, label=None, n_named=20):
     return ax
 
 
-def plot_forest(result, ax=None, *, level=0.95, intercept=False):
+def plot_forest(result: Any, ax: Axes | None = None, *, level: float = 0.95, intercept: bool = False) -> Axes:
     """Draw odds ratios with their intervals, a line for each parameter, on a logarithmic axis.
 
     Parameters
@@ -94,7 +103,9 @@ def plot_forest(result, ax=None, *, level=0.95, intercept=False):
     return ax
 
 
-def plot_calibration(model, X, y, ax=None, *, label=None, n_bins=10):
+def plot_calibration(
+    model: Any, X: Any, y: Any, ax: Axes | None = None, *, label: Any = None, n_bins: int = 10
+) -> Axes:
     """Draw how often a class occurs where it is predicted with some probability, beside the ideal line.
 
     Parameters

@@ -18,7 +18,7 @@ try:
     _libc = ctypes.PyDLL(None)
     _sched_getcpu, _pthread_setaffinity = _libc.sched_getcpu, _libc.pthread_setaffinity_np
 except (AttributeError, OSError, TypeError):  # only Linux has them
-    _sched_getcpu = _pthread_setaffinity = None
+    _sched_getcpu = _pthread_setaffinity = None  # type: ignore[assignment]
 
 _WAIT_SECONDS = 0.1  # between looks at signals, where waiting does not end with one
 

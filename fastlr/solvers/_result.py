@@ -49,15 +49,15 @@ class SolverResult:
     gap: float
     n_iter: int
     outcome: Outcome
-    history: list = field(default_factory=list)
+    history: list[dict] = field(default_factory=list)
     steering: Callable | None = None
 
     @property
-    def converged(self):
+    def converged(self) -> bool:
         """Whether `gap` is at most the tolerance."""
         return self.outcome is Outcome.CONVERGED
 
-    def failure(self):
+    def failure(self) -> str:
         """In a few words, why there is no certificate of the tolerance."""
         if self.outcome is Outcome.SEPARATED:
             return self.outcome.value
