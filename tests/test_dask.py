@@ -12,7 +12,8 @@ from fastlr import LogisticRegression
 dask = pytest.importorskip("dask")
 da = pytest.importorskip("dask.array")
 distributed = pytest.importorskip("distributed")
-DaskBlocks = pytest.importorskip("fastlr.sources.dask").DaskBlocks
+of_dask = pytest.importorskip("fastlr.sources.dask")
+DaskBlocks, groups_of, partitions = of_dask.DaskBlocks, of_dask.groups_of, of_dask.partitions
 
 
 def draw(n_classes=2, shape=(600, 9)):
@@ -61,17 +62,45 @@ def test_the_same_bits_on_any_scheduler(partitioned):
     for scheduler in ("synchronous", "threads"):
         with dask.config.set(scheduler=scheduler):
             coefs.append(LogisticRegression(**options).fit(*partitioned).coef_)
-    for n_workers in (1, 2):
-        with distributed.Client(n_workers=n_workers, threads_per_worker=1, processes=False, dashboard_address=None):
+    for n_workers, n_threads in ((1, 1), (2, 3), (4, 1)):
+        cluster = {"n_workers": n_workers, "threads_per_worker": n_threads, "processes": False}
+        with distributed.Client(**cluster, dashboard_address=None) as client:
             coefs.append(LogisticRegression(**options).fit(*partitioned).coef_)
+            held = client.persist(partitioned[0].rechunk({1: -1}))
+            coefs.append(LogisticRegression(**options).fit(held, *partitioned[1:]).coef_)
     for coef in coefs[1:]:
         np.testing.assert_array_equal(coef, coefs[0])
     X, y, weight = draw()
     np.testing.assert_allclose(coefs[0], LogisticRegression(**options).fit(X, y, weight).coef_, rtol=1e-10)
 
 
+def test_partitions_that_a_worker_holds_are_worked_through_together():
+    X = da.from_array(draw()[0], chunks=(100, -1))
+    cluster = {"n_workers": 2, "threads_per_worker": 2, "processes": False, "dashboard_address": None}
+    with distributed.Client(**cluster) as client:
+        assert groups_of(X, partitions(X)) == [([k], 1, False) for k in range(6)]
+        X = client.persist(X)
+        groups = groups_of(X, partitions(X))
+        holders = client.who_has(X)
+        places = [holders[block.key] for block in partitions(X)]
+    assert sorted(k for group in groups for k in group.members) == list(range(6))
+    assert len(groups) <= 4
+    for group in groups:
+        assert group.is_held
+        assert all(places[k] == places[group.members[0]] for k in group.members)
+
+
+def test_a_worker_with_more_threads_than_partitions_has_several_work_on_one():
+    X = da.from_array(draw()[0], chunks=(300, -1))
+    cluster = {"n_workers": 1, "threads_per_worker": 5, "processes": False, "dashboard_address": None}
+    with distributed.Client(**cluster) as client:
+        X = client.persist(X)
+        assert groups_of(X, partitions(X)) == [([0], 2, True), ([1], 2, True)]
+
+
 @pytest.mark.slow
-def test_a_process_that_is_killed_on_the_way_changes_no_bit(partitioned, monkeypatch):
+@pytest.mark.parametrize("is_held", [False, True])
+def test_a_process_that_is_killed_on_the_way_changes_no_bit(is_held, partitioned, monkeypatch):
     with dask.config.set(scheduler="synchronous"):
         expected = LogisticRegression(tol=1e-9).fit(*partitioned)
     map_blocks, calls = DaskBlocks.map, []
@@ -82,10 +111,13 @@ def test_a_process_that_is_killed_on_the_way_changes_no_bit(partitioned, monkeyp
             os.kill(min(client.run(os.getpid).values()), signal.SIGKILL)
         return map_blocks(self, *args, **options)
 
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+    with distributed.LocalCluster(n_workers=4, threads_per_worker=1, dashboard_address=None) as cluster:
         with distributed.Client(cluster) as client:
+            X = partitioned[0].rechunk({1: -1})
+            X = client.persist(X) if is_held else X
+            assert LogisticRegression(tol=1e-9).fit(X, *partitioned[1:]).coef_.tobytes() == expected.coef_.tobytes()
             monkeypatch.setattr(DaskBlocks, "map", killing)
-            model = LogisticRegression(tol=1e-9).fit(*partitioned)
+            model = LogisticRegression(tol=1e-9).fit(X, *partitioned[1:])
     assert len(calls) > 3
     np.testing.assert_array_equal(model.coef_, expected.coef_)
 

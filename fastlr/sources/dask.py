@@ -1,41 +1,95 @@
 """Partitions of Dask, on the scheduler that is active: they stay where they are, and sums travel.
 
-The same for another engine takes no more than `DaskBlocks`: parts that stay where they were made, and `map`.
+A task costs milliseconds wherever it runs. So partitions in the memory of a worker are worked through by no more tasks
+than it has threads; each of the others, read anew for each pass, by one of its own.
 """
+
+import sys
+from functools import partial
+from typing import NamedTuple
 
 import dask
 import dask.array as da
 import numpy as np
 from scipy import sparse
 
+from ..runtime.team import Team
 from .local import Starts
 
 
-def _call(function, part, X, args, *last):
-    return function(part, X, None, *args, *last)
+class _Group(NamedTuple):
+    """Blocks that one task works through."""
+
+    members: list  # ascending
+    n_threads: int = 1  # of the task
+    is_held: bool = False  # by a worker, in memory
+
+    def among(self, places):
+        """The same, counted among some of the blocks."""
+        return self._replace(members=np.searchsorted(places, np.intersect1d(self.members, places)).tolist())
+
+
+def groups_of(X, blocks):
+    """The partitions of X in groups."""
+    distributed = sys.modules.get("distributed")  # loaded where workers hold anything
+    futures = {future.key: future for future in distributed.futures_of(X)} if distributed else {}
+    if not all(block.key in futures for block in blocks):
+        return [_Group([k]) for k in range(len(blocks))]
+    futures = [futures[block.key] for block in blocks]
+    distributed.wait(futures)
+    client, groups, workers = futures[0].client, [], {}
+    places, n_threads = client.who_has(futures), client.nthreads()
+    for k, future in enumerate(futures):
+        workers.setdefault(next(iter(places[future.key]), None), []).append(k)
+    for worker, members in workers.items():
+        there = n_threads.get(worker, 1)
+        n_tasks = min(there, len(members))
+        groups += [_Group(some.tolist(), there // n_tasks, True) for some in np.array_split(members, n_tasks)]
+    return groups
+
+
+def _ask(function, args, nearby, *columns):
+    """``function(y, sample_weight, name, *args, *rest)`` of each block of a group; `nearby` is where it is done."""
+    return [function(*block[:3], *args, *block[3:]) for block in zip(*columns, strict=True)]
+
+
+def _run(function, args, n_threads, parts, *columns):
+    with Team(n_threads) as team:
+        return [function(part, X, team, *args, *own) for part, X, *own in zip(parts, *columns, strict=True)]
+
+
+def _in_order(groups, tasks):
+    """What tasks say of each block of their groups, in the order of blocks."""
+    found = {}
+    for group, results in zip(groups, dask.compute(*tasks), strict=True):
+        found.update(zip(group.members, results, strict=True))
+    return [found[k] for k in sorted(found)]
 
 
 class DaskBlocks(Starts):
-    """Partitions of X, with a part for each that a worker holds.
+    """Partitions of X, with parts that workers hold.
 
     Parameters
     ----------
-    X, parts : lists of Delayed
-    shape : n_rows of each, n_features, is_sparse
+    X : list of Delayed
+    groups : list of _Group
+    parts : list of Delayed
+        A list of parts for each group.
+    shape : n_rows of each block, n_features, is_sparse
     """
 
-    def __init__(self, X, parts, *shape):
+    def __init__(self, X, groups, parts, *shape):
         super().__init__(*shape)
-        self._X, self._parts = X, dask.persist(*parts)
+        self._X, self._groups, self._parts = X, groups, dask.persist(*parts)
 
     def map(self, function, *args, each=None, reads=True):
         """See `LocalBlocks`."""
-        call, shared = dask.delayed(_call, pure=False), dask.delayed(args, pure=False, traverse=False)
-        tasks = [
-            call(function, part, X if reads else None, shared, *([] if each is None else [each[k]]))
-            for k, (part, X) in enumerate(zip(self._parts, self._X, strict=True))
-        ]
-        return dask.compute(*tasks)
+        columns = [self._X if reads else [None] * len(self._X), *([] if each is None else [each])]
+        tasks = []
+        for group, parts in zip(self._groups, self._parts, strict=True):
+            call = dask.delayed(partial(_run, function, args, group.n_threads), pure=False)
+            tasks.append(call(parts, *([column[k] for k in group.members] for column in columns)))
+        return _in_order(self._groups, tasks)
 
 
 class DaskSource:
@@ -65,30 +119,34 @@ class DaskSource:
         vectors = [
             _vector(values, name, X, len(blocks)) for values, name in ((y, "y"), (sample_weight, "sample_weight"))
         ]
-        self._blocks, self._labels = blocks, list(zip(*vectors, strict=True))
-        self._names = [f"partition {k} of X" for k in range(len(blocks))]
+        names = [f"partition {k} of X" for k in range(len(blocks))]
+        self._X, self._columns, self._groups = blocks, [*vectors, names], groups_of(X, blocks)
 
     def ask(self, function, *args):
         """See `Source`."""
-        return list(dask.compute(*self._delayed(function, args)))
-
-    def blocks(self, function, n_rows, *args):
-        """See `Source`."""
-        parts = self._delayed(function, args)
-        X, parts, n_rows = zip(
-            *(block for block in zip(self._blocks, parts, n_rows, strict=True) if block[2]), strict=True
-        )
-        return DaskBlocks(X, parts, n_rows, self.n_features, self.is_sparse)
+        return _in_order(self._groups, self._tasks(self._groups, function, args, self._columns))
 
     def ask_with_rows(self, function, *args):
         """See `Source`."""
-        return list(dask.compute(*self._delayed(function, args, [(X,) for X in self._blocks])))
+        return _in_order(self._groups, self._tasks(self._groups, function, args, [*self._columns, self._X]))
 
-    def _delayed(self, function, args, last=None):
-        function = dask.delayed(function, pure=False)
-        args = [dask.delayed(arg, pure=False, traverse=False) for arg in args]
-        blocks = zip(self._labels, self._names, last or [()] * len(self._names), strict=True)
-        return [function(*labels, name, *args, *end) for labels, name, end in blocks]
+    def blocks(self, function, n_rows, *args):
+        """See `Source`."""
+        places = np.flatnonzero(n_rows)
+        X, n_rows, *columns = ([column[k] for k in places] for column in (self._X, n_rows, *self._columns))
+        groups = [group for group in (group.among(places) for group in self._groups) if group.members]
+        nearby = [X[group.members[0]] if group.is_held else None for group in groups]
+        parts = self._tasks(groups, function, args, columns, nearby)
+        return DaskBlocks(X, groups, parts, n_rows, self.n_features, self.is_sparse)
+
+    def _tasks(self, groups, function, args, columns, nearby=None):
+        """A task for each group that asks a function of each block."""
+        call = dask.delayed(partial(_ask, function, args), pure=False)
+        nearby = nearby or [None] * len(groups)
+        return [
+            call(near, *([column[k] for k in group.members] for column in columns))
+            for near, group in zip(nearby, groups, strict=True)
+        ]
 
 
 def lazily(function, model, name, X):
