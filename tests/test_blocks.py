@@ -1,5 +1,6 @@
 """X in blocks of rows: the fit is that of the whole X in memory, whatever the blocks come from."""
 
+import re
 import threading
 import tracemalloc
 from itertools import pairwise
@@ -22,10 +23,15 @@ from fastlr.matrices.scales import standardisation
 from fastlr.runtime.team import Team
 from fastlr.sources.iterators import IteratorSource
 from fastlr.sources.local import LocalBlocks, read_ahead
+from fastlr.sources.progress import size
 
 CUTS = [0, 90, 100, 330, 600]
 kinds = pytest.mark.parametrize("is_sparse", [False, True])
 classes = pytest.mark.parametrize("n_classes", [2, 4])
+
+
+def readers():
+    return [thread for thread in threading.enumerate() if thread.name.startswith("fastlr-reader")]
 
 
 def draw(n_classes=2, shape=(600, 9)):
@@ -212,7 +218,47 @@ def test_the_next_block_is_read_while_this_one_is_worked_on():
     assert next(found) == 0
     assert reading.wait(10)
     assert list(found) == [1]
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("fastlr-reader")]
+    wait_until(lambda: not readers())
+
+
+@kinds
+def test_a_line_shows_how_far_a_pass_is_where_tqdm_is_installed(is_sparse, monkeypatch, capsys):
+    lines = []
+
+    class Line:
+        def __init__(self, **options):
+            lines.append(options | {"rows": []})
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *exception):
+            pass
+
+        def set_postfix_str(self, text, refresh):
+            assert re.fullmatch(r"\d+ MB/s", text)
+
+        def update(self, rows):
+            lines[-1]["rows"].append(rows)
+
+    monkeypatch.setattr("fastlr.sources.progress.tqdm", Line)
+    X, y, _ = draw()
+    given = in_blocks(sparse.csr_array(X) if is_sparse else X, y)
+    model = LogisticRegression(verbose=1).fit(given)
+    assert len(lines) == model.n_passes_
+    assert [line["rows"] for line in lines] == [np.diff(CUTS).tolist()] * model.n_passes_
+    assert {line["total"] for line in lines} == {600}
+    assert lines[0]["desc"] == "pass 1"
+    assert re.fullmatch(rf"pass {model.n_passes_}, gap \d.\de-\d\d", lines[-1]["desc"])
+    assert capsys.readouterr().out.count("\n") == len(model.history_)
+    monkeypatch.setattr("fastlr.sources.progress.tqdm", None)
+    assert LogisticRegression(verbose=1).fit(given).coef_.tobytes() == model.coef_.tobytes()
+
+
+def test_bytes_of_a_block_are_counted():
+    X = sparse.csr_array(np.eye(3))
+    assert size(X) == X.data.nbytes + X.indices.nbytes + X.indptr.nbytes
+    assert size(np.eye(3)) == 72
 
 
 # Files
@@ -344,7 +390,7 @@ def test_what_is_wrong_with_a_block_is_named_and_the_estimator_as_it_was(case):
     with pytest.raises(ValueError, match=message):
         model.fit(make)
     assert vars(model) == before
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("fastlr-reader")]
+    wait_until(lambda: not readers())
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")

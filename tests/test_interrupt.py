@@ -160,3 +160,31 @@ def test_ctrl_c_between_two_steps_of_the_study_ends_them():
         functional.update(*arguments, callback=interrupt, verbose=False)
     assert functional.update(*arguments, verbose=False)[2] == expected
     assert not threads_of_fits()
+
+
+@pytest.mark.parametrize("warm_start", [False, True])
+def test_a_fit_to_blocks_ends_while_a_block_is_being_read_and_can_be_gone_on_with(warm_start):
+    X, y = labelled(600, 9)
+    gate, readings = threading.Event(), []
+
+    def make():
+        readings.append(len(readings))
+        yield X[:300], y[:300]
+        if len(readings) == 5 and not gate.is_set():  # labels, and three passes, are done
+            signal.raise_signal(signal.SIGINT)
+            gate.wait(30)
+        yield X[300:], y[300:]
+
+    model = LogisticRegression(warm_start=warm_start, tol=1e-12)
+    with pytest.raises(KeyboardInterrupt, match=r"after 3 passes over X, at an objective of .*gap") as interrupt:
+        model.fit(make)
+    assert ("would go on" in str(interrupt.value)) != warm_start
+    assert not gate.is_set()
+    assert not hasattr(model, "coef_")
+    gate.set()
+    fresh = LogisticRegression(tol=1e-12).fit(make)
+    model.fit(make)
+    np.testing.assert_allclose(model.coef_, fresh.coef_, rtol=1e-5)
+    assert model.history_[0]["value"] < fresh.history_[0]["value"] if warm_start else model.n_iter_ == fresh.n_iter_
+    again = model.fit(make)  # what an interrupt left is used once
+    assert (again.n_iter_ == 0) == warm_start

@@ -10,14 +10,14 @@ from scipy import sparse
 
 from .._validation import check_flag, check_number
 from ..fits.firth import fit_firth
-from ..fits.one import fit
+from ..fits.one import Interrupted, fit
 from ..solvers import SOLVERS
 from ..sources import source_of
 from .blocks import dtype_of, read_blocks, set_features
 from .callbacks import Told, with_callbacks
 from .classifier import LogisticModel
 from .labels import problem_of
-from .messages import print_step, warn_not_converged, warn_of_collinear, warn_of_separation
+from .messages import Report, warn_not_converged, warn_of_collinear, warn_of_separation
 from .parameters import check_multi_class, check_options, check_penalty, check_unused
 
 _logger = logging.getLogger("fastlr")
@@ -72,12 +72,14 @@ class LogisticRegression(LogisticModel):
         For code written before scikit-learn 1.8, where it names the model there is: "ovr" for two classes,
         "multinomial" for more.
     warm_start : bool, default=False
-        Start from the coefficients of the last fit.
+        Start from the coefficients of the last fit; or, where X is in blocks and Ctrl-C ended that, from the best that
+        it had seen.
     n_jobs : int or None, default=None
         Threads of a fit; -1 for all cores. None takes what the process is allowed, but one thread inside joblib
         workers and outside the main thread. The result is the same, bit for bit, for any number.
     verbose : int, default=0
-        1 prints a line per iteration.
+        1 prints a line per iteration; where X is in blocks that this process reads, and tqdm is installed, a line
+        shows how far each pass is.
     random_state : int, RandomState or None, default=None
         Accepted and not needed: a fit draws no random numbers.
 
@@ -187,9 +189,16 @@ class LogisticRegression(LogisticModel):
             in blocks. The estimator is then as before.
         OSError
             If a file cannot be read.
+        KeyboardInterrupt
+            By Ctrl-C. The estimator is as before, but that `warm_start` goes on where a fit to blocks had arrived.
         """
-        with self._unchanged_on_failure():
-            return self._fit(X, y, sample_weight, offset, check_flag(proportions, "proportions"))
+        try:
+            with self._unchanged_on_failure():
+                return self._fit(X, y, sample_weight, offset, check_flag(proportions, "proportions"))
+        except Interrupted as interrupt:
+            if self.warm_start:
+                self._reached = interrupt.coef
+            raise
 
     @with_callbacks
     def _fit(self, X, y, sample_weight, offset, proportions):
@@ -201,18 +210,17 @@ class LogisticRegression(LogisticModel):
         check_multi_class(self.multi_class, len(classes))
         start = self._start(len(classes), problem.X.shape[1])
         told = Told(self, X, y, sample_weight)
-
-        def report(solver, record):
-            told.step()
-            if verbose:
-                print_step(solver, record)
-
+        report = Report(told, verbose, problem)
         options.update(start=start, report=report)
-        with finite:
-            if self.penalty == "firth":
-                end = fit_firth(problem, **options)
-            else:
-                end = fit(problem, solver=self.solver, dtype=dtype, **options)
+        try:
+            with finite:
+                if self.penalty == "firth":
+                    end = fit_firth(problem, **options)
+                else:
+                    end = fit(problem, solver=self.solver, dtype=dtype, **options)
+        except Interrupted as interrupt:
+            interrupt.args = (report.of_interrupt(self.warm_start),)
+            raise
         result = end.result
         if end.separating is not None:
             warn_of_separation([self._names()[place] for place in end.separating])
@@ -234,6 +242,7 @@ class LogisticRegression(LogisticModel):
         self.n_passes_ = end.n_passes
         self.history_ = result.history
         self.solver_ = end.solver
+        vars(self).pop("_reached", None)
         told.end()
         return self
 
@@ -258,9 +267,14 @@ class LogisticRegression(LogisticModel):
 
     def _start(self, n_classes, n_features):
         """Coefficients of the last fit, where it is to be continued; else None."""
-        if not (self.warm_start and hasattr(self, "coef_")):
+        if not self.warm_start:
             return None
         shape = (1 if n_classes == 2 else n_classes, n_features)
+        reached = getattr(self, "_reached", None)
+        if reached is not None and reached.shape == (shape[0], n_features + 1):
+            return reached * np.append(np.ones(n_features), float(self.fit_intercept))
+        if not hasattr(self, "coef_"):
+            return None
         coef = self.coef_.toarray() if sparse.issparse(self.coef_) else self.coef_
         if coef.shape != shape:
             raise ValueError(f"warm_start needs the shape of the last fit's coef_, {coef.shape}, got {shape}")

@@ -7,16 +7,47 @@ from sklearn.exceptions import ConvergenceWarning
 
 from .._validation import listed
 from ..solvers._result import Outcome
+from ..sources.progress import Progress
 
 _logger = logging.getLogger("fastlr")
 
 
-def print_step(solver, record):
-    """A line for a step, with `verbose`."""
-    print(
-        f"{solver} {record['iteration']:3d}: objective {record['value']:.12g}, "
-        f"gradient {record['gradient_norm']:.1e}, gap {record['gap']:.1e}, {record['n_passes']} passes"
-    )
+class Report:
+    """What is said of a fit while it runs: called with the solver and each record of its history.
+
+    Parameters
+    ----------
+    told : Told
+    verbose : bool
+        Whether there are lines, for steps and, where X is in blocks, for passes.
+    problem : Problem
+    """
+
+    def __init__(self, told, verbose, problem):
+        self._told, self._verbose, self._progress, self._last = told, verbose, None, None
+        if verbose and problem.in_blocks:
+            self._progress = problem.X.progress = Progress(problem.X.shape[0])
+
+    def __call__(self, solver, record):
+        """A step was taken."""
+        self._last = record
+        self._told.step()
+        if self._progress:
+            self._progress.gap = record["gap"]
+        if self._verbose:
+            print(
+                f"{solver} {record['iteration']:3d}: objective {record['value']:.12g}, "
+                f"gradient {record['gradient_norm']:.1e}, gap {record['gap']:.1e}, {record['n_passes']} passes"
+            )
+
+    def of_interrupt(self, warm_start):
+        """What an interrupt says."""
+        reached = "before its first step"
+        if self._last:
+            reached = "after {n_passes} passes over X, at an objective of {value:.12g}".format(**self._last)
+            reached += f", gap {self._last['gap']:.1e}"
+        going_on = "the next fit goes on" if warm_start else "with warm_start=True the next one would go on"
+        return f"the fit was interrupted {reached}; the model is as it was, and {going_on} from there"
 
 
 def warn_not_converged(result, unpenalised, tol, max_iter):

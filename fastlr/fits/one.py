@@ -28,6 +28,20 @@ _SMALL_TOL = 1e-20
 _logger = logging.getLogger("fastlr")
 
 
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C in a fit to an X in blocks.
+
+    Parameters
+    ----------
+    coef : float64 array of shape (n_rows, n_features + 1), or None
+        The best coefficients that were seen.
+    """
+
+    def __init__(self, coef):
+        super().__init__()
+        self.coef = coef
+
+
 @dataclass
 class Fit:
     """How a fit ended.
@@ -85,6 +99,8 @@ def fit(problem, *, solver, tol, max_iter, start, dtype, n_threads, report):
     ------
     ValueError
         If X holds NaN or infinity, or the solver cannot solve the problem.
+    Interrupted
+        By Ctrl-C, where X is in blocks.
     """
     options = {"tol": tol, "max_iter": max_iter, "start": start, "dtype": dtype, "report": report, "solver": solver}
     with quiet_team(n_threads) as team:
@@ -202,7 +218,12 @@ def _run(problem, first, team, *, solver, tol, max_iter, start, steering, report
             limits["max_passes"] = most
         if not objective.penalty.is_smooth:
             limits["steering"] = steering
-        result = SOLVERS[name](objective, start, **limits)
+        try:
+            result = SOLVERS[name](objective, start, **limits)
+        except KeyboardInterrupt as interrupt:
+            if problem.in_blocks:
+                raise Interrupted(start if objective.least[1] is None else objective.least[1]) from interrupt
+            raise
         _certify_end(objective, result)
         n_passes += objective.n_passes - before
         n_iter += result.n_iter

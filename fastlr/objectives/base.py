@@ -1,6 +1,7 @@
 """What objectives share, whatever the loss: value, gradient, products with the Hessian."""
 
 import copy
+import math
 
 import numpy as np
 
@@ -30,7 +31,11 @@ class Objective:
     n_coef : int
     value_at_zero : float
         Value of the mean loss of coefficients that tell no sample from any other.
+    least : float, float64 array
+        The smallest value that `loss_gradient` has found, and where; None for nowhere.
     """
+
+    least: tuple[float, np.ndarray | None] = (math.inf, None)
 
     def __init__(self, matrix, loss, penalty, fit_intercept=True):
         self.matrix = matrix
@@ -55,7 +60,7 @@ class Objective:
     def with_penalty(self, penalty) -> "Objective":
         """The same objective with another penalty; what is known of X and of the last evaluation is shared."""
         other = copy.copy(self)
-        other.penalty = penalty
+        other.penalty, other.least = penalty, (math.inf, None)
         return other
 
     def subsample(self, rows: np.ndarray) -> "Objective":
@@ -76,7 +81,10 @@ class Objective:
         gradient : float64 array of shape (k, n_features + 1)
         """
         value, gradient = self.matrix.sweep(self.loss, coefs)
-        return penalised(self, coefs, value, gradient, self.loss.weight_sum)
+        value, gradient = penalised(self, coefs, value, gradient, self.loss.weight_sum)
+        if value < self.least[0]:
+            self.least = value, coefs.copy()
+        return value, gradient
 
     def hessian_product(self, directions: np.ndarray) -> np.ndarray:
         """Hessian of f, where `loss_gradient` was last evaluated, times directions, without forming it: one pass."""

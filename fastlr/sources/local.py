@@ -12,11 +12,14 @@ _END = object()
 def read_ahead(blocks):
     """The same blocks; a thread gets the next one while the caller works on one."""
     blocks = iter(blocks)
-    with ThreadPoolExecutor(1, thread_name_prefix="fastlr-reader") as reader:
+    reader = ThreadPoolExecutor(1, thread_name_prefix="fastlr-reader")
+    try:
         following = reader.submit(next, blocks, _END)
         while (block := following.result()) is not _END:
             following = reader.submit(next, blocks, _END)
             yield block
+    finally:
+        reader.shutdown(wait=False, cancel_futures=True)  # nobody waits for a block that is not wanted any more
 
 
 class Source(ABC):
@@ -66,6 +69,7 @@ class Starts:
         self.is_sparse = is_sparse
         self.next_stamp = itertools.count().__next__
         self.team = None  # of threads that work on a block
+        self.progress = None  # a `Progress`, where somebody watches
 
     def split(self, rows):
         """For each block, which of the ascending `rows` of all are its own, counted from its first."""
@@ -98,6 +102,8 @@ class LocalBlocks(Starts):
             Whether X is read; if not, it is None.
         """
         blocks = read_ahead(self._source.read()) if reads else itertools.repeat(None, len(self._parts))
+        if reads and self.progress:
+            blocks = self.progress.of(blocks)
         own = [()] * len(self._parts) if each is None else [(one,) for one in each]
         for part, X, last in zip(self._parts, blocks, own, strict=True):
             yield function(part, X, self.team, *args, *last)
