@@ -169,8 +169,10 @@ def test_a_descent_along_columns_ends_where_the_model_is_smallest(kind, shape, f
     gradient[:-1] += ridge * w
     gradient[-1] *= fit_intercept
     threshold, step = np.full(shape[1], np.abs(gradient[:3]).min()), np.zeros(shape[1] + 1)
+    first, second, total = matrix.column_moments(loss)
+    moments = first, second, fit_intercept * total
     for _ in range(300):
-        matrix.descend(loss, gradient, w, threshold, ridge, fit_intercept, step, 1e-14)
+        matrix.descend(loss, gradient, w, threshold, ridge, moments, step, 1e-14)
     ends = np.append(X, np.full((shape[0], 1), float(fit_intercept)), axis=1)
     slope = gradient + ends.T @ (loss.curvature * (ends @ step)) + ridge * np.append(step[:-1], 0.0)
     v, bound = w + step[:-1], 1e-9 * np.abs(gradient).max()

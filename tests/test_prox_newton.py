@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy import sparse
+from scipy.special import rel_entr, softmax
 
 from fastlr import reference
 from fastlr._validation import check_features, check_sparse_features
@@ -175,11 +176,11 @@ def test_the_number_of_threads_cannot_be_seen(kind):
 def test_a_start_changes_the_way_and_not_the_end(shape):
     X, y, weight = make(shape)
     objective = objective_of(X, y, weight, 0.03, 0.01)
-    cold = solve(objective)
-    warm = solve(objective, cold.coef)
+    cold = solve(objective, tol=1e-14)
+    warm = solve(objective, cold.coef, tol=1e-14)
     assert warm.n_iter <= 1
-    np.testing.assert_allclose(warm.coef, cold.coef, atol=1e-8)
-    far = solve(objective, np.random.default_rng(0).normal(size=cold.coef.shape))
+    np.testing.assert_allclose(warm.coef, cold.coef, atol=1e-6)
+    far = solve(objective, np.random.default_rng(0).normal(size=cold.coef.shape), tol=1e-14)
     np.testing.assert_allclose(far.coef, cold.coef, atol=1e-6)
 
 
@@ -287,17 +288,78 @@ def test_a_kept_hessian_that_misleads_is_formed_anew():
     assert again.gap <= 1e-10
 
 
-@pytest.mark.parametrize("width", [12, 400])
-def test_a_path_goes_on_from_where_a_near_fit_ended_and_from_where_far_ones_lead(width):
-    X, y, _ = make((90, width))
-    objective = objective_of(X, y, NONE, 0.05, 0.0)
+@pytest.mark.parametrize(("data", "keeps"), [(make((90, 12)), False), (make((90, 400)), False), (tall(), True)])
+def test_a_path_goes_on_where_a_near_fit_with_a_kept_hessian_ended_else_where_fits_lead(data, keeps):
+    X, y = data[0], data[1].astype(float)
+    objective = objective_of(X, y, NONE, 0.05, 0.0, kind="rows")
     steering = solve(objective).steering
-    for times, goes_from_start in ((1.5, False), (8.0, True)):
+    assert steering.keeps_hessian == keeps
+    begun = []
+    for times in (1.5, 8.0):
         weaker = objective.with_penalty(ElasticNet(0.05 / times, 0.0))
         expected = solve(weaker, tol=1e-13)
-        result = prox_newton.solve(weaker, expected.coef, tol=1e-10, max_iter=100, steering=steering)
-        assert (result.n_iter == 0) == goes_from_start
+        options = {"tol": 1e-10, "max_iter": 100, "steering": steering}
+        result = prox_newton.solve(weaker, expected.coef, **options)
         assert result.gap <= 1e-10 and result.value == pytest.approx(expected.value, rel=1e-9)
+        begun.append(result.history[0]["value"] == pytest.approx(expected.value, rel=1e-9))
+    assert begun == [not keeps, True]
+
+
+def many_classes(X, weight):
+    codes = np.digitize(X[:, 0], [-0.5, 0.7])
+    return Problem(check_features(X), codes, 3, weight, 1.0, True, 1.0).objective(np.float64, Team(1))
+
+
+@kinds
+@pytest.mark.parametrize("use_weight", [False, True])
+def test_where_a_step_ends_the_divergence_of_its_dual_point_is_bounded(kind, use_weight):
+    X, y, weight = make((200, 12))
+    weight = weight * (np.arange(200) % 7 > 0) if use_weight else NONE
+    two, many = objective_of(X, y, weight, 0.01, 0.0, kind=kind), many_classes(X, weight)
+    rng = np.random.default_rng(2)
+    for objective in (two, many):
+        coef, step = 0.3 * rng.normal(size=objective.shape), 0.1 * rng.normal(size=objective.shape)
+        for length in (0.1, 1.0, 30.0):
+            objective.loss_gradient(coef)
+            objective.remember()
+            objective.loss_gradient(coef + length * step)
+            start, change, end = (X @ c[:, :-1].T + c[:, -1] for c in (coef, length * step, coef + length * step))
+            if objective is two:
+                start, change, end = (np.column_stack([0.0 * z, z]) for z in (start, change, end))
+            p = softmax(start, axis=1)
+            q = p * (1.0 + change - (p * change).sum(axis=1, keepdims=True))
+            if (q[weight > 0.0] if use_weight else q).min() < 0.0:
+                assert objective.divergence() == np.inf
+                continue
+            apart = np.average(rel_entr(q, softmax(end, axis=1)).sum(axis=1), weights=weight if use_weight else None)
+            assert apart <= objective.divergence() <= (2.5 if length < 1.0 else np.inf) * apart
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_a_fit_is_certified_where_its_last_step_ends(n_classes, monkeypatch):
+    X, y = (part[:400] for part in tall(n_classes))
+    objective = Problem(check_features(X[:, :20]), y, n_classes, NONE, 1.0, True, 1.0).objective(np.float64, Team(1))
+    objective = objective.with_penalty(ElasticNet(0.01, 0.0))
+    formed, form = [], type(objective).hessian
+
+    def counted(self, *places):
+        formed.append(places)
+        return form(self, *places)
+
+    monkeypatch.setattr(type(objective), "hessian", counted)
+    result = solve(objective, tol=1e-8)
+    assert result.gap <= 1e-8 and len(formed) == result.n_iter
+    monkeypatch.setattr(type(objective), "divergence", lambda self: np.inf)
+    assert solve(objective, tol=1e-8).n_iter == len(formed) - result.n_iter - 1
+
+
+@shapes
+def test_the_history_says_how_many_features_are_active(shape):
+    X, y, weight = make(shape)
+    result = solve(objective_of(X, y, weight, 0.1 * largest_l1(X, y, weight), 0.0))
+    counts = [record["n_active"] for record in result.history]
+    assert counts[-1] == np.count_nonzero(result.coef[0, :-1]) > 0
+    assert counts[0] == 0
 
 
 @kinds

@@ -82,6 +82,14 @@ def fit_many(
     >>> fits = fit_many(X, y, Cs=[0.1, 1.0, 10.0], folds=StratifiedKFold(5).split(X, y))
     >>> fits.coefs.shape
     (5, 3, 1, 30)
+
+    Stability selection (Meinshausen & Bühlmann, 2010): which features nine of ten random halves of the samples choose.
+
+    >>> import numpy as np
+    >>> halves = np.random.default_rng(0).permuted(np.tile(np.arange(len(y)) % 2, (50, 1)), axis=1)
+    >>> fits = fit_many(X / X.std(axis=0), y, Cs=[0.1], sample_weight=halves, l1_ratio=1.0)
+    >>> np.flatnonzero((fits.coefs[:, 0, 0] != 0.0).mean(axis=0) >= 0.9)
+    array([ 7, 20, 21, 27])
     """
     Cs = check_Cs(Cs)
     options = check_options(fit_intercept, tol, max_iter, n_jobs, verbose)

@@ -106,7 +106,8 @@ class LogisticRegression(LogisticModel):
     n_passes_ : int
         How often X was read.
     history_ : list of dict
-        A record per iteration: "iteration", "value", "gradient_norm", "gap", "n_passes".
+        A record per iteration: "iteration", "value", "gradient_norm", "gap", "n_passes"; with an L1 penalty "n_active"
+        as well, the number of features with a coefficient that is not 0.
     solver_ : str
         The algorithm that ran; "none" where a single class has weight.
 

@@ -3,6 +3,7 @@
 The quadratic is given by its matrix or, where to form that would cost more than to descend, by the columns of X.
 """
 
+import numpy as np
 from numba import types, uint64
 from numba.extending import overload
 
@@ -10,6 +11,9 @@ from ..runtime.jit import CONTRACT, helper, kernel, options
 from .csr import dot_row
 
 _SUPPORT_SWEEPS = 10  # one over all, the others over what is not zero
+_COLUMN_SWEEPS = 20  # along columns, where every so many goes over all
+_WHOLE_EVERY = 4
+_SLOW = 0.5  # of the changes of one of those, the next has more: columns are alike
 _CONSTANT = 1e-12  # of its square: the bend of a column that the intercept can replace, which is rounding
 
 
@@ -156,7 +160,15 @@ def _add_sparse(data, indices, first, stop, step, h, u):
 
 
 @kernel(CONTRACT)
-def descend_columns(X, h, gradient, w, threshold, ridge, fit_intercept, step, tol, u, first, bend):
+def column_moments(X, h, first, square):
+    """Write X^T D 1 and the diagonal of X^T D X, D = diag(h); see `dot_column`."""
+    for j in range(first.size):
+        first[j] = dot_column(X, j, h)
+        square[j] = column_square(X, j, h)
+
+
+@kernel(CONTRACT)
+def descend_columns(X, h, gradient, w, threshold, ridge, moments, step, tol, u, bend):
     """`descend` on [X 1]^T D [X 1] + ridge I, for the step from some coefficients: a sweep over all, some over others.
 
     The intercept is at its best throughout: with m = X^T D 1, a change d of coefficient j moves it by
@@ -176,42 +188,40 @@ def descend_columns(X, h, gradient, w, threshold, ridge, fit_intercept, step, to
         >= 0.
     ridge : float
         What is added to the diagonal.
-    fit_intercept : bool
+    moments : tuple (first, square, total)
+        What `column_moments` writes, and the sum of h, or 0 without an intercept.
     step : float64 array of shape (n_features + 1,)
         Where to start; overwritten.
     tol
         See `descend`.
-    u, first, bend : float64 arrays of shape (n_samples,), (n_features,), (n_features,)
+    u, bend : float64 arrays of shape (n_samples,), (n_features,)
         Work space.
 
     Returns
     -------
     n_sweeps : int
+    is_done : bool
+        Whether all changes of the last sweep over all are within `tol`.
     """
     n = w.size
-    total = 0.0
-    for i in range(h.size):
-        total += h[i]
-        u[i] = 0.0
-    moves = fit_intercept and total > 0.0
-    rest = -gradient[n]
+    first, square, total = moments
+    share = 1.0 / total if total > 0.0 else 0.0
+    u[:] = 0.0
+    b = -gradient[n] * share
     for j in range(n):
-        first[j] = dot_column(X, j, h) if moves else 0.0
-        square = column_square(X, j, h)
-        bend[j] = square + ridge
-        if moves:
-            bend[j] -= first[j] * first[j] / total
-        if bend[j] <= _CONSTANT * square:
+        bend[j] = square[j] + ridge - first[j] * first[j] * share
+        if bend[j] <= _CONSTANT * square[j]:
             bend[j] = 0.0
         if step[j] != 0.0:
-            rest -= first[j] * step[j]
+            b -= first[j] * step[j] * share
             add_column(X, j, step[j], h, u)
-    b = rest / total if moves else 0.0
-    for sweep in range(_SUPPORT_SWEEPS):
+    change = before = np.inf
+    for sweep in range(_COLUMN_SWEEPS):
+        is_whole = sweep % _WHOLE_EVERY == 0 or change <= tol
         change = 0.0
         for j in range(n):
             old = w[j] + step[j]
-            if bend[j] <= 0.0 or (sweep > 0 and old == 0.0):
+            if bend[j] <= 0.0 or (old == 0.0 and not is_whole):
                 continue
             slope = gradient[j] + ridge * step[j] + b * first[j] + dot_column(X, j, u)
             new = _minimum(old, slope, bend[j], threshold[j])
@@ -219,10 +229,11 @@ def descend_columns(X, h, gradient, w, threshold, ridge, fit_intercept, step, to
                 d = new - old
                 step[j] = new - w[j]  # where new is 0, exactly -w
                 add_column(X, j, d, h, u)
-                if moves:
-                    b -= first[j] * d / total
+                b -= first[j] * d * share
                 change = max(change, abs(d) * bend[j])
-        if change <= tol:
-            break
+        if is_whole:
+            if change <= tol or change > _SLOW * before:
+                break
+            before = change if sweep % _WHOLE_EVERY == 0 else np.inf
     step[n] = b
-    return sweep + 1
+    return sweep + 1, is_whole and change <= tol

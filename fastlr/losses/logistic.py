@@ -51,12 +51,33 @@ class LogisticLoss(PointwiseLoss):
         float
             At most 1 where q = p + h z_d stays between 0 and 1, h = p (1 - p).
         """
-        _, residual, _ = self.of_samples(self._remembered)
+        return self._reach(self.of_samples(self._remembered)[1], self.raw)
+
+    def _reach(self, residual, change):
         p = residual + self.y
-        reach = np.maximum(p * self.raw, (p - 1.0) * self.raw)
+        reach = np.maximum(p * change, (p - 1.0) * change)
         if self.sample_weight.size:
             reach = reach[self.sample_weight > 0.0]
         return float(reach.max(initial=-np.inf))
+
+    def divergence(self):
+        """Weighted sum of (q - p)^2 / (p (1 - p)), at least KL(q || p), p = sigmoid(raw).
+
+        q is the dual point of the step from what was remembered to `raw`, see `overshoot`.
+
+        Returns
+        -------
+        float
+            inf where a q is not between 0 and 1.
+        """
+        change = self.raw - self._remembered
+        _, before, h = self.of_samples(self._remembered)
+        _, after, bend = self.of_samples(self.raw)
+        if not self._reach(before, change) <= 1.0:
+            return np.inf
+        apart = before - after + h * change
+        total = float(self.weights() @ (apart * apart / bend))
+        return total if total < np.inf else np.inf
 
     def _towards(self, change):
         """A change of raw predictions as one in favour of the targets; those between 0 and 1 favour none."""

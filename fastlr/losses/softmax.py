@@ -154,6 +154,27 @@ class SoftmaxLoss:
             largest = max(largest, float(reach.max(initial=-np.inf)))
         return largest
 
+    def divergence(self, predictions, changes):
+        """Weighted sum of |(q - p) / sqrt(p)|^2, at least KL(q || p), p the probabilities at the end of a step.
+
+        q is its dual point, see `overshoot`, whose parameters are the same.
+
+        Returns
+        -------
+        float
+            inf where a q is negative.
+        """
+        total = 0.0
+        for (rows, raw), (_, change) in zip(predictions, changes, strict=True):
+            weight = self.sample_weight[rows] if self.sample_weight.size else np.ones(len(raw))
+            start, end = special.softmax(raw, axis=1), special.softmax(raw + change, axis=1)
+            reach = (start * change).sum(axis=1, keepdims=True) - change
+            if not (reach[weight > 0.0] <= 1.0).all():
+                return math.inf
+            apart = start * (1.0 - reach) - end
+            total += float(weight @ (apart * apart / end).sum(axis=1))
+        return total if total < math.inf else math.inf
+
     def sides(self, predictions):
         """The least and the largest change in favour of its class, against another, that a direction is to a sample.
 

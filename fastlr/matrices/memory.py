@@ -40,7 +40,16 @@ class MemoryMatrix(Matrix):
     def by_columns(self):
         """X as `kernels.coordinates.dot_column` reads it; copied where it is not laid out so, once."""
 
-    def descend(self, loss, gradient, w, threshold, ridge, fit_intercept, step, tol):
+    def column_moments(self, loss):
+        """The `moments`, exactly and column by column, as `descend` takes them: one pass."""
+        from ..kernels.coordinates import column_moments  # here, because a small X needs no Numba
+
+        first, second = np.empty((2, self.shape[1]))
+        column_moments(self.by_columns(), loss.curvature, first, second)
+        self.n_passes += 1
+        return first, second, float(loss.curvature.sum())
+
+    def descend(self, loss, gradient, w, threshold, ridge, moments, step, tol):
         """Coordinate descent on the quadratic model of the summed loss, plus a penalty, D from the last `sweep`.
 
         Parameters
@@ -54,18 +63,26 @@ class MemoryMatrix(Matrix):
             Of the absolute values of coefficients.
         ridge : float
             What the penalty adds to the diagonal of the model.
-        fit_intercept : bool
+        moments : tuple (first, second, total)
+            The `column_moments`; the total is 0 without an intercept.
         step : float64 array of shape (n_features + 1,)
             Where to start; overwritten.
         tol : float
             Ends when no coordinate's gradient changed by more.
+
+        Returns
+        -------
+        bool
+            Whether it ended so.
         """
         from ..kernels.coordinates import descend_columns  # here, because a small X needs no Numba
 
         n_samples, n_features = self.shape
-        model = self.by_columns(), loss.curvature, gradient, w, threshold, ridge, fit_intercept
-        space = np.empty(n_samples), np.empty(n_features), np.empty(n_features)
-        self.n_passes += descend_columns(*model, step, tol, *space)
+        model = self.by_columns(), loss.curvature, gradient, w, threshold, ridge, moments
+        space = np.empty(n_samples), np.empty(n_features)
+        n_sweeps, is_done = descend_columns(*model, step, tol, *space)
+        self.n_passes += n_sweeps
+        return is_done
 
     def blocks(self, width=1, most=None, first=0, stop=None, order=None):
         """The rows of the matrix, some at a time: for what is worth no kernel.

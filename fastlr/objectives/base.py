@@ -125,12 +125,8 @@ class Objective:
 
         With p the probabilities, J their derivatives and z the change of the raw predictions, q = p + J z is the dual
         point of the step, and a = gradient of the loss + its Hessian times the step what it is to the features. With
-        the sums over the summed weights, KL(q || p) summing to z J z at most, any s in [0, 1], and y + s (q - y) in
-        place of q, of which KL is convex,
-
-            f - f* <= s z J z + (1 - s) loss + penalty(W) + conjugate(-s a) + s a . W
-
-        where q is not negative (`overshoot` at most 1) and the step leaves no gradient of the intercepts.
+        the sums over the summed weights, KL(q || p) sums to z J z at most: see `dual_gap`. It takes a q that is not
+        negative (`overshoot` at most 1), and a step that leaves no gradient of the intercepts.
 
         Parameters
         ----------
@@ -144,14 +140,27 @@ class Objective:
         -------
         float
         """
-        penalty, W, V = self.penalty, coefs[:, :-1], step[:, :-1]
-        a = gradient[:, :-1] - penalty.gradient(W) + product[:, :-1] - penalty.diagonal * V
-        bend = max(0.0, float(np.vdot(step, product)) - penalty.diagonal * float(np.vdot(V, V)))
+        V = step[:, :-1]
+        bend = max(0.0, float(np.vdot(step, product)) - self.penalty.diagonal * float(np.vdot(V, V)))
+        return self.dual_gap(coefs, value, self.pull(coefs + step, gradient + product), bend)
+
+    def pull(self, coefs, gradient):
+        """The loss's part of a gradient with respect to the features."""
+        return gradient[:, :-1] - self.penalty.gradient(coefs[:, :-1])
+
+    def dual_gap(self, coefs, value, a, divergence):
+        """Bound on f - f* from a dual point q whose divergence KL(q || p) from the probabilities is at most this.
+
+        With a what q is to the features, any s in [0, 1], and y + s (q - y) in place of q, of which KL is convex,
+
+            f - f* <= s KL + (1 - s) loss + penalty(W) + conjugate(-s a) + s a . W
+        """
+        penalty, W = self.penalty, coefs[:, :-1]
         loss = value - penalty.value(W)
         largest = float(np.abs(a).max(initial=0.0))
         # What is scaled to the border is to stay within it, rounded.
         shares = {1.0} if largest <= penalty.l1 else {1.0, penalty.l1 / largest * (1.0 - _ULP)}
-        return min(s * bend + (1.0 - s) * loss + penalty.duality_gap(W, s * a) for s in shares)
+        return min(s * divergence + (1.0 - s) * loss + penalty.duality_gap(W, s * a) for s in shares)
 
     def reach(self, directions: np.ndarray) -> float:
         """Bound on `overshoot` from the largest entries of columns, which the first time take a pass."""

@@ -119,7 +119,7 @@ class LogisticObjective(Objective):
         """What a preconditioner costs to form, in passes over X."""
         return 1.0
 
-    def preconditioner(self, floor=0.0):
+    def preconditioner(self, floor=0.0, moments=None):
         """Rough inverse of the Hessian where `loss_gradient` was last evaluated.
 
         The diagonal of the Hessian, but of centred columns: with b' = b + mean . w in place of b, the intercept no
@@ -129,6 +129,8 @@ class LogisticObjective(Objective):
         ----------
         floor : float
             Has no say here: no curvature but the mean of all counts.
+        moments : tuple, optional
+            The matrix's there, where they are known.
 
         Returns
         -------
@@ -136,7 +138,7 @@ class LogisticObjective(Objective):
             Maps a gradient to a direction, both float64 arrays of shape (1, n_features + 1).
         """
         weight_sum = self.loss.weight_sum
-        first, second, total = self.matrix.moments(self.loss)
+        first, second, total = moments or self.matrix.moments(self.loss)
         if not self.fit_intercept or not total > 0.0:
             first, total = np.zeros_like(first), weight_sum
         mean = first / total
@@ -154,7 +156,12 @@ class LogisticObjective(Objective):
 
         return apply
 
-    def descend(self, gradient, w, threshold, step, tol):
+    def column_moments(self):
+        """The matrix's `column_moments` where `loss_gradient` was last evaluated, without an intercept its total 0."""
+        first, second, total = self.matrix.column_moments(self.loss)
+        return first, second, total if self.fit_intercept else 0.0
+
+    def descend(self, gradient, w, threshold, moments, step, tol):
         """Coordinate descent on the quadratic model where `loss_gradient` was last evaluated, see `Matrix.descend`.
 
         Parameters
@@ -162,11 +169,13 @@ class LogisticObjective(Objective):
         gradient, step : float64 arrays of shape (1, n_features + 1)
             That there, and the step so far, which is improved in place.
         w, threshold : float64 arrays of shape (n_features,)
+        moments : tuple
+            The `column_moments`.
         tol : float
         """
         size = self.loss.weight_sum
         penalty = threshold * size, self.penalty.diagonal * size
-        self.matrix.descend(self.loss, gradient[0] * size, w, *penalty, self.fit_intercept, step[0], tol * size)
+        return self.matrix.descend(self.loss, gradient[0] * size, w, *penalty, moments, step[0], tol * size)
 
     def gap_bound(self, gradient, hessian=None):
         """Bound on f - f* where `loss_gradient` was last evaluated, see `gap_bound`.
@@ -194,6 +203,10 @@ class LogisticObjective(Objective):
         self.loss.remember()
         self.matrix.predict(self.loss, directions)
         return self.loss.overshoot()
+
+    def divergence(self):
+        """Mean KL(q || p) at most, q the dual point of the step since `remember`, p the probabilities now."""
+        return self.loss.divergence() / self.loss.weight_sum
 
     def separates(self, coefs):
         """Whether all samples that weigh anything lie on the right side of the hyperplane: one pass."""

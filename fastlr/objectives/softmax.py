@@ -115,6 +115,11 @@ class SoftmaxObjective(Objective):
         """
         return self.matrix.ask_of_predictions(self.loss, "overshoot", self._coefs, directions)
 
+    def divergence(self):
+        """Mean KL(q || p) at most, q the dual point of the step since `remember`, p those now: two passes."""
+        change = self._coefs - self._start
+        return self.matrix.ask_of_predictions(self.loss, "divergence", self._start, change) / self.loss.weight_sum
+
     def separates(self, coefs):
         """Whether all samples that weigh anything have their own class's raw prediction above all others: one pass."""
         return self.matrix.ask_of_predictions(self.loss, "separates", coefs)

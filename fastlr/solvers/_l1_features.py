@@ -97,72 +97,79 @@ class Features:
 
         Returns
         -------
-        step : float64 array of the shape of `coef`, or None where there is no Hessian
+        step, product : float64 arrays of the shape of `coef`, or None where there is no Hessian
+            And the Hessian's product with it, roughly where the gap is inf.
         rough : float
             The gap as the model has it.
         gap : float
             A bound, of steps that are not too long; inf where that would cost a product and promises no more than
             `limit`.
         """
-        step, gap = self._descent(coef, value, gradient, tol)
+        step, product, gap = self._descent(coef, value, gradient, tol)
         if step is not None:
-            return step, gap, gap
+            return step, product, gap, gap
         needed, wanted = self._wanted(coef, gradient)
         is_kept = self._is_worth_keeping(needed)
         if is_kept:
-            step, rough = self._model_step(coef, value, gradient)
+            step, product, rough = self._model_step(coef, value, gradient)
             self._debt += 1.0  # what a step costs; with a new Hessian one may have done
         self.is_fresh = not is_kept
         if self.is_fresh:
             self._places, self._hessian, self._debt = wanted, self._form(wanted), 0.0
             if not np.isfinite(self._hessian).all():
                 self.forget()
-                return None, np.inf, np.inf
-            step, rough = self._model_step(coef, value, gradient)
+                return None, None, np.inf, np.inf
+            step, product, rough = self._model_step(coef, value, gradient)
         gap = np.inf
         if self.is_fresh and step.size == len(self._places):
             gap = rough
         elif rough <= limit:
-            step, gap = self._refined(coef, value, gradient, step, limit)
-        return step, rough, gap
+            step, product, gap = self._refined(coef, value, gradient, step, limit)
+        return step, product, rough, gap
 
     def _descent(self, coef, value, gradient, tol):
-        """The step by descent along columns and its gap; None where a Hessian is cheaper, or was after all."""
+        """The step by descent along columns, its product and gap; None where a Hessian is cheaper, or was after all."""
         objective = self.objective
         is_large, cost = objective.n_coef > LARGEST_HESSIAN, objective.hessian_cost
         dear = _DEAR_SPARSE if objective.matrix.is_sparse else _DEAR
         if len(coef) > 1 or not (is_large or (cost > dear and not self._descends_slowly)):
-            return None, np.inf
-        model = ColumnModel(objective, coef, gradient, tol)
+            return None, None, np.inf
+        model = ColumnModel(objective, coef, value, gradient, tol)
         if not model.minimise(np.inf if is_large else cost) and not is_large:
             self._descends_slowly = True  # and will: its columns are alike
-            return None, np.inf
+            return None, None, np.inf
         self.forget()
         self.is_fresh = True
-        return model.step, relative_gap(objective.step_gap(coef, value, gradient, model.step, model.product), value)
+        gap = objective.step_gap(coef, value, gradient, model.step, model.product)
+        return model.step, model.product, relative_gap(gap, value)
 
     def goes_too_far(self, step):
         """Whether the dual point of a step may not be one; along a path most often known without reading X."""
         objective = self.objective
         return not (self.end and objective.reach(step) <= 1.0) and objective.overshoot(step) > 1.0
 
+    @property
+    def keeps_hessian(self):
+        """Whether there is a Hessian that was dear."""
+        matrix, hessian = self.objective.matrix, self._hessian
+        return not (hessian is None or matrix.is_sparse or matrix.shape[0] * len(hessian) ** 2 < _CHEAP)
+
     def _is_worth_keeping(self, needed):
         """Whether the Hessian at hand has what the model needs, and has not cost as much as a new one yet."""
-        matrix = self.objective.matrix
-        if self._hessian is None or matrix.is_sparse or matrix.shape[0] * len(self._hessian) ** 2 < _CHEAP:
+        if not self.keeps_hessian or not np.isin(needed, self._places).all():
             return False
-        return np.isin(needed, self._places).all() and self._debt < matrix.hessian_cost(len(self._hessian))
+        return self._debt < self.objective.matrix.hessian_cost(len(self._hessian))
 
     def _refined(self, coef, value, gradient, step, limit):
-        """The step corrected by products with the Hessian that is that of `coef`, and the gap, a bound."""
+        """The step corrected by products with the Hessian of `coef`, its own product, and the gap, a bound."""
         objective, gap = self.objective, np.inf
         product = objective.hessian_product(step)
         self.learn(step, product)
         while True:
             before, gap = gap, relative_gap(objective.step_gap(coef, value, gradient, step, product), value)
             if gap <= limit or not gap <= _NEARER * before:
-                return step, gap
-            more, _ = self._model_step(coef + step, value, gradient + product)
+                return step, product, gap
+            more, *_ = self._model_step(coef + step, value, gradient + product)
             change = objective.hessian_product(more)
             self._debt += 1.0
             self.learn(more, change)
@@ -190,7 +197,7 @@ class Features:
         part = HessianModel(objective.penalty, self._hessian, *at).minimise()
         step, product = np.zeros((2, *coef.shape))
         step.flat[places], product.flat[places] = part, self._hessian @ part
-        return step, relative_gap(objective.step_gap(coef, value, gradient, step, product), value)
+        return step, product, relative_gap(objective.step_gap(coef, value, gradient, step, product), value)
 
 
 def working_set(a, W, l1, fewest, growth):

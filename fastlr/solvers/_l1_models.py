@@ -20,7 +20,9 @@ _EXACT = 1e-12  # of the largest threshold: the model is solved to rounding,
 _ROUNDING = 1e-14  # which is that of its terms
 
 _NEAR = 1e-5  # a gradient, in thresholds, from which there is one step to go
-_SHARE = 0.1  # of its gradient that a step may leave at most, and of what the tolerance allows
+_SHARE = 0.1  # of its gradient that a step may leave at most
+_CLOSE = 0.3  # of the gradient that is enough: changes of a sweep of which that is left, as a rule
+_HALF = 0.5  # of the tolerance, for what a step leaves; the rest is for what it misses
 
 
 class HessianModel:
@@ -77,7 +79,7 @@ class ColumnModel:
 
     Parameters
     ----------
-    objective, coefs, gradient, tol
+    objective, coefs, value, gradient, tol
         See `Features.step`.
 
     Attributes
@@ -86,32 +88,64 @@ class ColumnModel:
         So far.
     """
 
-    def __init__(self, objective, coefs, gradient, tol):
+    def __init__(self, objective, coefs, value, gradient, tol):
         self._objective, self._gradient, self._w = objective, gradient, coefs[0, :-1]
         self._threshold = np.full(len(self._w), objective.penalty.l1)
-        self._precondition = objective.preconditioner()
-        self._of_intercept = objective.matrix.intercept_column(objective.loss) / objective.loss.weight_sum
+        first, _, total = self._moments = objective.column_moments()
+        self._precondition = objective.preconditioner(moments=self._moments)
+        self._of_intercept = np.append(first, total) / objective.loss.weight_sum
         self.step, self.product = np.zeros_like(coefs), np.zeros_like(coefs)
-        # So steps converge quadratically, and the last, from where values hardly differ, leaves what rounding does, or
-        # nothing that the gap would show.
+        # A gradient that leaves a share of the threshold makes a gap of that share. So steps converge quadratically,
+        # and the last, from where values hardly differ, leaves what rounding does, or what the tolerance allows.
         left = self._violation() / objective.penalty.l1
         forced = min(_SHARE, left) * left if left > _NEAR else 0.0
-        self._enough = max(forced, _SHARE * tol, _ROUNDING) * objective.penalty.l1
+        self._least = max(_HALF * tol, _ROUNDING) * objective.penalty.l1
+        self._enough = max(forced * objective.penalty.l1, self._least)
+        self._last_worth = np.sqrt(tol) * value  # where the step ends, the gap is its square, or less
+        if self._promise() <= self._last_worth:
+            self._enough = self._least
 
     def minimise(self, max_passes):
         """Step until little is left of the gradient: True; or until about so many passes are made."""
         last_pass = self._objective.n_passes + max_passes
+        share = _CLOSE
         for _ in range(_FACES):
             if self._objective.n_passes >= last_pass:
                 return False
-            self._objective.descend(self._gradient, self._w, self._threshold, self.step, _SHARE * self._enough)
+            model = self._gradient, self._w, self._threshold, self._moments
+            is_done = self._objective.descend(*model, self.step, share * self._enough)
             self._multiply()
-            if self._violation() <= self._enough:
+            if self._is_solved():
                 return True
-            self._solve_face(last_pass)
-            if self._violation() <= self._enough:
-                return True
+            if is_done:
+                share *= _CLOSE  # for changes within which more is left
+            elif self._is_settled():
+                self._solve_face(last_pass)
+                if self._is_solved():
+                    return True
         return False
+
+    def _is_solved(self):
+        """Whether enough is solved; of a step that is the last, all that the gap would show."""
+        violation, W = self._violation(), self.step[:, :-1]
+        worth = float(np.vdot(self.step, self.product)) - self._objective.penalty.diagonal * float(np.vdot(W, W))
+        if violation <= self._enough and worth <= self._last_worth:
+            self._enough = self._least
+        return violation <= self._enough
+
+    def _promise(self):
+        """What the step is worth about: what its coordinates are, were they alone."""
+        _, second, _ = self._moments
+        bend = second / self._objective.loss.weight_sum + self._objective.penalty.diagonal
+        violation = _violations(self._w, self._gradient[0, :-1], self._threshold)
+        return float((violation**2)[bend > 0.0] @ (1.0 / bend[bend > 0.0]))
+
+    def _is_settled(self):
+        """Whether what is zero leaves less than what is not: signs do not change much any more."""
+        q, v = (self._gradient + self.product)[0, :-1], self._w + self.step[0, :-1]
+        face = v != 0.0
+        inside = _violation(v[face], q[face], self._threshold[face])
+        return inside >= _violation(v[~face], q[~face], self._threshold[~face])
 
     def _solve_face(self, last_pass):
         """Improve by conjugate gradients what is not zero, up to where the first becomes zero."""
@@ -158,4 +192,9 @@ def _up_to_first_zero(v, step):
 
 def _violation(v, q, threshold):
     """How far the gradient q of a model is from a subgradient of the penalty, at most."""
-    return float(np.where(v == 0.0, np.abs(q) - threshold, np.abs(q + threshold * np.sign(v))).max(initial=0.0))
+    return float(_violations(v, q, threshold).max(initial=0.0))
+
+
+def _violations(v, q, threshold):
+    """The same, coordinate by coordinate."""
+    return np.where(v == 0.0, np.maximum(np.abs(q) - threshold, 0.0), np.abs(q + threshold * np.sign(v)))

@@ -39,7 +39,8 @@ class SolverResult:
         Steps taken.
     outcome : Outcome
     history : list of dict
-        A record per evaluation: "iteration", "value", "gradient_norm", "gap", "n_passes".
+        A record per evaluation: "iteration", "value", "gradient_norm", "gap", "n_passes"; with an L1 penalty "n_active"
+        as well, the number of features that are not zero.
     steering : callable or None
         Maps a gradient to the inverse of an approximate Hessian times it, from solvers that have one to hand on.
     """
@@ -64,7 +65,7 @@ class SolverResult:
         return f"a certified gap of {self.gap:.1e} after {self.n_iter} steps"
 
 
-def add_record(history, callback, iteration, value, gradient_norm, gap, n_passes):
+def add_record(history, callback, iteration, value, gradient_norm, gap, n_passes, **more):
     """Add a record to the history, and show it to the callback, if there is one."""
     record = {
         "iteration": iteration,
@@ -72,6 +73,7 @@ def add_record(history, callback, iteration, value, gradient_norm, gap, n_passes
         "gradient_norm": float(gradient_norm),
         "gap": gap,
         "n_passes": n_passes,
+        **more,
     }
     history.append(record)
     if callback is not None:

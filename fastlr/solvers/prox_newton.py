@@ -6,8 +6,8 @@ the model. Of many, a working set is: the optimum of its features is found by pa
 pass over X says which others are to join them.
 
 The model's minimum is a dual point as well: with p the step, a = gradient of the loss + H p, -a is a subgradient of the
-penalty where the step ends. So a step that does not go too far certifies where it starts, see
-`objectives.base.Objective.step_gap`.
+penalty where the step ends. So a step that does not go too far certifies where it starts and, far better, where it
+ends: see `objectives.base.Objective.step_gap` and `dual_gap`.
 
 Sources: Lee, Sun & Saunders, Proximal Newton-type methods for minimizing composite functions, SIAM J. Optim. 24, 2014;
 Yuan, Ho & Lin, An improved GLMNET for L1-regularized logistic regression, JMLR 13, 2012; Massias, Vaiter, Gramfort &
@@ -46,23 +46,24 @@ class _Run:
 
     def __init__(self, objective, *, tol, max_iter, callback):
         self.objective, self.gap = objective, np.inf
-        self._features = None
+        self.has_all = objective.matrix.shape[1] < ALL_COEFFICIENTS
         self._tol, self._max_iter, self._callback = tol, max_iter, callback
+        self._near = np.sqrt(tol)  # a gap from where a step ends within the tolerance: its square, or less
         self.n_iter, self.history = 0, []
 
-    def begin(self, start):
-        """Begin at coefficients."""
+    def begin(self, start, features):
+        """Begin at coefficients, with some features if any are known."""
+        self._features, self._swept_at = features, 0
         self.coef, self.value, self._gradient = first_evaluation(self.objective, start)
+        if features:
+            self._stand()
 
-    def go_on(self, features, start):
-        """Begin with some of the features: at `start`, or without one where the fit with them ended."""
-        self._features, members = features, features.members
+    def go_on(self, features):
+        """Begin where the last fit ended, with its features."""
+        self._features, self._swept_at = features, -1
         coef, self.value, gradient = features.end
-        if start is not None:
-            coef = start[:, members]
-            self.value, gradient = features.objective.loss_gradient(coef)
-        self.coef = _lifted(coef, members, self.objective.shape)
-        self._gradient = _lifted(gradient, members, self.objective.shape)
+        self.coef = _lifted(coef, features.members, self.objective.shape)
+        self._gradient = _lifted(gradient, features.members, self.objective.shape)
 
     def steering(self):
         """What a fit with other strengths of the penalty may go on with."""
@@ -72,11 +73,11 @@ class _Run:
         self._features.end = self.coef[:, members], self.value, self._gradient[:, members]
         return self._features
 
-    def _record(self, gradient, gap):
+    def _record(self, coef, gradient, gap):
         if self.history and self.history[-1]["iteration"] == self.n_iter:
             self.history.pop()  # where more is known now
-        passes = self.objective.n_passes
-        add_record(self.history, self._callback, self.n_iter, self.value, np.linalg.norm(gradient), gap, passes)
+        at = self.n_iter, self.value, np.linalg.norm(gradient), gap, self.objective.n_passes
+        add_record(self.history, self._callback, *at, n_active=int(coef[:, :-1].any(axis=0).sum()))
 
     def with_all_features(self):
         """One model of all features after the other."""
@@ -86,78 +87,130 @@ class _Run:
 
     def with_working_sets(self):
         """Optima of working sets, until no other feature is wanted."""
-        objective, penalty = self.objective, self.objective.penalty
-        step, chosen_at, is_last = None, 0, False
-        a, swept_at = (None, -1) if self._features else (self._pull(), 0)
+        step, is_last, bound = None, False, np.inf
+        a = self._pull() if self._swept_at == 0 else None
         while True:
-            if a is not None and not _holds(self._features, a, penalty.l1, self._tol):
-                # Without a step since the last choice, what was chosen stays, or the same might be asked for in turns.
-                kept = self._features.members[:-1] if self._features and self.n_iter == chosen_at else ()
-                if not self._choose(a, kept):
+            if a is not None and not self._holds(a):
+                a = self._sweep()
+                if not self._choose(a):
                     return
-                step, chosen_at, is_last = None, self.n_iter, False
-            inner = max(_SHARE * self._tol, min(_COARSE, _SHARE * self.gap))
-            members = self._features.members
+                is_last = False
+            inner = max(_SHARE * self._tol, min(_COARSE, _SHARE * bound))
+            members, begun_at, was_known = self._features.members, self.n_iter, step is not None
             soon = 0.0 if is_last else _SOON
             coef, _, step, gap = self._descend(self.coef[:, members], self._gradient[:, members], inner, step, soon)
-            if self.n_iter > swept_at:
-                self.coef, swept_at = _lifted(coef, members, objective.shape), self.n_iter
-                self.value, self._gradient = objective.loss_gradient(self.coef)
+            self.coef = _lifted(coef, members, self.objective.shape)
+            a = self._sweep()
             if gap == np.inf:
                 return
             if step is None:  # first of all, whether other features are wanted
-                a, is_last = self._pull(), True
+                is_last = True
                 continue
-            whole = _lifted(step, members, objective.shape)
-            product = objective.hessian_product(whole)
-            a = self._pull() + product[:, :-1] - penalty.gradient(whole[:, :-1])
-            bound = objective.step_gap(self.coef, self.value, self._gradient, whole, product)
-            self.gap = relative_gap(bound, self.value)
-            self._record(self._gradient, self.gap)
-            if self.gap <= self._tol or self.n_iter >= self._max_iter:
+            a, bound = self._promise(step)
+            is_stuck = self.n_iter >= self._max_iter or (was_known and self.n_iter == begun_at)
+            if not is_stuck and (bound <= self._near or not self._holds(a)):
+                is_stuck = not self._end(step, a)
+                if self.gap <= self._tol:
+                    return
+                step = step if is_stuck else None
+            if is_stuck:
+                if not self._features.goes_too_far(step):
+                    self.gap = bound
+                    self._record(self.coef, self._gradient, bound)
                 return
+
+    def _sweep(self):
+        """What pulls the features where the fit is: a pass over all of X, where that was not made there."""
+        if self.n_iter > self._swept_at:
+            self.value, self._gradient = self.objective.loss_gradient(self.coef)
+            self._swept_at = self.n_iter
+        return self._pull()
+
+    def _promise(self, step):
+        """What pulls the features at the end of a step, as the model has it, and the gap where it begins."""
+        objective, whole = self.objective, _lifted(step, self._features.members, self.objective.shape)
+        product = objective.hessian_product(whole)
+        bound = objective.step_gap(self.coef, self.value, self._gradient, whole, product)
+        return objective.pull(self.coef + whole, self._gradient + product), relative_gap(bound, self.value)
+
+    def _end(self, step, a):
+        """Make a step with some of the features and find the gap where it ends, `a` what it promises for all."""
+        features, members = self._features, self._features.members
+        objective = features.objective
+        objective.remember()
+        end = _line_search(objective, self.coef[:, members], self.value, self._gradient[:, members], step)
+        if end is None:
+            objective.loss_gradient(self.coef[:, members])
+            return False
+        coef, self.value, gradient, length = end
+        self.n_iter += 1
+        self.coef = _lifted(coef, members, self.objective.shape)
+        self._gradient = _lifted(gradient, members, self.objective.shape)
+        if length == 1.0:
+            gap = self.objective.dual_gap(self.coef, self.value, a, objective.divergence())
+            self.gap = relative_gap(gap, self.value)
+        self._record(coef, gradient, self.gap)
+        return True
 
     def _pull(self):
         """Gradient of the loss with respect to the features."""
-        return self._gradient[:, :-1] - self.objective.penalty.gradient(self.coef[:, :-1])
+        return self.objective.pull(self.coef, self._gradient)
 
-    def _choose(self, a, kept):
-        """Make a working set of the features that are wanted and those that are kept; False where it is too large."""
+    def _holds(self, a):
+        """Whether all features that are wanted are among those at hand, if there are any."""
+        if self._features is None:
+            return False
+        others = np.abs(a).max(axis=0)
+        others[self._features.members[:-1]] = 0.0
+        return others.max(initial=0.0) <= self.objective.penalty.l1 * (1.0 + self._tol)
+
+    def _choose(self, a):
+        """Make a working set of the features that are wanted; False where it is too large.
+
+        What was at hand from the start of the fit stays: along a path, it will be wanted again.
+        """
         objective = self.objective
         fewest = (_FEWEST_SPARSE if objective.matrix.is_sparse else _FEWEST) // objective.shape[0] + 1
         chosen = working_set(a, self.coef[:, :-1], objective.penalty.l1, fewest, _GROWTH)
+        kept = self._features.members[:-1] if self._features and self.n_iter == 0 else ()
         places = np.union1d(chosen, kept).astype(np.int64)
         if objective.shape[0] > 1 and len(places) * objective.shape[0] > LARGEST_HESSIAN:
             _logger.info("prox_newton: a working set of %d features is too large", len(places))
             return False
         self._features = Features(objective, places, self._features)
-        # The passes over its columns are to know where they are.
-        self.value, _ = self._features.objective.loss_gradient(self.coef[:, self._features.members])
+        self._stand()
         return True
+
+    def _stand(self):
+        """Have passes over the columns of the features know where they are; for two classes the loss does already."""
+        if self.objective.shape[0] > 1:
+            self._features.objective.loss_gradient(self.coef[:, self._features.members])
 
     def _descend(self, coef, gradient, tol, step=None, soon=0.0):
         """Newton's method with some features; where it ends, the gradient and the step there, and the gap.
 
         `gradient` is that at `coef`, where the objective was evaluated last, and a step that is given is that from
         there. After a step from a gap of at most `soon`, which leaves about its square, no other is looked for. The gap
-        is inf if it is not certain.
+        is inf if it is not certain; that of a working set is as the model has it.
         """
         features, objective = self._features, self._features.objective
         first, gap, best, n_lost = self.n_iter, np.inf, np.inf, 0
         while True:
             if step is None:
                 limit = np.inf if self.n_iter >= self._max_iter else tol if self.n_iter > first else self._tol
-                step, rough, gap = features.step(coef, self.value, gradient, self._tol, limit)
+                limit = limit if self.has_all else max(limit, self._near)
+                step, product, rough, gap = features.step(coef, self.value, gradient, self._tol, limit)
                 if step is None:
                     return coef, gradient, None, np.inf
-                if gap <= limit and features.goes_too_far(step):
+                if self.has_all and gap <= limit and features.goes_too_far(step):
                     gap = np.inf
-                self._record(gradient, gap if gap <= limit and features.is_whole else np.inf)
+                self._record(coef, gradient, gap if self.has_all and gap <= limit else np.inf)
                 if gap <= limit:
                     return coef, gradient, step, gap
             else:
                 rough = gap
             before = self.value
+            objective.remember()
             end = _line_search(objective, coef, before, gradient, step)
             if end is None or n_lost == _MAX_LOST:  # rounding is in the way, or the Hessian misleads
                 self.value, gradient = objective.loss_gradient(coef)
@@ -168,21 +221,18 @@ class _Run:
                 continue
             self.n_iter += 1
             features.learn(end[0] - coef, end[2] - gradient)
-            coef, self.value, gradient = end
+            a = objective.pull(coef + step, gradient + product) if self.has_all and gap <= self._near else None
+            coef, self.value, gradient, length = end
             step = None
+            if a is not None and length == 1.0:
+                reached = relative_gap(objective.dual_gap(coef, self.value, a, objective.divergence()), self.value)
+                if reached <= self._tol:
+                    self._record(coef, gradient, reached)
+                    return coef, gradient, None, reached
             if gap <= soon and self.n_iter < self._max_iter:
                 return coef, gradient, None, gap
             lost = rough > _SHORTER * best and self.value > before - rounding(objective, before)
             n_lost, best = n_lost + 1 if lost else 0, min(best, rough)
-
-
-def _holds(features, a, l1, tol):
-    """Whether all features that are wanted are among those at hand, if there are any."""
-    if features is None:
-        return False
-    others = np.abs(a).max(axis=0)
-    others[features.members[:-1]] = 0.0
-    return others.max(initial=0.0) <= l1 * (1.0 + tol)
 
 
 def _lifted(coef, members, shape):
@@ -193,7 +243,7 @@ def _lifted(coef, members, shape):
 
 
 def _line_search(objective, coef, value, gradient, step):
-    """The end of a step, halved until it makes the objective smaller; None where none does."""
+    """The end of a step, halved until it makes the objective smaller, and its length; None where none does."""
     penalty, W, V = objective.penalty, coef[:, :-1], step[:, :-1]
     bends = penalty.value(W + V) - penalty.value(W) - float(np.vdot(penalty.gradient(W), V))
     slope = float(np.vdot(gradient, step)) + bends
@@ -204,7 +254,7 @@ def _line_search(objective, coef, value, gradient, step):
         ahead = coef + length * step
         new_value, new_gradient = objective.loss_gradient(ahead)
         if new_value <= value + ARMIJO * length * slope + rounding(objective, value) * (length == 1.0):
-            return ahead, new_value, new_gradient
+            return ahead, new_value, new_gradient, length
         length *= 0.5
     return None
 
@@ -227,18 +277,19 @@ def solve(objective, start=None, *, tol, max_iter, callback=None, steering=None)
     """Minimise an objective; parameters and result as of `newton_cholesky.solve`. The penalty must be an L1 one.
 
     `steering` is what the result of a fit over the same X, under a stronger penalty, left. Where that is not much
-    stronger, steps begin where that fit ended, and not at `start`: the first one, by its Hessian, leads nearer.
+    stronger, and has a Hessian that is kept, steps begin where that fit ended, and not at `start`: the first one takes
+    no pass.
     """
     run, penalty = _Run(objective, tol=tol, max_iter=max_iter, callback=callback), objective.penalty
     if steering is not None and steering.matrix is not objective.matrix:
         steering = None
-    if steering and steering.objective.penalty.l1 <= _NEAR * penalty.l1:
-        run.go_on(steering.with_penalty(penalty), None)
-    elif steering and start is not None and not np.delete(start, steering.members, axis=1).any():
-        run.go_on(steering.with_penalty(penalty), start)
+    is_near = steering is not None and steering.objective.penalty.l1 <= _NEAR * penalty.l1
+    features = steering and steering.with_penalty(penalty)
+    if is_near and (steering.keeps_hessian or start is None):
+        run.go_on(features)
     else:
-        run.begin(_start(objective) if start is None else start)
-    if objective.matrix.shape[1] < ALL_COEFFICIENTS:
+        run.begin(_start(objective) if start is None else start, features)
+    if run.has_all:
         run.with_all_features()
     else:
         run.with_working_sets()
