@@ -2,7 +2,7 @@
 
 import math
 
-from ..matrices.costs import hessian_cost
+from ..matrices.costs import gram_cost, hessian_cost
 from . import gram_newton, newton_cg, newton_cholesky, preconditioned_lbfgs, prox_newton
 from .newton_cholesky import sampled_rows
 
@@ -31,6 +31,8 @@ _LARGEST_SPARSE_FACTOR = 500
 # Rough numbers of Hessians and passes.
 _HESSIANS, _HESSIANS_AFTER_SAMPLE = 4, 2  # that Newton's method takes from zeros, and from a subsample's optimum
 _PASSES_WITHOUT = 400  # that conjugate gradients take for two classes
+_PASSES_ALIKE = 100  # that L-BFGS takes for two classes where columns are alike, half of what conjugate gradients take
+_ALIKE = [("preconditioned_lbfgs", 1.5 * _PASSES_ALIKE)]  # where they are not, twice as many would not do
 _CHEAP, _FEW = 16, 500_000  # passes, and samples times coefficients: a Hessian that costs no more is not put off
 _TRIED = 2  # Hessians that passes of L-BFGS may cost before one is formed
 _LEAST_TRIED, _MOST_TRIED = 40, 300  # of these passes
@@ -62,17 +64,29 @@ def plan(n_samples, n_features, has_penalty, *, has_l1=False, n_classes=2, is_sp
         return _plan_of_many(n_samples, n_classes * (n_features + 1))
     if is_sparse:
         return _plan_of_sparse(n_features, has_penalty)
+    plan_of_dense = _plan_of_wide if n_samples <= n_features and has_penalty and not in_blocks else _plan_of_tall
+    return plan_of_dense(n_samples, n_features, has_penalty)
+
+
+def _plan_of_wide(n_samples, n_features, has_penalty):
+    if n_samples > _LARGEST_FACTOR:
+        return _plan_of_tall(n_samples, n_features, has_penalty)
+    tried = _ALIKE if gram_cost(n_samples, n_features) > _PASSES_ALIKE else []
+    return [
+        *tried,
+        ("gram_newton", math.inf),
+        ("newton_cholesky" if n_features <= _LARGEST_FACTOR else "newton_cg", math.inf),
+    ]
+
+
+def _plan_of_tall(n_samples, n_features, has_penalty):
+    tried = _ALIKE if has_penalty else []
     if n_features > _LARGEST_FACTOR:
-        cholesky = []
-    else:
-        n_hessians = _HESSIANS_AFTER_SAMPLE if sampled_rows(n_samples, n_features) else _HESSIANS
-        cost = n_hessians * hessian_cost(n_samples, n_features)
-        cholesky = [("newton_cholesky", math.inf)]
-    if has_penalty and not in_blocks and n_samples <= min(n_features, _LARGEST_FACTOR):
-        return [("gram_newton", math.inf), *(cholesky or [("newton_cg", math.inf)])]
-    if cholesky and cost > _PASSES_WITHOUT:
-        return [("newton_cg", cost), *cholesky]
-    return cholesky or [("newton_cg", math.inf)]
+        return [*tried, ("newton_cg", math.inf)]
+    n_hessians = _HESSIANS_AFTER_SAMPLE if sampled_rows(n_samples, n_features) else _HESSIANS
+    cost = n_hessians * hessian_cost(n_samples, n_features)
+    tried = [*tried, ("newton_cg", cost)] if cost > _PASSES_WITHOUT else []
+    return [*tried, ("newton_cholesky", math.inf)]
 
 
 def _plan_of_sparse(n_features, has_penalty):
