@@ -81,9 +81,8 @@ class CSRMatrix(MemoryMatrix):
 
     def columns(self, places):
         """See `Matrix`."""
-        some = self._compressed_columns()[:, places]
-        matrix = CSRMatrix(some.tocsr(), name=self._name, team=self.team)
-        matrix._columns = some
+        matrix = CSRMatrix(self.X[:, places], name=self._name, team=self.team)  # in less time than from columns
+        matrix._columns = self._compressed_columns()[:, places]
         return matrix
 
     def _compressed_columns(self):
