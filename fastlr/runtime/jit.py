@@ -37,6 +37,11 @@ except ImportError:  # a private class: without it kernels are compiled once a p
     FunctionCache = None
 
 try:
+    from numba.core.runtime import rtsys
+except ImportError:  # private too: without it Numba makes ready to compile where code is only loaded
+    rtsys = None
+
+try:
     from numba.core.cpu import CPUTargetOptions
 except ImportError:  # private as well
     CPUTargetOptions = None
@@ -156,7 +161,7 @@ if FunctionCache is not None:
 
         def load_overload(self, sig, target_context):
             try:
-                found = super().load_overload(sig, target_context)
+                found = self._load(sig, target_context)
             except Exception as error:  # whatever a truncated or foreign file raises: compile again
                 _logger.info("ignored a damaged cache entry of %s: %r", self._name, error)
                 found = None
@@ -164,6 +169,13 @@ if FunctionCache is not None:
             if found is None:
                 _notice.begin(self._name)
             return found
+
+        def _load(self, sig, target_context):
+            """What is on disk; of Numba's registries, which take 0.13 s to load, only compiling has need."""
+            if rtsys is None or not hasattr(self, "_load_overload"):
+                return super().load_overload(sig, target_context)
+            rtsys.initialize(target_context)  # for code that counts references
+            return self._load_overload(sig, target_context)
 
         def _from_seed(self, sig, target_context):
             try:
