@@ -10,8 +10,9 @@ Beside OpenBLAS on one thread of an AMD Zen 4, which scales a copy first, float6
 up to 1,000 columns and 0.9 times at 3,000; `asv_bench/README.md` has all sizes, and the Gram matrix.
 
 Products of 8-bit integers are exact: `DEPTH` of them stay below 2^24, which float32 can count. As pairs of 16-bit
-integers in an int32 they are so too, and twice as fast where one instruction multiplies pairs and adds them, and there
-are registers enough (0.6 s for 2,000 rows of 30,000 on one thread of an AMD Zen 4).
+integers in an int32 they are so too, and quicker where one instruction multiplies pairs and adds them, and there are
+registers enough: 104e9 multiply-adds a second on one thread of an AMD Zen 4, 51e9 in float32; with code for AVX2, 78e9
+and 48e9.
 """
 
 import numpy as np
