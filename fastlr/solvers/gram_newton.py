@@ -227,7 +227,7 @@ class GramNewton:
             if is_smaller and abs(rest) <= _FLAT * abs(slope) + rounding / length:
                 return ahead
             low, high = (length, high) if rest < 0.0 else (low, length)
-            target = length - rest / (float(ahead.D @ np.square(change + db)) + second)
+            target = length - rest / (ahead.D @ np.square(change + db) + second)  # NumPy's: may be infinite
             length = _inside(target, length, low, high)
         return ahead if is_smaller else None
 
