@@ -61,7 +61,7 @@ def from_sklearn(model: sklearn.linear_model.LogisticRegression) -> LogisticRegr
     >>> from sklearn.datasets import load_iris
     >>> import fastlr
     >>> X, y = load_iris(return_X_y=True)
-    >>> model = fastlr.from_sklearn(sklearn.linear_model.LogisticRegression(max_iter=1_000).fit(X, y))
+    >>> model = fastlr.from_sklearn(sklearn.linear_model.LogisticRegression(solver="newton-cg").fit(X, y))
     >>> model.predict(X[:2])
     array([0, 0])
     """
