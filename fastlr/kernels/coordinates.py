@@ -11,9 +11,8 @@ from ..runtime.jit import CONTRACT, helper, kernel, options
 from .csr import dot_row
 
 _SUPPORT_SWEEPS = 10  # one over all, the others over what is not zero
-_COLUMN_SWEEPS = 20  # along columns, where every so many goes over all
+_COLUMN_SWEEPS = 30  # along columns, where every so many goes over all
 _WHOLE_EVERY = 4
-_SLOW = 0.5  # of the changes of one of those, the next has more: columns are alike
 _CONSTANT = 1e-12  # of its square: the bend of a column that the intercept can replace, which is rounding
 
 
@@ -215,7 +214,7 @@ def descend_columns(X, h, gradient, w, threshold, ridge, moments, step, tol, u, 
         if step[j] != 0.0:
             b -= first[j] * step[j] * share
             add_column(X, j, step[j], h, u)
-    change = before = np.inf
+    change = np.inf
     for sweep in range(_COLUMN_SWEEPS):
         is_whole = sweep % _WHOLE_EVERY == 0 or change <= tol
         change = 0.0
@@ -231,9 +230,7 @@ def descend_columns(X, h, gradient, w, threshold, ridge, moments, step, tol, u, 
                 add_column(X, j, d, h, u)
                 b -= first[j] * d * share
                 change = max(change, abs(d) * bend[j])
-        if is_whole:
-            if change <= tol or change > _SLOW * before:
-                break
-            before = change if sweep % _WHOLE_EVERY == 0 else np.inf
+        if is_whole and change <= tol:
+            break
     step[n] = b
     return sweep + 1, is_whole and change <= tol

@@ -33,9 +33,8 @@ _MAX_HALVINGS = 30
 _MAX_SAMPLE_STEPS = 20
 _MAX_LOST = 3  # steps in a row whose effect was lost in rounding
 _SHORTER = 0.5  # a gap this much smaller than the smallest so far is progress
-_SOON = 0.05  # a gap so small that a step from it is the last before other features are looked at
+_SOON = 0.1  # a gap so small that a step from it is the last before other features are looked at
 _NEAR = 2.0  # times a penalty, another from whose optimum a step of the model arrives well
-_COARSE, _SHARE = 0.1, 0.1  # gap of the first working set, and of others in gaps of the whole problem
 
 
 _logger = logging.getLogger("fastlr")
@@ -87,18 +86,17 @@ class _Run:
 
     def with_working_sets(self):
         """Optima of working sets, until no other feature is wanted."""
-        step, is_last, bound = None, False, np.inf
         a = self._pull() if self._swept_at == 0 else None
+        step, is_last = None, a is not None and self._holds(a)
         while True:
             if a is not None and not self._holds(a):
                 a = self._sweep()
                 if not self._choose(a):
                     return
                 is_last = False
-            inner = max(_SHARE * self._tol, min(_COARSE, _SHARE * bound))
             members, begun_at, was_known = self._features.members, self.n_iter, step is not None
-            soon = 0.0 if is_last else _SOON
-            coef, _, step, gap = self._descend(self.coef[:, members], self._gradient[:, members], inner, step, soon)
+            limits = self._near, 0.0 if is_last else _SOON
+            coef, _, step, gap = self._descend(self.coef[:, members], self._gradient[:, members], *limits, step)
             self.coef = _lifted(coef, members, self.objective.shape)
             a = self._sweep()
             if gap == np.inf:
@@ -186,19 +184,18 @@ class _Run:
         if self.objective.shape[0] > 1:
             self._features.objective.loss_gradient(self.coef[:, self._features.members])
 
-    def _descend(self, coef, gradient, tol, step=None, soon=0.0):
+    def _descend(self, coef, gradient, limit, soon=0.0, step=None):
         """Newton's method with some features; where it ends, the gradient and the step there, and the gap.
 
         `gradient` is that at `coef`, where the objective was evaluated last, and a step that is given is that from
-        there. After a step from a gap of at most `soon`, which leaves about its square, no other is looked for. The gap
-        is inf if it is not certain; that of a working set is as the model has it.
+        there. It ends at a gap of at most `limit`, or after a step from one of at most `soon`, as the model has it. The
+        gap is inf if it is not certain; that of a working set is as the model has it.
         """
         features, objective = self._features, self._features.objective
-        first, gap, best, n_lost = self.n_iter, np.inf, np.inf, 0
+        gap, best, n_lost = np.inf, np.inf, 0
         while True:
             if step is None:
-                limit = np.inf if self.n_iter >= self._max_iter else tol if self.n_iter > first else self._tol
-                limit = limit if self.has_all else max(limit, self._near)
+                limit = np.inf if self.n_iter >= self._max_iter else limit
                 step, product, rough, gap = features.step(coef, self.value, gradient, self._tol, limit)
                 if step is None:
                     return coef, gradient, None, np.inf
@@ -229,8 +226,8 @@ class _Run:
                 if reached <= self._tol:
                     self._record(coef, gradient, reached)
                     return coef, gradient, None, reached
-            if gap <= soon and self.n_iter < self._max_iter:
-                return coef, gradient, None, gap
+            if rough <= soon and self.n_iter < self._max_iter:
+                return coef, gradient, None, rough
             lost = rough > _SHORTER * best and self.value > before - rounding(objective, before)
             n_lost, best = n_lost + 1 if lost else 0, min(best, rough)
 
