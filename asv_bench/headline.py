@@ -120,8 +120,8 @@ def draw(stored):
         ]
     lines += [
         f'<line x1="{one:.1f}" y1="{TOP}" x2="{one:.1f}" y2="{TOP + ROW * len(keys)}" stroke="#333"/>',
-        f'<text x="10" y="{height - 28}" fill="#555" font-size="11">Right: fastlr / scikit-learn, with its quickest '
-        "solver there (° without an intercept).</text>",
+        f'<text x="10" y="{height - 28}" fill="#555" font-size="11">Right: fastlr / scikit-learn, with the solver '
+        "that is named (° without an intercept).</text>",
         f'<text x="10" y="{height - 10}" fill="#555" font-size="11">Measured again by: cd asv_bench; '
         "python headline.py --measure</text>",
         "</svg>",
