@@ -5,8 +5,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from scipy import integrate, sparse
+from scipy import integrate, linalg, sparse
 from scipy.special import expit, log_softmax
+from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression as SklearnLogisticRegression
 from sklearn.preprocessing import StandardScaler
 from test_softmax import make_softmax_problem, softmax_objective
@@ -15,6 +16,10 @@ from fastlr import LogisticRegression, reference
 from fastlr.fits.one import fit_path, quiet_team
 from fastlr.fits.problem import Problem
 from fastlr.linalg.blas import single_threaded_blas
+from fastlr.losses.softmax import SoftmaxLoss
+from fastlr.matrices import matrix_for
+from fastlr.objectives.penalties import L2
+from fastlr.objectives.softmax import SoftmaxObjective
 from fastlr.solvers import SOLVERS, plan
 from fastlr.solvers._steps import safeguarded_step
 from fastlr.solvers.newton_cholesky import _Newton
@@ -229,3 +234,49 @@ def test_a_path_over_rare_classes_arrives_for_every_C():
     with quiet_team(1) as team:
         path = fit_path(problem, np.logspace(-4, 6, 8), tol=1e-6, max_iter=100, start=None, dtype=np.float64, team=team)
         assert all(end.result.converged for end in path)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_class_factors_are_near_the_inverses_of_a_hessians_blocks(dtype, weighted):
+    X, y = geometric(2_000, 12, 5, decades=0.0)
+    X = (3.0 + X).astype(dtype)
+    weight = np.random.default_rng(0).exponential(size=len(y)) if weighted else np.empty(0)
+    coef = 0.4 * np.random.default_rng(1).normal(size=(5, 13))
+    objective = SoftmaxObjective(matrix_for(X, 5), SoftmaxLoss(y, 5, weight), L2(0.01), True)
+    objective.loss_gradient(coef)
+    apply = objective._factored_blocks(0.1)
+    hessian = reference.softmax_hessian(X, weight if weighted else None, coef) / objective.loss.weight_sum
+    for k in range(5):
+        block = hessian[13 * k : 13 * k + 13, 13 * k : 13 * k + 13] + np.diag([0.01] * 12 + [0.0])
+        inverse = np.empty((13, 13))
+        for j in range(13):
+            gradient = np.zeros((5, 13))
+            gradient[k, j] = 1.0
+            inverse[:, j] = apply(gradient)[k]
+        np.testing.assert_allclose(inverse, inverse.T, rtol=1e-4, atol=1e-5 * np.abs(inverse).max())
+        values = linalg.eigvals(inverse @ block).real
+        assert 0.5 < values.min()
+        assert values.max() < 2.0
+
+
+def test_rows_that_reach_far_count_in_class_factors_though_their_curvature_is_small():
+    # Of a column that is zero but for a few rows, whose class is nearly certain, no other row knows anything.
+    X, y = geometric(2_000, 12, 5, decades=0.0)
+    X[:, 0] = X[:8] = 0.0
+    X[:8, 0] = 50.0
+    coef = np.random.default_rng(1).normal(size=(5, 13))
+    coef[:, [0, -1]] = 0.0
+    coef[0, 0] = np.log(0.97 / 0.0075) / 50.0  # probabilities of 0.97 and 0.0075
+    objective = SoftmaxObjective(matrix_for(X, 5), SoftmaxLoss(y, 5, np.empty(0)), L2(1e-8), True)
+    objective.loss_gradient(coef)
+    gradient = np.zeros((5, 13))
+    gradient[0, 0] = 1.0
+    found = objective._factored_blocks(0.1)(gradient)[0, 0]
+    block = reference.softmax_hessian(X, None, coef)[:13, :13] / len(y) + np.diag([1e-8] * 12 + [0.0])
+    assert found == pytest.approx(np.linalg.inv(block)[0, 0], rel=0.2)
+
+
+def test_digits_take_few_passes():
+    X, y = load_digits(return_X_y=True)
+    assert LogisticRegression(C=1.0, tol=1e-8).fit(X / 16.0, y).n_passes_ <= 24

@@ -1,7 +1,7 @@
 """Cholesky factors of matrices that may be singular, or of columns on very different scales."""
 
 import numpy as np
-from scipy.linalg.lapack import dpotrf, dpotri, dpotrs
+from scipy.linalg.lapack import dpotrf, dpotri, dpotrs, dtrtri
 
 _RIDGES = (0.0, *np.logspace(-12, 6, 10))  # the last makes the diagonal dominant, whatever the matrix
 _SMALLEST = 1e-7  # of the factor's diagonal, where that of the matrix is 1
@@ -68,6 +68,10 @@ class ScaledCholesky:
         scale = self._scale if sides.ndim == 1 else self._scale[:, None]
         solution, _ = dpotrs(self._factor, scale * sides, lower=1)
         return scale * solution
+
+    def inverse_factor(self):
+        """A vector s and a lower triangular W for which diag(s) W^T W diag(s) is the inverse."""
+        return self._scale, dtrtri(self._factor, lower=1)[0]
 
     def inverse(self):
         """The inverse, a symmetric float64 array of shape (n, n)."""

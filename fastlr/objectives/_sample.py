@@ -8,6 +8,8 @@ from ..losses.quadratic import Quadratic
 from ..matrices import matrix_for
 from ..runtime.blocks import sample_rows
 
+_PICKED = 500_000  # entries of rows that are copied at a time
+
 
 class Sample:
     """At most so many rows, evenly spread, the same each time.
@@ -17,6 +19,14 @@ class Sample:
     matrix : Matrix
     loss : SoftmaxLoss
     n_rows : int
+
+    Attributes
+    ----------
+    n_rows : int
+    dtype : numpy dtype
+        What products with X are computed in.
+    weight : float64 array of shape (n_rows,)
+        Weights, of mean 1.
     """
 
     def __init__(self, matrix, loss, n_rows):
@@ -25,33 +35,70 @@ class Sample:
         if self.n_rows < n_samples or not matrix.in_memory:
             rows = sample_rows(n_samples, self.n_rows)
             matrix, loss = matrix.sample(loss, rows)
-        self._matrix = matrix
+        self._matrix, self.dtype = matrix, matrix.dtype
         weight = loss.weights()
-        self._weight = weight / max(weight.mean(), np.finfo(np.float64).tiny)
-        self._dense = None
+        self.weight = weight / max(weight.mean(), np.finfo(np.float64).tiny)
+        self._dense = self._square = self._extent = None
 
-    def curvatures(self, coefs, *, average):
-        """Weighted curvatures p (1 - p) at coefficients of shape (n_classes, n_features + 1).
-
-        Returns
-        -------
-        float64 array of shape (n_rows, n_classes), or (n_rows, 1) if their average is asked for
-            For weights of mean 1.
-        """
-        curvatures = np.empty((self.n_rows, 1 if average else len(coefs)))
-        for rows, block in self._matrix.blocks(len(coefs)):
-            p = special.softmax(block @ coefs[:, :-1].T + coefs[:, -1], axis=1)
-            p *= 1.0 - p
-            curvatures[rows] = p.mean(axis=1, keepdims=True) if average else p
-        curvatures *= self._weight[:, None]
+    def curvatures(self, coefs):
+        """Curvatures p (1 - p) at coefficients of shape (n_classes, n_features + 1): of shape (n_rows, n_classes)."""
+        curvatures = np.empty((self.n_rows, len(coefs)))
+        for rows, p in self._probabilities(coefs):
+            curvatures[rows] = p * (1.0 - p)
         return curvatures
 
-    def hessian(self, curvature):
-        """[X 1]^T D [X 1] / n_rows, float64 of shape (n_features + 1, n_features + 1)."""
+    def _probabilities(self, coefs):
+        for rows, block in self._matrix.blocks(len(coefs)):
+            yield rows, special.softmax(block @ coefs[:, :-1].T + coefs[:, -1], axis=1)
+
+    def hessian(self, coefs, floor):
+        """[X 1]^T D [X 1] / n_rows, D the classes' mean curvature, weighted, and no less than a share of its mean."""
+        curvature = np.empty(self.n_rows)
+        for rows, p in self._probabilities(coefs):
+            curvature[rows] = (p * (1.0 - p)).mean(axis=1)
+        curvature *= self.weight
+        curvature += floor * (curvature.mean() - curvature)
+        return self._sandwich(curvature)
+
+    def square(self):
+        """[X 1]^T [X 1] / n_rows, weighted, float64 of shape (n_features + 1, n_features + 1)."""
+        if self._square is None:
+            self._square = self._sandwich(self.weight)
+        return self._square
+
+    def extents(self):
+        """How far rows of [X 1] reach, weighted: squared lengths, columns on a scale, float64 of shape (n_rows,)."""
+        if self._extent is None:
+            diagonal = self.square().diagonal()
+            inverse = np.divide(1.0, diagonal, out=np.zeros_like(diagonal), where=diagonal > 0.0)
+            self._extent = np.empty(self.n_rows)
+            for rows, block in self._densely().rows_with_ones():
+                self._extent[rows] = (block * block) @ inverse
+            self._extent *= self.weight / len(diagonal)
+        return self._extent
+
+    def square_of(self, rows, amounts):
+        """The sum of amounts_i [x_i 1]^T [x_i 1] of some rows over n_rows, of the same shape."""
+        dense = self._densely()
+        X, root = dense.X, np.sqrt(amounts).astype(dense.dtype)
+        width, most = X.shape[1] + 1, max(1, _PICKED // (X.shape[1] + 1))
+        total = np.zeros((width, width))
+        for first in range(0, len(rows), most):
+            part = root[first : first + most]
+            block = np.empty((len(part), width), dense.dtype)
+            scaled = part * part.dtype.type(dense.scale)
+            np.multiply(X[rows[first : first + most]], scaled[:, None], out=block[:, :-1], casting="same_kind")
+            block[:, -1] = part
+            total += block.T @ block
+        total /= self.n_rows
+        return total
+
+    def _sandwich(self, weight):
+        return self._densely().sandwich(Quadratic(weight)) / self.n_rows
+
+    def _densely(self):
         if self._dense is None:
             X, team = self._matrix.X, self._matrix.team
             is_sparse = self._matrix.is_sparse
             self._dense = matrix_for(check_features(X.toarray()), team=team) if is_sparse else self._matrix
-        hessian = self._dense.sandwich(Quadratic(curvature))
-        hessian /= self.n_rows
-        return hessian
+        return self._dense

@@ -29,6 +29,7 @@ logistic regression and maximum entropy models, Machine Learning 85, 2011 (the d
 import numpy as np
 
 from ..linalg.factor import ScaledCholesky
+from ._class_factors import ClassFactors, usual_share
 from ._sample import Sample
 from .base import Objective
 
@@ -128,11 +129,11 @@ class SoftmaxObjective(Objective):
         """Rough inverse of the Hessian where `loss_gradient` was last evaluated, for steps that shift no class mean.
 
         The coupling of classes is left out: the block of class k is [X 1]^T D_k [X 1], D_k the curvatures
-        p_k (1 - p_k). With few features each block is formed, from a subsample, and factorised; with more, one for all
-        classes, from mean curvatures; with still more, the diagonals, see `_diagonal_blocks`. Where one is formed for
-        all, it is from all rows, if they are in memory: a subsample may miss what columns of mostly zeros hold. Equal
-        changes of all classes, which the loss does not feel and blocks do, are taken out: at the optimum the classes'
-        mean is 0, and only the penalty would bring it back there, slowly.
+        p_k (1 - p_k). With few features each block is formed, from a subsample, and factorised, see `ClassFactors`;
+        with more, one for all classes, from mean curvatures; with still more, the diagonals, see `_diagonal_blocks`.
+        With more than a few they are formed from all rows, if they are in memory: a subsample may miss what columns of
+        mostly zeros hold. Equal changes of all classes, which the loss does not feel and blocks do, are taken out: at
+        the optimum the classes' mean is 0, and only the penalty would bring it back there, slowly.
 
         Parameters
         ----------
@@ -154,7 +155,7 @@ class SoftmaxObjective(Objective):
         n_samples, n_features = self.matrix.shape
         if not self._factored:
             return 1.0
-        share = 1.0 if self._factors_each(floor) else 1.0 / self.shape[0]
+        share = usual_share(floor) if self._factors_each(floor) else 1.0 / self.shape[0]
         return share * self._n_factored_rows() * n_features / (8.0 * n_samples)
 
     def centred(self, coefs):
@@ -178,22 +179,17 @@ class SoftmaxObjective(Objective):
         return n_samples if from_all else min(n_samples, _ROWS_PER_FEATURE * n_features)
 
     def _factored_blocks(self, floor):
-        each = self._factors_each(floor)
         sample = self._sample(self._n_factored_rows())
-        curvatures = sample.curvatures(self._coefs, average=not each)
-        curvatures += floor * (curvatures.mean(axis=0) - curvatures)
-        if not self._coefs.any():  # all classes are alike
-            curvatures = curvatures[:, :1]
-        factors = [ScaledCholesky(self._block(sample, column)) for column in curvatures.T]
-        if len(factors) > 1:  # one product with many small inverses is faster than many small solves
-            inverses = np.stack([factor.inverse() for factor in factors])
-
-        def apply(gradient):
-            if len(factors) == 1:
-                return np.ascontiguousarray(factors[0].solve(gradient.T).T)
-            return (inverses @ gradient[:, :, None])[:, :, 0]
-
-        return apply
+        if self._coefs.any() and self._factors_each(floor):
+            curvatures = sample.curvatures(self._coefs)
+            return ClassFactors(sample, curvatures, floor, self._finished, self.matrix.team.n_threads)
+        if self._coefs.any():
+            block = sample.hessian(self._coefs, floor)
+        else:  # all samples and classes are alike
+            share = 1.0 / self.shape[0]
+            block = share * (1.0 - share) * sample.square()
+        factor = ScaledCholesky(self._finished(block))
+        return lambda gradient: np.ascontiguousarray(factor.solve(gradient.T).T)
 
     def _sample(self, n_rows):
         """A `Sample` of at most so many rows."""
@@ -232,8 +228,8 @@ class SoftmaxObjective(Objective):
             diagonal[is_intercept] = 1.0
         return hessian
 
-    def _block(self, sample, curvature):
-        block = sample.hessian(curvature)
+    def _finished(self, block):
+        """What a block of the loss's Hessian is with the penalty."""
         diagonal = block.reshape(-1)[:: len(block) + 1]
         if self.dtype == np.float32:
             diagonal *= 1.0 + _BLUR
@@ -252,7 +248,8 @@ class SoftmaxObjective(Objective):
         if not self.fit_intercept:
             mean = np.zeros_like(mean)
         sample = self._sample(_ROWS_PER_CURVATURE)
-        share = np.maximum(sample.curvatures(self._coefs, average=False).mean(axis=0), np.finfo(np.float64).tiny)
+        share = sample.weight @ sample.curvatures(self._coefs) / sample.n_rows
+        share = np.maximum(share, np.finfo(np.float64).tiny)
         spread = np.maximum(square - mean * mean, np.finfo(np.float64).eps * square)
         diagonal = share[:, None] * spread + self.penalty.diagonal
         diagonal[diagonal == 0.0] = 1.0
