@@ -144,6 +144,9 @@ class Asked:
     def gap_bound(self, gradient, *hessian):
         return self.inner.gap_bound(self.rows(gradient), *hessian)
 
+    def free_gap_bound(self, gradient):
+        return self.inner.free_gap_bound(self.rows(gradient))
+
     def rough_gap(self, gradient):
         return self.inner.rough_gap(self.rows(gradient))
 

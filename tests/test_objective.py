@@ -7,16 +7,19 @@ from conftest import (
     ORDERS,
     WEIGHTS,
     assert_within,
+    csr_passes,
     dense_passes,
     logistic_objective,
     make_problem,
     strength,
 )
+from scipy import sparse
 from scipy.special import expit, xlogy
 
-from fastlr import reference
-from fastlr._validation import check_features
+from fastlr import LogisticRegression, reference
+from fastlr._validation import check_features, check_sparse_features
 from fastlr.linalg.blas import single_threaded_blas
+from fastlr.matrices.csr import CSRMatrix
 from fastlr.objectives import relative_gap
 from fastlr.objectives.penalties import L2
 from fastlr.solvers.newton_cholesky import _Newton
@@ -307,13 +310,57 @@ def test_gap_bound_is_no_less_than_the_duality_gap_of_its_dual_point(weights, se
         if abs(t) > 1:
             assert bound == np.inf
             continue
-        q = p - t * h
-        alpha = share * (q - problem.y)
-        assert alpha.sum() == pytest.approx(0.0, abs=1e-15)
-        conjugate = share @ (xlogy(q, q) + xlogy(1 - q, 1 - q))
-        # Only targets 0 and 1 were usual in the literature; the conjugate at q - y is the same for any.
-        dual = -conjugate - np.sum((problem.X.T @ alpha) ** 2) / (2 * l2)
-        assert bound >= (value - dual) * (1 - 1e-10) - 1e-14
+        assert bound >= (value - dual_value(problem, l2, p - t * h)) * (1 - 1e-10) - 1e-14
+
+
+def dual_value(problem, l2, q):
+    """What Fenchel duality says of the minimum, from probabilities that have the weighted mean of y."""
+    share = problem.weights / problem.weights.sum()
+    alpha = share * (q - problem.y)
+    assert alpha.sum() == pytest.approx(0.0, abs=1e-15)
+    conjugate = share @ (xlogy(q, q) + xlogy(1 - q, 1 - q))
+    # Only targets 0 and 1 were usual in the literature; the conjugate at q - y is the same for any.
+    return -conjugate - np.sum((problem.X.T @ alpha) ** 2) / (2 * l2)
+
+
+@weighted
+def test_the_gap_bound_that_takes_no_pass_is_no_less_than_the_duality_gap_of_its_dual_point(weights):
+    outcomes = set()
+    for seed in range(10):
+        problem = make_problem(50, 8, "float64", "C", weights, seed=seed)
+        share = problem.weights / problem.weights.sum()
+        rng = np.random.default_rng(seed)
+        weight = np.empty(0) if problem.sample_weight is None else problem.sample_weight
+        passes = csr_passes(check_sparse_features(sparse.csr_array(problem.X)), problem.y, weight)
+        objective = logistic_objective(passes, l2=0.1)
+        coef = 0.1 * rng.normal(size=9)
+        objective.loss_gradient(coef)
+        objective.preconditioner()
+        p = expit(problem.with_ones @ coef)
+        kept = p * (1 - p)
+        for distance in (0.01, 0.3, 3.0):
+            coef = coef + distance * rng.normal(size=9)
+            value, gradient = objective.loss_gradient(coef)
+            before = objective.n_passes
+            bound = objective.free_gap_bound(gradient)
+            assert objective.n_passes == before
+            p = expit(problem.with_ones @ coef)
+            shift = gradient[-1] / (share @ kept) * kept
+            outcomes.add(bound < np.inf)
+            if (np.abs(shift) > p * (1 - p))[share > 0].any():
+                assert bound == np.inf
+            else:
+                assert bound >= (value - dual_value(problem, 0.1, p - shift)) * (1 - 1e-10) - 1e-14
+    assert outcomes == {True, False}
+
+
+def test_the_gap_bound_that_takes_no_pass_ends_a_fit_to_sparse_x(monkeypatch):
+    problem = make_problem(300, 30)
+    X = sparse.csr_array(np.where(np.abs(problem.X) > np.median(np.abs(problem.X)), problem.X, 0.0))
+    y = (problem.y > 0.5).astype(int)
+    monkeypatch.setattr(CSRMatrix, "intercept_column", None)  # the pass that it spares
+    model = LogisticRegression(C=0.1, solver="preconditioned_lbfgs", tol=1e-8).fit(X, y)
+    assert model.gap_ <= 1e-8
 
 
 def test_gap_bound_takes_one_pass_or_none_with_the_column_at_hand():

@@ -137,6 +137,21 @@ class PointwiseLoss:
             self._remembered = np.empty_like(self.raw)
         self._remembered[:] = self.raw
 
+    def keep_curvature(self) -> None:
+        """Keep the second derivatives, for `moved_along_kept`."""
+        self._kept = self.curvature.copy()
+
+    def moved_along_kept(self, shift: float) -> float:
+        """Bound on the summed divergence of coin flips p and q = p - shift h', h' what was kept, see `objectives`.
+
+        Returns
+        -------
+        float
+            ``shift^2 sum h'^2 / h``, weighted; inf where that does not bound it, or q may leave [0, 1].
+        """
+        over = np.divide(self._kept, self.curvature, out=np.zeros_like(self._kept), where=self._kept > 0.0)
+        return shift**2 * float(self._kept @ over) if abs(shift) * over.max(initial=0.0) <= 1.0 else np.inf
+
     def largest_change(self) -> float:
         """The largest absolute change of a raw prediction since `remember`."""
         return float(np.abs(self.raw - self._remembered).max())

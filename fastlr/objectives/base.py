@@ -108,6 +108,13 @@ class Objective:
         """Coefficients without what changes no probability."""
         return coefs
 
+    def without_features(self) -> np.ndarray:
+        """Zeros, but for the best intercepts where the loss knows them without a pass."""
+        coefs = np.zeros(self.shape)
+        if self.fit_intercept and self.matrix.in_memory:
+            coefs[:, -1] = self.loss.best_intercepts()
+        return coefs
+
     def rough_gap(self, gradient: np.ndarray) -> float:
         """Bound on f - f* by strong convexity, were the intercepts at their best: a first test, as it costs no pass.
 
@@ -117,6 +124,10 @@ class Objective:
             inf without a penalty.
         """
         return self.penalty.dual_bound(float(np.vdot(gradient[:, :-1], gradient[:, :-1])))
+
+    def free_gap_bound(self, gradient: np.ndarray) -> float:
+        """Bound on f - f* that holds and takes no pass; inf where none is known."""
+        return np.inf
 
     def step_gap(
         self, coefs: np.ndarray, value: float, gradient: np.ndarray, step: np.ndarray, product: np.ndarray

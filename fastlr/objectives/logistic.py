@@ -69,6 +69,8 @@ def gap_bound(penalty, gradient, intercept_column):
 class LogisticObjective(Objective):
     """Mean logistic loss with a penalty; parameters and attributes as of `Objective`."""
 
+    _column = None  # the Hessian's last, where a preconditioner was formed from all of X
+
     def remember(self):
         """Where `loss_gradient` was last evaluated a line begins; it ends at the next evaluation."""
         self.loss.remember()
@@ -139,6 +141,9 @@ class LogisticObjective(Objective):
         """
         weight_sum = self.loss.weight_sum
         first, second, total = moments or self.matrix.moments(self.loss)
+        if self.matrix.is_sparse and self.matrix.in_memory:  # those of dense X are of a subsample
+            self._column = np.append(first, total) / weight_sum
+            self.loss.keep_curvature()
         if not self.fit_intercept or not total > 0.0:
             first, total = np.zeros_like(first), weight_sum
         mean = first / total
@@ -147,12 +152,16 @@ class LogisticObjective(Objective):
         diagonal[diagonal == 0.0] = 1.0
         if not self.penalty:  # steps along a column that the intercept can replace would be of rounding alone
             diagonal[self.standardisation()[1] == 0.0] = np.inf
-        share = total / weight_sum
+        inverse, share = 1.0 / diagonal, total / weight_sum
 
         def apply(gradient):
-            g_w, g_b = gradient[0, :-1], gradient[0, -1]
-            w = (g_w - mean * g_b) / diagonal
-            return np.append(w, g_b / share - mean @ w)[None]
+            direction = np.empty_like(gradient)
+            w, g_b = direction[0, :-1], gradient[0, -1]
+            np.multiply(mean, -g_b, out=w)
+            w += gradient[0, :-1]
+            w *= inverse
+            direction[0, -1] = g_b / share - mean @ w
+            return direction
 
         return apply
 
@@ -193,6 +202,20 @@ class LogisticObjective(Objective):
             return self.matrix.intercept_column(self.loss) / self.loss.weight_sum
 
         return gap_bound(self.penalty, gradient, column)
+
+    def free_gap_bound(self, gradient):
+        """Bound on f - f* as `gap_bound`, from the curvatures h' that the last preconditioner was formed from: no pass.
+
+        With q = p - t h', t = g_b / sum_i c_i h'_i, and u' the column of h' in place of u,
+
+            f(coef) - f* <= t^2 sum_i c_i h'_i^2 / h_i + |g_w - t u'|^2 / (2 l2)    if |t| h'_i <= h_i for all i
+        """
+        if self._column is None:
+            return np.inf
+        shift = gradient[0, -1] / self._column[-1]
+        rest = gradient[0, :-1] - shift * self._column[:-1]
+        moved = self.loss.moved_along_kept(shift) / self.loss.weight_sum
+        return moved + self.penalty.dual_bound(float(rest @ rest))
 
     def overshoot(self, directions):
         """How far the dual point of a step of Newton's method goes, where 1 is as far as it may: one pass.

@@ -63,7 +63,9 @@ class _Certificate:
         rough = relative_gap(self._objective.rough_gap(gradient), value)
         if not self._promise.is_near(rough):
             return np.inf, False, direction
-        gap = relative_gap(self._objective.gap_bound(gradient), value)
+        gap = relative_gap(self._objective.free_gap_bound(gradient), value)
+        if gap == np.inf:
+            gap = relative_gap(self._objective.gap_bound(gradient), value)
         if gap > self._tol:
             self._promise.missed(rough, gap)
         return gap, gap <= self._tol, direction
@@ -172,10 +174,10 @@ def safeguarded_step(objective, coef, value, gradient, direction):
 
 
 def first_evaluation(objective, start):
-    """Coefficients to start from, with value and gradient there: zeros unless `start` is better."""
-    coef = np.zeros(objective.shape) if start is None else objective.centred(start)
+    """Coefficients to start from, with value and gradient there: no features unless `start` is better than zeros."""
+    coef = objective.without_features() if start is None else objective.centred(start)
     value, gradient = objective.loss_gradient(coef)
     if start is not None and not value <= objective.value_at_zero:
-        coef = np.zeros(objective.shape)
+        coef = objective.without_features()
         value, gradient = objective.loss_gradient(coef)
     return coef, value, gradient

@@ -29,9 +29,10 @@ _STEPS_PER_ITERATION = 10  # such steps count as one of Newton's
 class _Model:
     """The model of the inverse Hessian, where it was formed, and how many steps ago.
 
-    One that is formed at zeros, where no sample is told from any other, knows nothing of the classes: it is replaced as
-    soon as there is something to know. Others stay until their cost has been spent on steps. Where they have not
-    brought the end by the time that the next, of a lower floor of curvatures, would cost, it takes their place.
+    One that is formed at coefficients of zero, where no sample is told from any other, knows nothing of the classes: it
+    is replaced as soon as there is something to know. Others stay until their cost has been spent on steps. Where they
+    have not brought the end by the time that the next, of a lower floor of curvatures, would cost, it takes their
+    place.
     """
 
     def __init__(self, objective, value, stage=0, *, provisional=False):
@@ -67,7 +68,7 @@ def solve(objective, start=None, *, tol, max_iter, callback=None, max_passes=np.
     last_pass = objective.n_passes + max_passes
     coef, value, gradient = first_evaluation(objective, start)
     certificate, progress = certificate_for(objective, tol), Progress(objective)
-    model = _Model(objective, value, provisional=not coef.any())
+    model = _Model(objective, value, provisional=not coef[:, :-1].any())
     history = []
     n_steps = 0
     while True:

@@ -264,10 +264,7 @@ def _start(objective):
     if sample is not None and sample.loss.weight_sum > 0.0:
         # Nearer than the subsample's optimum is to that of all rows is not worth a step.
         return solve(sample, tol=0.1 * objective.n_coef / n_sampled, max_iter=_MAX_SAMPLE_STEPS).coef
-    start = np.zeros(objective.shape)
-    if objective.fit_intercept:
-        start[:, -1] = objective.loss.best_intercepts()
-    return start
+    return objective.without_features()
 
 
 def solve(objective, start=None, *, tol, max_iter, callback=None, steering=None):
