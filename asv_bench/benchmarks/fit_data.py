@@ -65,11 +65,11 @@ def breast_cancer():
     return StandardScaler().fit_transform(X), y
 
 
-def text(n_samples, n_words):
-    """TF-IDF of random words, drawn as often as in prose: sparse rows of length 1."""
+def text(n_samples, n_words, length=126.0, decay=1.05):
+    """TF-IDF of random words, drawn as often as in prose, or pairs of words, less unlike: sparse rows of length 1."""
     rng = np.random.default_rng(0)
-    lengths = np.maximum(10, rng.lognormal(np.log(126.0), 0.6, size=n_samples)).astype(np.int64)
-    popularity = (np.arange(n_words) + 20.0) ** -1.05
+    lengths = np.maximum(10, rng.lognormal(np.log(length), 0.6, size=n_samples)).astype(np.int64)
+    popularity = (np.arange(n_words) + 20.0) ** -decay
     words = rng.choice(n_words, size=lengths.sum(), p=popularity / popularity.sum())
     words = rng.permutation(n_words)[words]  # in any order, as a vocabulary is
     texts = np.repeat(np.arange(n_samples), lengths)
@@ -169,6 +169,8 @@ SOURCES = {
     "breast cancer": (breast_cancer, np.float64),
     "50,000x400 float32": (lambda: correlated(50_000, 400), np.float32),
     "text 25,000x44,798": (lambda: text(25_000, 44_798), np.float64),
+    "pairs 25,000x267,846 float32": (lambda: text(25_000, 267_846, 250.0, 0.9), np.float32),
+    "messages 5,574x50,498": (lambda: text(5_574, 50_498, 22.0, 0.9), np.float64),
     "web 49,749x300": (lambda: web(49_749, 300), np.float64),
     "digits 1,797x64": (digits, np.float64),
     "pixels 10,000x784 uint8": (lambda: pixels(10_000), np.uint8),

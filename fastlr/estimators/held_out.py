@@ -91,7 +91,8 @@ class HeldOut:
         n_Cs, n_classes, n_features = coefs.shape
         raw = np.empty((n_Cs, len(rows), n_classes))
         W, b = coefs.reshape(-1, n_features), intercepts.ravel()
-        step = max(1, _CHUNK_ENTRIES // n_features)
+        row_entries = X.nnz // X.shape[0] + n_Cs * n_classes if sparse.issparse(X) else n_features
+        step = max(1, _CHUNK_ENTRIES // row_entries)
         for first in range(0, len(rows), step):
             some = X[rows[first : first + step]]
             if not sparse.issparse(X):

@@ -56,7 +56,11 @@ class QuasiNewton:
         flat = gradient.ravel()
         a, _ = dtrtrs(R, S @ flat)
         u, _ = dtrtrs(R, R.diagonal() * a + factor * (changes_mapped @ a - mapped @ flat), trans=1)
-        return (factor * (direction.ravel() - a @ mapped) + u @ S).reshape(gradient.shape)
+        result = a @ mapped
+        np.subtract(direction.ravel(), result, out=result)  # in place: new memory costs as much as a product
+        result *= factor
+        result += u @ S
+        return result.reshape(gradient.shape)
 
     def learn(self, step, before, after):
         """Take note of the gradients before and after a step."""
@@ -68,7 +72,8 @@ class QuasiNewton:
         last = self._stop
         self._stop += 1
         pairs = slice(self._first, self._stop)
-        self._steps[last], self._mapped[last] = step, (self.map(after) - self.map(before)).ravel()
+        self._steps[last] = step
+        np.subtract(self.map(after).ravel(), self.map(before).ravel(), out=self._mapped[last])
         self._steps_changes[pairs, last] = self._steps[pairs] @ change
         self._changes_mapped[pairs, last] = self._changes_mapped[last, pairs] = self._mapped[pairs] @ change
 
