@@ -258,6 +258,7 @@ print(loss, *gradient[0])
         ("del numba.core.cpu.CPUTargetOptions", "_nrt"),  # always counts references
         ("del numba.core.codegen.JITCodeLibrary", "pipeline_class"),  # compiles helpers for themselves
         ("from fastlr.runtime import helpers; helpers._STEPS += ('another',)", "pipeline_class"),
+        ("from fastlr.runtime import helpers; helpers._MAKERS += ('another',)", "pipeline_class"),
     ],
 )
 def test_a_numba_without_its_private_options_and_libraries_is_done_with(without, missing, tmp_path):

@@ -65,7 +65,8 @@ def _predict(l2, i, start, tangent, coefs):
     """Write where fit i of a path begins, from the ends of those before it and the tangent at the last."""
     ahead = math.log(l2[i - 1] / l2[i]) if i > 0 else 0.0
     back = math.log(l2[i - 2] / l2[i - 1]) if i > 1 else 0.0
-    bend = (ahead / back) ** 2 if 0.0 < ahead <= _FARTHEST * back else 0.0
+    ratio = ahead / back if 0.0 < ahead <= _FARTHEST * back else 0.0
+    bend = ratio * ratio
     for j in range(start.size):
         coefs[i, j] = start[j]
         if i > 0:

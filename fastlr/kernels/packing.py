@@ -99,23 +99,22 @@ def _pack_along_columns(A, scale, start, count, first, n_columns, panel):
     """Eight columns are written together, which the compiler does by transposing them in registers."""
     width = SLIVER_BYTES // panel.itemsize
     last = A.shape[1] - 1
-    stop = start + count
     for left in range(0, n_columns, 8):
         j = first + left
-        x0, x1 = A[start:stop, j], A[start:stop, smaller(j + 1, last)]
-        x2, x3 = A[start:stop, smaller(j + 2, last)], A[start:stop, smaller(j + 3, last)]
-        x4, x5 = A[start:stop, smaller(j + 4, last)], A[start:stop, smaller(j + 5, last)]
-        x6, x7 = A[start:stop, smaller(j + 6, last)], A[start:stop, smaller(j + 7, last)]
-        sliver = panel[left // width].reshape(PITCH * width)
-        offset = uint64(left % width)
+        j0, j1 = uint64(j), uint64(smaller(j + 1, last))
+        j2, j3 = uint64(smaller(j + 2, last)), uint64(smaller(j + 3, last))
+        j4, j5 = uint64(smaller(j + 4, last)), uint64(smaller(j + 5, last))
+        j6, j7 = uint64(smaller(j + 6, last)), uint64(smaller(j + 7, last))
+        sliver = panel[left // width]
+        c = uint64(left % width)
         for t in range(count):
             k = uint64(t)
-            c = k * uint64(width) + offset
+            i = uint64(start) + k
             v = scale[k]
-            sliver[c], sliver[c + uint64(1)] = v * x0[k], v * x1[k]
-            sliver[c + uint64(2)], sliver[c + uint64(3)] = v * x2[k], v * x3[k]
-            sliver[c + uint64(4)], sliver[c + uint64(5)] = v * x4[k], v * x5[k]
-            sliver[c + uint64(6)], sliver[c + uint64(7)] = v * x6[k], v * x7[k]
+            sliver[k, c], sliver[k, c + uint64(1)] = v * A[i, j0], v * A[i, j1]
+            sliver[k, c + uint64(2)], sliver[k, c + uint64(3)] = v * A[i, j2], v * A[i, j3]
+            sliver[k, c + uint64(4)], sliver[k, c + uint64(5)] = v * A[i, j4], v * A[i, j5]
+            sliver[k, c + uint64(6)], sliver[k, c + uint64(7)] = v * A[i, j6], v * A[i, j7]
     return count
 
 

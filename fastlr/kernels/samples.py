@@ -8,7 +8,7 @@ from ..runtime.blocks import guarded_parts
 from ..runtime.jit import helper
 from . import packing, products
 from .columns import MAX_TILE
-from .llvm import smaller
+from .llvm import as_rows, smaller
 from .vectors import PADDING
 
 _TILE = 64  # rows that are copied at a time: what is read again of a line of cache is still there
@@ -87,7 +87,7 @@ def gather(data, weight, space):
             total += weight[i]
             n += 1
     n_features = space.w.size
-    columns = space.flat_X[: n * n_features].reshape((n_features, n))
+    columns = as_rows(space.flat_X, n_features, n)
     for first in range(0, n, _TILE):
         stop = smaller(n, first + _TILE)
         for j in range(n_features):
