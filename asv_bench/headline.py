@@ -41,12 +41,10 @@ def measure_row(key):
     if module == "startup":
         from benchmarks import startup
 
-        own, others = (
-            startup.FirstCompiledFit().timeraw_fastlr_cold_cache(),
-            startup.FirstCompiledFit().timeraw_sklearn(),
-        )
-        seconds = [[process_seconds(code) for _ in range(3)] for code in (own, others)]
-        return [statistics.median(values) for values in seconds]
+        first = startup.FirstCompiledFit()
+        codes = first.timeraw_fastlr_cold_cache(), first.timeraw_sklearn()
+        own, other = (statistics.median(process_seconds(code) for _ in range(3)) for code in codes)
+        return {"fastlr": own, "other": other, "solver": others[0]}
     from benchmarks import race
 
     event = importlib.import_module(f"benchmarks.{module}").make_event(l1_ratio)
