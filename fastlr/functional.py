@@ -9,8 +9,6 @@ The cost is the mean of log(1 + exp(z)) - y z, which is the study's -y log(p) - 
 digits, and without NaN where p rounds to 0 or 1.
 """
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -36,7 +34,7 @@ __all__ = [
 _SHARED_ENTRIES = 6_000_000
 
 
-def sigmoid(z: Any) -> Any:
+def sigmoid(z: ArrayLike) -> np.ndarray | float:
     """1 / (1 + exp(-z)), elementwise, without overflow.
 
     Parameters
@@ -52,11 +50,11 @@ def sigmoid(z: Any) -> Any:
     TypeError
         If z does not hold real numbers.
     """
-    z = as_real(z, "z")
-    flat = np.ascontiguousarray(z, dtype=np.float64).reshape(-1)
+    values = as_real(z, "z")
+    flat = np.ascontiguousarray(values, dtype=np.float64).reshape(-1)
     out = np.empty_like(flat)
     sigmoid_array(flat, out)
-    return out.reshape(z.shape) if z.ndim else float(out[0])
+    return out.reshape(values.shape) if values.ndim else float(out[0])
 
 
 def initialize_weights_and_bias(dimension: int) -> tuple[np.ndarray, float]:
