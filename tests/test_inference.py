@@ -12,6 +12,7 @@ from sklearn.linear_model import LogisticRegression as SklearnLogisticRegression
 
 import fastlr
 from fastlr import LogisticRegression
+from fastlr.matrices.dense import DenseMatrix
 
 HC = ("HC0", "HC1", "HC2", "HC3")
 
@@ -310,6 +311,26 @@ def test_float32_and_a_loose_tol_give_the_digits_of_the_optimum():
         result = fastlr.inference(model, X.astype(np.float32), y)
         np.testing.assert_allclose(result.coef, exact.coef, rtol=1e-9)
         np.testing.assert_allclose(result.std_err, exact.std_err, rtol=1e-9)
+
+
+def test_few_hessians_of_all_rows_lead_to_a_table(monkeypatch):
+    """Some steps of a fit keep one; of the last digits one steers the steps, and one is that of the optimum."""
+    X, y, _ = make_data(n_samples=20_000, n_features=60)
+    sizes = []
+    sandwich = DenseMatrix.sandwich
+
+    def counted(self, loss):
+        sizes.append(len(self.X))
+        return sandwich(self, loss)
+
+    monkeypatch.setattr(DenseMatrix, "sandwich", counted)
+    model = fitted(X, y)
+    assert sizes.count(len(X)) < model.n_iter_[0]
+    sizes.clear()
+    result = fastlr.inference(model, X, y)
+    assert sizes == [len(X)] * 2
+    gradient = scores(result.coef, X, y).sum(axis=0)
+    assert gradient @ result.covariance @ gradient < 1e-16
 
 
 def test_models_of_other_kinds_and_class_weights():

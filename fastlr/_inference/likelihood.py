@@ -112,12 +112,15 @@ class Likelihood:
         value, gradient = self._sweep(self.coefs(params))
         return value, self.params(gradient)
 
+    def penalised(self, params):
+        """Loss plus penalty and its gradient at parameters: one pass."""
+        value, gradient = self.evaluate(params)
+        pull = self.penalty() @ params
+        return value + 0.5 * float(pull @ params), gradient + pull
+
     def curved(self, params):
         """Loss plus penalty, its gradient and its second derivative at parameters: two passes."""
-        value, gradient = self.evaluate(params)
-        penalty = self.penalty()
-        pull = penalty @ params
-        return value + 0.5 * float(pull @ params), gradient + pull, self.information() + penalty
+        return *self.penalised(params), self.information() + self.penalty()
 
     def spread(self):
         """How far the columns of a row of parameters spread, 1 for the intercept: one pass."""

@@ -11,6 +11,7 @@ _EXACT = 1e-16
 # So far may coefficients be from the optimum of their own data: rounded to float32, or by what `tol` leaves. Data that
 # are not theirs leave about one for each parameter.
 _ROUNDED, _LEFT_BY_TOL, _NOT_THEIRS = 1e-2, 4.0, 0.25
+_KEPT = 1e-2  # share of that distance which a step may leave for its curvature to serve the next
 
 
 class Optimum:
@@ -44,13 +45,14 @@ class Optimum:
     """
 
     def __init__(self, likelihood, params, names, tol):
+        penalty = likelihood.penalty()
+        value, gradient = likelihood.penalised(params)
         for steps in range(likelihood.most_steps):
-            value, gradient, curvature = likelihood.curved(params)
+            curvature = likelihood.information() + penalty
             factor = ScaledCholesky(curvature)
-            step = -factor.solve(gradient)
             if factor.is_singular:
                 _refuse_singular(likelihood, params, factor, gradient, names, curvature)
-            distance = max(0.0, -float(gradient @ step))
+            distance = max(0.0, float(gradient @ factor.solve(gradient)))
             if steps == 0 and not distance <= max(_ROUNDED, min(_LEFT_BY_TOL * tol * value, _NOT_THEIRS * len(params))):
                 raise ValueError(
                     f"the model is {np.sqrt(distance):.2g} standard errors from the optimum of these X, y and "
@@ -58,11 +60,21 @@ class Optimum:
                 )
             if distance <= _EXACT:
                 break
-            params = params + step
+            params, gradient = _step(likelihood, params, gradient, factor, distance)
         if likelihood.is_plain:
             refuse_separated(likelihood, params, factor, gradient, names)
-        self.information, self.inverse = curvature - likelihood.penalty(), factor.inverse()
+        self.information, self.inverse = curvature - penalty, factor.inverse()
         self.params, self.log_likelihood = params, -likelihood.evaluate(params)[0]
+
+
+def _step(likelihood, params, gradient, factor, distance):
+    """Parameters and gradient after steps with one factor, as long as it serves well: a pass each."""
+    while True:
+        params = params - factor.solve(gradient)
+        _, gradient = likelihood.penalised(params)
+        before, distance = distance, float(gradient @ factor.solve(gradient))
+        if not _EXACT < distance <= _KEPT * before:
+            return params, gradient
 
 
 def _refuse_singular(likelihood, params, factor, gradient, names, curvature):

@@ -85,12 +85,17 @@ class _Newton:
         self.steering = Steering(self.hessian) if np.isfinite(self.hessian).all() else None
         self.length2 = None
 
-    def step(self):
-        """Go one step; False when none makes the objective smaller."""
+    def step(self, tol=0.0):
+        """Go one step; False when none makes the objective smaller.
+
+        Parameters
+        ----------
+        tol : float
+            Relative gap to certify. Without a penalty only a step with the exact Hessian can.
+        """
         if self._n_lost >= MAX_LOST:
             return False
-        # Without a penalty only a step with the exact Hessian can be certified.
-        if self.steering is None or not self._steers_well or not self.objective.penalty:
+        if self.steering is None or not self._steers_well or self._is_due(tol):
             self.refresh()
         fresh = self.hessian is not None
         if self._attempt():
@@ -101,6 +106,15 @@ class _Newton:
         self.value, self.gradient = self.objective.loss_gradient(self.coef)
         self.refresh()
         return self._attempt()
+
+    def _is_due(self, tol):
+        """Whether without a penalty the step from here is to be one with the Hessian here."""
+        if self.objective.penalty:
+            return False
+        if self.length2 is None:
+            self.length2 = self.steering.norm2(self.gradient)
+        # It certifies twice what is left after it, at most: half of the squared length is the way to go.
+        return self.length2 <= 2.0 * tol * self.value
 
     def _is_exact(self):
         """Whether `steering` is the Hessian of the current coefficients, with nothing lost in rounding.
@@ -259,10 +273,10 @@ def solve(objective, start=None, *, tol, max_iter, callback=None, steering=None)
         add_record(history, callback, newton.n_iter, newton.value, length, gap, objective.n_passes)
         if gap <= tol or newton.n_iter >= max_iter:
             break
-        if not newton.step():
+        if not newton.step(tol):
             if newton.n_iter == 0 and newton.coef.any():  # a start from which no step leads: zeros again
                 newton = _Newton(objective, np.zeros(objective.shape))
-                if newton.step():
+                if newton.step(tol):
                     continue
             gap = min(gap, relative_gap(newton.step_gap, newton.value))
             break
