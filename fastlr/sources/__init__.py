@@ -18,7 +18,8 @@ def source_of(X, y=None, sample_weight=None, names=()):
     X : object
         A collection of Dask; a path of Parquet files or a `pyarrow.dataset.Dataset`, whose y and sample_weight are
         names of columns; an array with chunks that slices, of h5py, Zarr or xarray; a callable that returns a fresh
-        iterator of blocks.
+        iterator of blocks; or an
+        engine, see `engine.EngineSource`.
     y, sample_weight : object, optional
         None where labels are not asked for.
     names : list of str
@@ -37,6 +38,10 @@ def source_of(X, y=None, sample_weight=None, names=()):
         from .parquet import ParquetSource
 
         return ParquetSource(X, y, sample_weight, names)
+    if kind == "engine":
+        from .engine import EngineSource
+
+        return EngineSource(X, y, sample_weight)
     if kind == "array":
         from .arrays import ArraySource
 
@@ -64,6 +69,8 @@ def _kind(X):
         return None
     if is_dask(X):
         return "dask"
+    if hasattr(X, "map_cells"):
+        return "engine"
     if isinstance(X, str):  # other text is no path, and refused like all that is no array
         return "parquet" if os.path.dirname(X) or os.path.splitext(X)[1] or os.path.exists(X) else None
     if isinstance(X, os.PathLike) or type(X).__module__ == "pyarrow._dataset":
