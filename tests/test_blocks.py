@@ -67,7 +67,7 @@ def whole_and_blocks(n_classes, is_sparse):
         for k, (a, b) in enumerate(pairwise(CUTS))
     ]
     blocks = LocalBlocks(IteratorSource(in_blocks(X, y), None, None), parts, np.diff(CUTS).tolist())
-    pair = BlocksMatrix(blocks, np.float64, Team(1)), BlocksLoss(blocks, n_classes, weight.sum())
+    pair = BlocksMatrix(blocks, np.float64, Team(1)), BlocksLoss(blocks, np.bincount(y, weight))
     return (matrix, loss_of(y, weight, n_classes)), pair
 
 
@@ -98,6 +98,10 @@ def test_sums_over_blocks_are_those_of_the_whole(n_classes, is_sparse):
             end += matrix.sweep(loss, second)
             end += [loss.largest_change(), loss.slopes()(0.3), loss.separates()]
             loss.remember()
+            end += matrix.sweep(loss, second + 0.01 * direction)
+            end += [loss.divergence()]
+            assert np.isfinite(end[-1])
+            loss.remember()
             matrix.predict(loss, direction)
             end += [loss.overshoot(), matrix.product(loss, first)]
         else:
@@ -107,6 +111,7 @@ def test_sums_over_blocks_are_those_of_the_whole(n_classes, is_sparse):
                 *matrix.moments(loss.weighted())[-1:],
             ]
             questions = ("largest_spread", first), ("overshoot", first, second), ("separates", first)
+            questions += (("divergence", first, 0.01 * second),)
             end += [matrix.ask_of_predictions(loss, *question) for question in questions]
         ends.append(end)
     close(*ends)
@@ -168,6 +173,29 @@ def test_a_fit_over_blocks_is_that_in_memory(n_classes, is_sparse, C):
     assert model.score(in_blocks(X, y, weight)) == model.score(X, y, weight)
     again = LogisticRegression(**options, warm_start=True).fit(in_blocks(X, y, weight)).fit(in_blocks(X, y, weight))
     assert again.n_iter_ <= (0 if C == 1.0 else 1)
+
+
+@kinds
+@pytest.mark.parametrize(("n_classes", "shape"), [(2, (600, 9)), (4, (600, 9)), (2, (700, 310))])
+@pytest.mark.parametrize("l1_ratio", [1.0, 0.5])
+def test_an_l1_penalty_over_blocks_gives_the_fit_in_memory(n_classes, shape, l1_ratio, is_sparse):
+    X, y, weight = draw(n_classes, shape)
+    X = sparse.csr_array(X) if is_sparse else X
+    options = {"C": 0.02, "l1_ratio": l1_ratio, "tol": 1e-9}
+    expected = LogisticRegression(**options).fit(X, y, weight)
+    cuts = [0, 90, 100, 330, shape[0]]
+    model = LogisticRegression(**options).fit(in_blocks(X, y, weight, cuts=cuts))
+    assert model.gap_ <= 1e-9
+    assert model.objective_ == pytest.approx(expected.objective_, rel=3e-9)
+    np.testing.assert_array_equal(model.coef_ == 0.0, expected.coef_ == 0.0)
+    assert 0 < np.count_nonzero(model.coef_ == 0.0) < model.coef_.size
+    close([model.coef_, model.intercept_], [expected.coef_, expected.intercept_], rtol=1e-3)
+
+
+def test_best_intercepts_are_those_of_the_whole():
+    for n_classes in (2, 4):
+        (_, whole), (_, blocks) = whole_and_blocks(n_classes, False)
+        np.testing.assert_allclose(blocks.best_intercepts(), whole.best_intercepts(), rtol=1e-12)
 
 
 @pytest.mark.parametrize("solver", ["newton_cg", "preconditioned_lbfgs", "newton_cholesky"])
@@ -395,8 +423,11 @@ def test_what_is_wrong_with_a_block_is_named_and_the_estimator_as_it_was(case):
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")
 def test_what_needs_x_in_memory_is_refused():
-    with pytest.raises(ValueError, match="l1_ratio must be 0 where X is in blocks"):
-        LogisticRegression(l1_ratio=1.0).fit(in_blocks(X, Y))
+    wide = sparse.csr_array((600, 7_000))
+    with pytest.raises(
+        ValueError, match="l1_ratio must be 0 for more than 6,000 coefficients and X in blocks, got 7,001"
+    ):
+        LogisticRegression(l1_ratio=1.0).fit(in_blocks(wide, Y))
     with pytest.raises(ValueError, match="is not for X in blocks"):
         LogisticRegression(penalty="firth").fit(in_blocks(X, Y))
     with pytest.raises(ValueError, match="needs X in memory"):

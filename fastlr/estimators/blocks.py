@@ -12,6 +12,7 @@ from ..fits.problem import BlocksProblem
 from ..losses.logistic import LogisticLoss
 from ..losses.softmax import SoftmaxLoss
 from ..matrices.parts import Part
+from ..solvers._l1_features import LARGEST_HESSIAN
 from ..sources import is_dask
 from .labels import class_factors, encode_labels, unique_labels
 
@@ -84,8 +85,6 @@ def read_blocks(source, class_weight, C, fit_intercept, l1_ratio):
     ValueError
         If labels or weights are malformed; the message names the block.
     """
-    if l1_ratio:
-        raise ValueError("l1_ratio must be 0 where X is in blocks: an L1 penalty needs X in memory")
     found = source.ask(_labels)
     n_rows = [labels.n_rows for labels in found]
     found = [labels for labels in found if labels.n_rows]
@@ -105,9 +104,15 @@ def read_blocks(source, class_weight, C, fit_intercept, l1_ratio):
         raise ValueError(f"sample_weight must have a finite sum of at least {LEAST_SUM:.1e}, got {totals.sum():.1e}")
     if not (totals > 0.0).all():
         raise ValueError(f"class {classes[totals.argmin()]!r} has no weight: leave its samples out of X in blocks")
+    n_coef = (len(classes) if len(classes) > 2 else 1) * (source.n_features + 1)
+    if l1_ratio and n_coef > LARGEST_HESSIAN:
+        raise ValueError(
+            f"l1_ratio must be 0 for more than {LARGEST_HESSIAN:,} coefficients and X in blocks, got {n_coef:,}: an L1 "
+            "penalty on so many needs X in memory"
+        )
     blocks = source.blocks(_part, n_rows, classes, factors, source.n_features)
     arguments = blocks, np.empty(0, np.int64), len(classes), np.empty(0), C, fit_intercept, l1_ratio
-    return BlocksProblem(*arguments, weight_sum=float(totals.sum())), classes
+    return BlocksProblem(*arguments, totals=totals), classes
 
 
 def dtype_of(source):

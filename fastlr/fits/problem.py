@@ -1,6 +1,6 @@
 """What is minimised, from checked arrays: the matrix for X, the loss, the penalty."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy import sparse
@@ -103,10 +103,11 @@ class BlocksProblem(Problem):
     Attributes
     ----------
     X : LocalBlocks or DaskBlocks
-    weight_sum : float
+    totals : float64 array of shape (n_classes,)
+        Weight of each class.
     """
 
-    weight_sum: float = 0.0
+    totals: np.ndarray = field(default_factory=lambda: np.empty(0))
 
     in_blocks = True
     is_small = False
@@ -122,4 +123,4 @@ class BlocksProblem(Problem):
 
     def loss(self):
         """See `Problem`."""
-        return BlocksLoss(self.X, self.n_classes, self.weight_sum)
+        return BlocksLoss(self.X, self.totals)

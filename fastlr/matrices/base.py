@@ -189,7 +189,7 @@ class Matrix(ABC):
         Returns
         -------
         bool or float
-            Of all samples: whether it holds for each, or the largest.
+            Of all samples: whether it holds for each, the largest, or of "divergence" the sum.
         """
 
     @abstractmethod

@@ -27,16 +27,22 @@ class BlocksLoss:
     ----------
     blocks : LocalBlocks or DaskBlocks
         See `sources`; their parts are `Part`.
-    n_classes : int
-    weight_sum : float
+    totals : float64 array of shape (n_classes,)
+        Weight of each class.
     """
 
-    def __init__(self, blocks, n_classes, weight_sum):
-        self.blocks, self.weight_sum = blocks, weight_sum
+    def __init__(self, blocks, totals):
+        n_classes = len(totals)
+        self.blocks, self._totals, self.weight_sum = blocks, totals, float(totals.sum())
         self.passes = "one" if n_classes == 2 else "classes"
         self.n_rows = 1 if n_classes == 2 else n_classes
         self.value_at_zero = math.log(n_classes)
         self.position = Position()
+
+    def best_intercepts(self):
+        """See `LogisticLoss` and `SoftmaxLoss`."""
+        logs = np.log(self._totals)
+        return logs[1:] - logs[0] if len(logs) == 2 else logs - logs.mean()
 
     def ask(self, task, *args, each=None):
         """What each block says to ``task(matrix, loss, *args)``, in order; X is read only where a loss needs it."""
@@ -56,6 +62,10 @@ class BlocksLoss:
     def overshoot(self):
         """See `LogisticLoss`."""
         return max(self.ask(of_loss, "overshoot"))
+
+    def divergence(self):
+        """See `LogisticLoss`."""
+        return math.fsum(self.ask(of_loss, "divergence"))
 
     def separates(self):
         """See `LogisticLoss`."""
@@ -178,7 +188,8 @@ class BlocksMatrix(Matrix):
     def ask_of_predictions(self, loss, question, *coefs):
         """See `Matrix`."""
         answers = list(self._map(loss, of_predictions, question, *coefs, position=Position(dtype=self.dtype)))
-        return all(answers) if isinstance(answers[0], bool) else max(answers)
+        together = {"separates": all, "divergence": math.fsum}.get(question, max)
+        return together(answers)
 
     def sample(self, loss, rows):
         """See `Matrix`; both are in memory then."""

@@ -132,7 +132,8 @@ class Features:
         objective = self.objective
         is_large, cost = objective.n_coef > LARGEST_HESSIAN, objective.hessian_cost
         dear = _DEAR_SPARSE if objective.matrix.is_sparse else _DEAR
-        if len(coef) > 1 or not (is_large or (cost > dear and not self._descends_slowly)):
+        has_columns = len(coef) == 1 and objective.matrix.in_memory
+        if not (has_columns and (is_large or (cost > dear and not self._descends_slowly))):
             return None, None, np.inf
         model = ColumnModel(objective, coef, value, gradient, tol)
         if not model.minimise(np.inf if is_large else cost) and not is_large:

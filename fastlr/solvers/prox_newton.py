@@ -45,7 +45,8 @@ class _Run:
 
     def __init__(self, objective, *, tol, max_iter, callback):
         self.objective, self.gap = objective, np.inf
-        self.has_all = objective.matrix.shape[1] < ALL_COEFFICIENTS
+        # Columns of a working set are copied, which takes X in memory.
+        self.has_all = objective.matrix.shape[1] < ALL_COEFFICIENTS or not objective.matrix.in_memory
         self._tol, self._max_iter, self._callback = tol, max_iter, callback
         self._near = np.sqrt(tol)  # a gap from where a step ends within the tolerance: its square, or less
         self.n_iter, self.history = 0, []

@@ -1,8 +1,8 @@
 """Where blocks of rows come from when X is not an array in memory: a file for each kind.
 
-What a fit needs of an engine is `LocalBlocks.map`, or that of `DaskBlocks`: ``map(function, *args)`` calls
-``function(part, X, team, *args)`` for each block, whose part stays where it is from call to call, and brings the
-results in the order of blocks.
+Blocks have ``map(function, *args)``, which calls ``function(part, X, team, *args)`` for each, whose part stays where it
+is from call to call, and brings the results in the order of blocks. `engine.py` is for engines that users bring; see
+`README.md`.
 """
 
 import os
@@ -18,8 +18,7 @@ def source_of(X, y=None, sample_weight=None, names=()):
     X : object
         A collection of Dask; a path of Parquet files or a `pyarrow.dataset.Dataset`, whose y and sample_weight are
         names of columns; an array with chunks that slices, of h5py, Zarr or xarray; a callable that returns a fresh
-        iterator of blocks; or an
-        engine, see `engine.EngineSource`.
+        iterator of blocks; an engine, see `engine.EngineSource`.
     y, sample_weight : object, optional
         None where labels are not asked for.
     names : list of str
