@@ -421,6 +421,15 @@ def test_what_is_wrong_with_a_block_is_named_and_the_estimator_as_it_was(case):
     wait_until(lambda: not readers())
 
 
+def test_labels_that_only_later_blocks_have_are_classes_too():
+    X, y, _ = draw(4)
+    order = np.argsort(y, kind="stable")
+    model = LogisticRegression(tol=1e-9).fit(in_blocks(X[order], y[order]))
+    expected = LogisticRegression(tol=1e-9).fit(X, y)
+    assert model.classes_.tolist() == [0, 1, 2, 3]
+    close([model.coef_, model.intercept_], [expected.coef_, expected.intercept_], rtol=1e-3)
+
+
 @pytest.mark.filterwarnings("ignore::FutureWarning")
 def test_what_needs_x_in_memory_is_refused():
     wide = sparse.csr_array((600, 7_000))
