@@ -8,7 +8,7 @@ from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
 from fastlr import LogisticRegression, fit_many
-from fastlr.fits import one
+from fastlr.fits import undetermined
 
 KINDS = {"C": np.asarray, "F": np.asfortranarray, "csr": sparse.csr_array, "float32": np.float32}
 TWINS = {
@@ -104,5 +104,41 @@ def test_of_many_fits_coefficients_are_of_least_norm_too():
 
 def test_columns_that_are_fine_are_not_looked_at(monkeypatch):
     X, y, _ = make_data(3_000)
-    monkeypatch.setattr(one, "idle_directions", None)
+    monkeypatch.setattr(undetermined, "idle_directions", None)
     is_silent(X, y)
+
+
+@pytest.mark.parametrize("solver", ["auto", "newton_cg", "preconditioned_lbfgs"])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("n_classes, n_samples", [(2, 2_000), (3, 300), (3, 2_000)])
+def test_whatever_solver_ran_and_however_many_classes(n_classes, n_samples, kind, solver):
+    X, y, rng = make_data(n_samples)
+    y = y + (rng.random(n_samples) < 0.3) * (n_classes - 2)
+    plain = is_silent(X, y, tol=1e-12)
+    twins = KINDS[kind](np.column_stack([X, 2 * X[:, 0]]))
+    model, words = fit(twins, y, solver=solver)
+    assert "collinear, x0, x3: " in words
+    for place, share in ((0, 0.2), (3, 0.4)):  # w = (w0 + 2 w3) is (1, 2) / 5 of what it was where |w| is least
+        np.testing.assert_allclose(model.coef_[:, place], share * plain.coef_[:, 0], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(model.coef_[:, 1:3], plain.coef_[:, 1:], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(model.intercept_, plain.intercept_, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_more_columns_than_samples_that_differ(n_classes):
+    X = np.repeat(np.random.default_rng(0).normal(size=(10, 25)), 2 * n_classes, axis=0)
+    y = np.tile(np.arange(n_classes), 20)
+    model, _ = fit(X, y)
+    rest = model.coef_ - np.linalg.lstsq(X - X.mean(axis=0), (X - X.mean(axis=0)) @ model.coef_.T, rcond=None)[0].T
+    np.testing.assert_allclose(rest, 0, atol=1e-8)  # nothing that X cannot see
+    np.testing.assert_allclose(model.predict_proba(X), 1 / n_classes, atol=1e-5)
+
+
+def test_sparse_columns_beyond_those_that_a_hessian_is_formed_of():
+    X = sparse.random(3_000, 600, density=0.05, random_state=0, format="csr")
+    y = np.random.default_rng(0).integers(0, 2, 3_000)
+    is_silent(X, y)
+    for tol in (1e-6, 1e-12):  # to a certificate, and to what the solver cannot certify
+        with pytest.warns(ConvergenceWarning, match="are collinear, x5, x9, x600: ") as caught:
+            LogisticRegression(C=np.inf, tol=tol).fit(sparse.hstack([X, X[:, [5]] - X[:, [9]]], format="csr"), y)
+        assert len(caught) == 1

@@ -1,11 +1,16 @@
 """Samples that are separated along some columns only: one warning, which names them."""
 
+import warnings
+
 import numpy as np
 import pytest
 from scipy import sparse
+from scipy.optimize import linprog
 from sklearn.exceptions import ConvergenceWarning
 
 from fastlr import LogisticRegression
+from fastlr.fits import undetermined
+from fastlr.objectives import softmax
 
 KINDS = {"C": np.asarray, "F": np.asfortranarray, "csr": sparse.csr_array, "float32": np.float32}
 
@@ -68,3 +73,85 @@ def test_samples_that_are_far_and_no_more_are_no_separation(scale):
     assert np.abs(model.decision_function(X)).max() > 15
     share = np.where(X[:, 0] > 0, 0.9, 0.1)
     LogisticRegression(C=np.inf).fit(X, share, proportions=True)
+
+
+def is_separated(X, y):
+    """Whether a linear program finds coefficients that move no sample away from its class, and some towards it."""
+    X1, classes = np.column_stack([X, np.ones(len(X))]), np.unique(y)
+    leads = []
+    for other in classes:
+        rows = np.flatnonzero(y != other)
+        lead = np.zeros((len(rows), len(classes), X1.shape[1]))
+        lead[range(len(rows)), np.searchsorted(classes, y[rows])] = X1[rows]
+        lead[:, np.searchsorted(classes, other)] = -X1[rows]
+        leads.append(lead.reshape(len(rows), -1))
+    leads = np.concatenate(leads)
+    bounds = np.repeat([0.0, 1.0], len(leads))
+    best = linprog(-leads.sum(axis=0), A_ub=np.concatenate([-leads, leads]), b_ub=bounds, bounds=(None, None))
+    return best.fun < -1e-6
+
+
+def drawn_table(seed):
+    """Few samples, or columns of few values: some tables are separated, some are not."""
+    rng = np.random.default_rng(seed)
+    n_samples, n_features, n_classes = rng.choice([15, 40, 120]), rng.integers(1, 5), rng.choice([2, 3, 4])
+    X = rng.integers(-2, 3, (n_samples, n_features)) if seed % 3 else rng.random((n_samples, n_features)) < 0.2
+    raw = X @ rng.normal(size=(n_features, n_classes)) + rng.gumbel(size=(n_samples, n_classes))
+    if seed % 2:
+        X = X @ np.linalg.qr(rng.normal(size=(n_features, n_features)))[0]
+    return X.astype(float), raw.argmax(axis=1)
+
+
+def words_of(X, y, **parameters):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        LogisticRegression(C=np.inf, **parameters).fit(X, y)
+    assert len(caught) <= 1
+    return " ".join(str(warning.message) for warning in caught)
+
+
+@pytest.mark.parametrize("solver", ["auto", "newton_cg"])
+def test_a_linear_program_agrees(solver):
+    count = 0
+    for seed in range(60):
+        X, y = drawn_table(seed)
+        if len(np.unique(y)) > 1 and np.linalg.matrix_rank(X - X.mean(axis=0)) == X.shape[1]:
+            expected = is_separated(X, y)
+            count += expected
+            assert ("separated" in words_of(X, y, solver=solver)) == expected, seed
+    assert 10 < count < 40
+
+
+@pytest.mark.parametrize("most", [3_000, 0], ids=["Hessian", "conjugate gradients"])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("n_samples", [300, 3_000])
+def test_of_many_classes_columns_are_named_and_classes(n_samples, kind, most, monkeypatch):
+    monkeypatch.setattr(undetermined, "LARGEST_FACTOR", most)
+    monkeypatch.setattr(softmax, "FACTORED_FEATURES", most)
+    X, _, rng = make_data(n_samples)
+    y = (X[:, :3] + rng.gumbel(size=(n_samples, 3))).argmax(axis=1)
+    names = np.array(["ash", "elm", "oak"])
+    assert words_of(KINDS[kind](X), names[y]) == ""
+    X[:, 2] = (rng.random(n_samples) < 0.3) & (y != 1)
+    words = words_of(KINDS[kind](X), names[y])
+    assert words.startswith("Some samples are perfectly separated from elm, along x2:")
+    X[:, 2] = (rng.random(n_samples) < 0.3) & (y == 1)
+    assert "separated from ash, oak, along x2:" in words_of(KINDS[kind](X), names[y])
+
+
+def test_a_class_without_weight_is_none_that_is_named():
+    X, _, rng = make_data(600)
+    y = (X[:, :4] + rng.gumbel(size=(600, 4))).argmax(axis=1)
+    X[:, 2] = (rng.random(600) < 0.3) & (y != 2)
+    with pytest.warns(ConvergenceWarning, match="separated from 2, along x2:"):
+        LogisticRegression(C=np.inf).fit(X, y, (y != 1).astype(float))
+
+
+def test_more_columns_than_a_hessian_is_for():
+    rng = np.random.default_rng(0)
+    X = sparse.random(4_000, 3_500, density=0.0005, random_state=1, format="csr", data_rvs=np.ones)
+    y = rng.integers(0, 2, 4_000)
+    assert "separated" in words_of(X, y, max_iter=500)
+    blocks = sparse.kron(sparse.eye_array(1_750), np.array([[1, 0], [0, 1], [1, 1.0]])).tocsr()
+    twice = sparse.vstack([blocks, blocks]).tocsr()
+    assert words_of(twice, np.repeat([0, 1], blocks.shape[0])) == ""

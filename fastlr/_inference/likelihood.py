@@ -239,7 +239,8 @@ class ManyClasses(Likelihood):
 
     def sides(self, step):
         """The least and the largest change in favour of its class that a step is to a sample: one pass."""
-        return self.loss.sides(self.matrix.predictions(np.insert(self.coefs(step), self.base, 0.0, axis=0)))
+        ends = self.loss.sides(self.matrix.predictions(np.insert(self.coefs(step), self.base, 0.0, axis=0)))
+        return -ends[0], ends[1:].max()
 
     def tjur(self):
         """None: there is no one event."""

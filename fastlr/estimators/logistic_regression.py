@@ -223,12 +223,15 @@ class LogisticRegression(LogisticModel):
             interrupt.args = (report.of_interrupt(self.warm_start),)
             raise
         result = end.result
-        if end.separating is not None:
-            warn_of_separation([self._names()[place] for place in end.separating])
+        names = self._names()
+        collinear = [[*names, "the intercept"][place] for place in end.collinear]
+        if end.separation is not None:
+            features, apart = end.separation
+            warn_of_separation([names[place] for place in features], classes[apart])
         elif not result.converged:
-            warn_not_converged(result, np.isinf(C), options["tol"], options["max_iter"])
-        elif end.collinear is not None:
-            warn_of_collinear([[*self._names(), "the intercept"][place] for place in end.collinear])
+            warn_not_converged(result, np.isinf(C), collinear, options["tol"], options["max_iter"])
+        elif collinear:
+            warn_of_collinear(collinear)
         with np.errstate(over="ignore"):
             coef = result.coef.astype(dtype)
         if not np.isfinite(coef).all():

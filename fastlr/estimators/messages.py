@@ -50,9 +50,10 @@ class Report:
         return f"the fit was interrupted {reached}; the model is as it was, and {going_on} from there"
 
 
-def warn_not_converged(result, unpenalised, tol, max_iter):
-    """One warning in plain words: the classes are separable, or steps or digits ran out."""
+def warn_not_converged(result, unpenalised, collinear, tol, max_iter):
+    """One warning in plain words: the classes are separable, or steps or digits ran out; `collinear` are names."""
     hint = ", or pass a finite C: without a penalty the optimum may be infinitely far away." if unpenalised else "."
+    hint += f" Columns are collinear, {listed(collinear)}: leave some out." if collinear else ""
     if result.outcome is Outcome.SEPARATED:
         message = (
             "The classes are perfectly separated by a hyperplane, so without a penalty there is no optimum: the "
@@ -71,11 +72,12 @@ def warn_not_converged(result, unpenalised, tol, max_iter):
     _warn(message)
 
 
-def warn_of_separation(names):
-    """Some samples are separated along the columns of these names."""
+def warn_of_separation(names, classes):
+    """Some samples are separated along the columns of these names, from these classes where there are many."""
+    whence, firth = (f" from {listed(classes)}", "") if len(classes) else ("", 'penalty="firth", or ')
     message = (
-        f"Some samples are perfectly separated, along {listed(names) or 'the intercept'}: without a penalty these "
-        'coefficients grow without end, and where they stopped means nothing. Pass penalty="firth", or a finite C.'
+        f"Some samples are perfectly separated{whence}, along {listed(names) or 'the intercept'}: without a penalty "
+        f"these coefficients grow without end, and where they stopped means nothing. Pass {firth}a finite C."
     )
     _warn(message)
 

@@ -2,6 +2,7 @@
 
 import logging
 import math
+from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -11,14 +12,14 @@ import numpy as np
 from .._validation import check_features, listed
 from ..linalg.blas import single_threaded_blas
 from ..objectives import relative_gap
-from ..objectives.collinear import idle_directions, of_least_norm
-from ..objectives.separation import separating_features
+from ..objectives.separation import Separation
 from ..runtime.team import Team
 from ..solvers import MULTICLASS, NEEDS, SOLVERS, plan
 from ..solvers._result import Outcome, SolverResult, outcome_of
 from . import small
 from .absent import of_one_class, present_classes, with_others, without_others
 from .row_space import RowSpace, has_small_row_space
+from .undetermined import separation_of, without_idle_parts
 
 # Up to this many products of an entry of X and a class, a softmax problem is solved to the last digits: they cost next
 # to nothing there, and scikit-learn's solvers give them too.
@@ -54,23 +55,24 @@ class Fit:
         The algorithm that ran last; "none" where one class alone has weight.
     n_passes : int
         How often X was read.
-    separating : int array, or None
-        Without a penalty, features along which some samples of two classes are separated.
-    collinear : int array, or None
-        Without a penalty, places of columns that make up one another, n_features for the intercept, where a Hessian of
-        two classes showed it. The coefficients are then those of least norm.
+    separation : Separation, or None
+        Without a penalty, features along which some samples are separated, and from which classes.
+    collinear : sequence of int
+        Without a penalty, places of columns that make up one another, n_features for the intercept. The coefficients
+        are then those of least norm.
     """
 
     result: SolverResult
     solver: str
     n_passes: int
-    separating: np.ndarray | None = None
-    collinear: np.ndarray | None = None
+    separation: Separation | None = None
+    collinear: Sequence[int] = ()
 
     def failure(self):
         """In a few words, why there is no optimum or no certificate of the tolerance; None where there are both."""
-        if self.separating is not None:
-            return f"some samples are separated, along columns {listed(self.separating)} of X, and there is no penalty"
+        if self.separation is not None:
+            columns = listed(self.separation.features)
+            return f"some samples are separated, along columns {columns} of X, and there is no penalty"
         return None if self.result.converged else self.result.failure()
 
 
@@ -135,7 +137,8 @@ def fit_path(problem, Cs, *, tol, max_iter, start, dtype, team, report=None, sol
     else:
         part, C_factor = without_others(problem, present)
         for end in _shortest_path(part, [C_factor * C for C in Cs], team, start=None, **options):
-            yield replace(end, result=with_others(end.result, problem, present))
+            found = end.separation and end.separation._replace(classes=present[end.separation.classes])
+            yield replace(end, result=with_others(end.result, problem, present), separation=found)
 
 
 def _shortest_path(problem, Cs, team, *, start, dtype, **options):
@@ -238,17 +241,15 @@ def _run(problem, first, team, *, solver, tol, max_iter, start, steering, report
         _logger.info("%s in %s is not exact enough for tol=%g", name, objective.dtype, tol)
     result.n_iter, result.history = n_iter, history
     result.outcome = outcome_of(result.gap, n_iter, tol, max_iter)
-    separating = collinear = None
+    separation, collinear = None, ()
     if not objective.penalty:
         if objective.separates(result.coef):
             result.gap, result.outcome = np.inf, Outcome.SEPARATED
-        elif problem.n_classes == 2:
-            separating = separating_features(objective, result.coef)
-            if name == "newton_cholesky" and result.steering and result.steering.is_singular:
-                directions, collinear = idle_directions(objective, result.steering.hessian)
-                result.coef = of_least_norm(result.coef, directions)
+        else:
+            separation = separation_of(objective, result.coef)
+            result.coef, collinear = without_idle_parts(objective, result.coef, result.steering)
     result.coef = objective.centred(result.coef)
-    return Fit(result, name, n_passes, separating, collinear)
+    return Fit(result, name, n_passes, separation, collinear)
 
 
 def _is_cheap(problem, objective):

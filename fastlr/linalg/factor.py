@@ -1,7 +1,8 @@
 """Cholesky factors of matrices that may be singular, or of columns on very different scales."""
 
 import numpy as np
-from scipy.linalg.lapack import dpotrf, dpotri, dpotrs, dtrtri
+from scipy.linalg import solve_triangular
+from scipy.linalg.lapack import dpotrf, dpotri, dpotrs, dpstrf, dtrtri
 
 _RIDGES = (0.0, *np.logspace(-12, 6, 10))  # the last makes the diagonal dominant, whatever the matrix
 _SMALLEST = 1e-7  # of the factor's diagonal, where that of the matrix is 1
@@ -27,6 +28,23 @@ def dependent_places(matrix):
         else:
             left -= np.outer(left[:, j], left[j] / left[j, j])
     return found
+
+
+def null_space(matrix):
+    """Directions of which a symmetric, semidefinite matrix of shape (n, n) makes nothing, of shape (n_directions, n).
+
+    A Cholesky factor whose pivots are sought, P^T H P = U^T U, leaves rows of zeros where some rows are made up of
+    others: with U = [U1 U2] above these, the columns of [-U1^-1 U2; 1] are such directions.
+
+    Source: Higham, Analysis of the Cholesky decomposition of a semi-definite matrix, 1990.
+    """
+    diagonal = matrix.diagonal()
+    scale = 1.0 / np.sqrt(np.where(diagonal > 0.0, diagonal, 1.0))
+    factor, places, rank, _ = dpstrf(matrix * scale * scale[:, None], tol=COLLINEAR)
+    made_up = solve_triangular(factor[:rank, :rank], factor[:rank, rank:])
+    directions = np.zeros((len(matrix) - rank, len(matrix)))
+    directions[:, places - 1] = np.column_stack([-made_up.T, np.eye(len(directions))])
+    return directions * scale
 
 
 class ScaledCholesky:

@@ -16,6 +16,25 @@ def heaviest(sample_weight):
     return place, float(sample_weight[place]) if sample_weight.size else 1.0
 
 
+def largest_moves(sample_weight, predictions):
+    """The largest absolute value of each column of predictions, of samples that weigh anything.
+
+    Parameters
+    ----------
+    sample_weight : float64 array of shape (n_samples,) or (0,)
+    predictions : iterable of (rows, array of shape (n, m))
+
+    Returns
+    -------
+    float64 array of shape (m,)
+    """
+    largest = 0.0
+    for rows, raw in predictions:
+        raw = raw[sample_weight[rows] > 0.0] if sample_weight.size else raw
+        largest = np.maximum(largest, np.abs(raw).max(axis=0, initial=0.0))
+    return largest
+
+
 class PointwiseLoss:
     """Targets and weights of samples, and where the last pass left them.
 
@@ -71,6 +90,16 @@ class PointwiseLoss:
     def weights(self) -> np.ndarray:
         """Weights, float64 of shape (n_samples,), ones where there are none."""
         return self.sample_weight if self.sample_weight.size else np.ones(len(self.y))
+
+    def weighted(self):
+        """The quadratic with the weights for second derivatives."""
+        from .quadratic import Quadratic  # here, because it has the formula of one of these
+
+        return Quadratic(self.weights())
+
+    def largest_moves(self, predictions):
+        """See `largest_moves`."""
+        return largest_moves(self.sample_weight, predictions)
 
     @classmethod
     def joined(cls, losses):

@@ -7,8 +7,10 @@ from scipy import special
 
 from .. import reference
 from .._validation import read_only
-from .base import heaviest
+from .base import heaviest, largest_moves
 from .quadratic import Quadratic
+
+_FAR = 4.5e-5  # probability from where on that of another class is an exponential
 
 
 class SoftmaxLoss:
@@ -105,7 +107,53 @@ class SoftmaxLoss:
         curved *= self._p
         return curved * self.sample_weight[:, None] if self.sample_weight.size else curved
 
-    def curvature_factors(self, raw, rows):
+    def _far(self, p, rows):
+        """The classes that samples are far from, by their probabilities: bool of shape (n, n_classes)."""
+        far = p < _FAR
+        far[np.arange(len(p)), self.classes[rows]] = False
+        return far
+
+    def n_far(self, predictions):
+        """How many samples that weigh anything are far from a class."""
+        count = 0
+        for rows, raw in predictions:
+            far = self._far(special.softmax(raw, axis=1), rows).any(axis=1)
+            count += int((far & (self.sample_weight[rows] > 0.0) if self.sample_weight.size else far).sum())
+        return count
+
+    def towards_far(self, raw, rows):
+        """What moves samples on from the classes they are far from: weighted second derivatives, of shape of `raw`."""
+        p = special.softmax(raw, axis=1)
+        away = np.where(self._far(p, rows), p, 0.0)
+        change = p * away.sum(axis=1, keepdims=True) - away
+        return change * self.sample_weight[rows, None] if self.sample_weight.size else change
+
+    def far_moments(self, predictions):
+        """Sums over samples and the classes they are far from, of changes t of how far, s p t t^T and s p t.
+
+        Parameters
+        ----------
+        predictions : iterable of (rows, array of shape (n, (1 + m) n_classes))
+            Raw predictions by slices of rows, of the coefficients and, behind them, of m directions.
+
+        Returns
+        -------
+        second : float64 array of shape (m, m)
+        first : float64 array of shape (m,)
+        """
+        second = first = 0.0
+        for rows, raw in predictions:
+            p, change = special.softmax(raw[:, : self.n_rows], axis=1), raw[:, self.n_rows :]
+            far = self._far(p, rows)
+            sample, other = np.nonzero(far)
+            change = change.reshape(len(raw), -1, self.n_rows)
+            towards = change[sample, :, self.classes[rows][sample]] - change[sample, :, other]
+            weight = p[far] * self.weights()[rows][sample]
+            second = second + (towards.T * weight) @ towards
+            first = first + weight @ towards
+        return second, first
+
+    def curvature_factors(self, raw, rows, near=False):
         """Second derivatives of the loss of some samples, in factors.
 
         Parameters
@@ -113,6 +161,8 @@ class SoftmaxLoss:
         raw : float64 array of shape (n, n_classes)
             Raw predictions.
         rows : slice
+        near : bool
+            Whether to leave out classes that samples are far from, as if there were none.
 
         Returns
         -------
@@ -122,9 +172,11 @@ class SoftmaxLoss:
         p = special.softmax(raw, axis=1)
         root = np.sqrt(self.sample_weight[rows, None]) if self.sample_weight.size else 1.0
         places, top = np.arange(len(p)), p.argmax(axis=1)
+        if near:
+            p[self._far(p, rows)] = 0.0
         others = p.copy()
         others[places, top] = 0.0
-        rest = 1.0 - p
+        rest = (p.sum(axis=1, keepdims=True) if near else 1.0) - p
         rest[places, top] = others.sum(axis=1)  # with the digits that 1 - p has lost
         return root * np.sqrt(p * rest), root * p
 
@@ -185,17 +237,22 @@ class SoftmaxLoss:
 
         Returns
         -------
-        least, largest : float
-            See `LogisticLoss.sides`.
+        float64 array of shape (n_classes + 1,)
+            Minus the least, and the largest away from each class; see `LogisticLoss.sides`.
         """
-        least, largest = math.inf, -math.inf
+        ends = np.full(self.n_rows + 1, -math.inf)
         for rows, raw in predictions:
             change = np.take_along_axis(raw, self.classes[rows, None], axis=1) - raw
             change[np.arange(len(raw)), self.classes[rows]] = np.nan
             change = change[self.sample_weight[rows] > 0.0] if self.sample_weight.size else change
             if len(change):
-                least, largest = min(least, float(np.nanmin(change))), max(largest, float(np.nanmax(change)))
-        return least, largest
+                largest = np.fmax.reduce(change, axis=0)
+                np.fmax(ends, np.append(-np.nanmin(change), largest), out=ends)
+        return ends
+
+    def largest_moves(self, predictions):
+        """See `base.largest_moves`."""
+        return largest_moves(self.sample_weight, predictions)
 
     def largest_spread(self, changes):
         """The largest difference between the changes of two raw predictions of a sample."""

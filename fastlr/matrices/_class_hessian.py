@@ -5,6 +5,8 @@ and h_ikl = -s_i p_ik p_il. The latter, for all pairs of classes, are one produc
 itself; the former are formed apart, for in a difference from that product next to nothing would be left of p near 1.
 """
 
+from functools import partial
+
 import numpy as np
 
 from ..runtime.parallel import run_all
@@ -14,7 +16,7 @@ _CACHED = 250_000  # numbers of some rows: caches hold them
 _STRIP_WORK = 50_000_000  # multiply-adds from which on a second thread pays
 
 
-def class_sandwich(matrix, loss, coefs, places=None):
+def class_sandwich(matrix, loss, coefs, places=None, near=False):
     """[X 1]^T D [X 1] of a `SoftmaxLoss` at coefficients: one pass.
 
     Parameters
@@ -24,6 +26,8 @@ def class_sandwich(matrix, loss, coefs, places=None):
     coefs : float64 array of shape (n_classes, n_features + 1)
     places : int array of shape (m,), optional
         Ascending indices of `coefs.ravel()`, those of rows and columns; by default all.
+    near : bool
+        See `SoftmaxLoss.curvature_factors`.
 
     Returns
     -------
@@ -35,11 +39,13 @@ def class_sandwich(matrix, loss, coefs, places=None):
     parts = [None] * (len(bounds) - 1)
     most = max(len(places), _CACHED // len(places))
 
+    factors = partial(loss.curvature_factors, near=near)
+
     def add_up(strip, check):
         total = np.zeros((len(places), len(places)))
         for rows, block in matrix.rows_with_ones(first=bounds[strip], stop=bounds[strip + 1], most=most):
             check()
-            _add_rows(total, np.ascontiguousarray(block.T), loss, rows, coefs, places)
+            _add_rows(total, np.ascontiguousarray(block.T), factors, rows, coefs, places)
         return total
 
     run_all(add_up, range(len(parts)), matrix.team.n_threads, parts.__setitem__)
@@ -57,9 +63,9 @@ def _strips(n_samples, n_features, n_coef):
     return [n_samples * strip // n_strips for strip in range(n_strips + 1)]
 
 
-def _add_rows(total, columns, loss, rows, coefs, places):
+def _add_rows(total, columns, factors, rows, coefs, places):
     """Add up some rows of [X 1], given by columns, which are quick to pick."""
-    own, shared = (np.ascontiguousarray(part.T) for part in loss.curvature_factors((coefs @ columns).T, rows))
+    own, shared = (np.ascontiguousarray(part.T) for part in factors((coefs @ columns).T, rows))
     n_classes, width = coefs.shape
     classes, features = np.divmod(places, width)
     products = shared[classes]

@@ -157,9 +157,11 @@ class Matrix(ABC):
         """What a Hessian of so many coefficients costs to form and to factorise, roughly, in passes."""
         return hessian_cost(self.shape[0], n_coef)
 
-    def class_sandwich(self, loss: Loss, coefs: np.ndarray, places: np.ndarray | None = None) -> np.ndarray:
+    def class_sandwich(
+        self, loss: Loss, coefs: np.ndarray, places: np.ndarray | None = None, near: bool = False
+    ) -> np.ndarray:
         """[X 1]^T D [X 1] of a `SoftmaxLoss`, D at coefficients: one pass; see `_class_hessian`."""
-        return class_sandwich(self, loss, coefs, places)
+        return class_sandwich(self, loss, coefs, places, near)
 
     def curvature_sum(self, loss: Loss) -> np.ndarray:
         """1^T D 1 of a `SoftmaxLoss`, D from the last `sweep`: one pass.
@@ -183,13 +185,22 @@ class Matrix(ABC):
         return self.product(loss, unit)[0]
 
     @abstractmethod
-    def ask_of_predictions(self, loss: Loss, question: str, *coefs: np.ndarray) -> bool | float:
-        """What a method of a `SoftmaxLoss` says of the raw predictions of some coefficients: a pass for each of these.
+    def ask_of_predictions(self, loss: Loss, question: str, *coefs: np.ndarray) -> Any:
+        """What a method of a loss says of the raw predictions of some coefficients: a pass for each of these.
 
         Returns
         -------
-        bool or float
-            Of all samples: whether it holds for each, the largest, or of "divergence" the sum.
+        bool, number, array or tuple
+            Of all samples: whether it holds for each, the largest, or of divergences and moments the sum.
+        """
+
+    @abstractmethod
+    def gather(self, loss: Loss, question: str, coefs: np.ndarray) -> np.ndarray:
+        """[X 1]^T times what a method of a `SoftmaxLoss` makes of raw predictions at coefficients: one pass.
+
+        Returns
+        -------
+        float64 array of shape (n_classes, n_features + 1)
         """
 
     @abstractmethod

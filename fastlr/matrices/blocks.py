@@ -171,10 +171,15 @@ class BlocksMatrix(Matrix):
         """See `Matrix`."""
         return self._sum(loss, "sandwich")
 
-    def class_sandwich(self, loss, coefs, places=None):
+    def class_sandwich(self, loss, coefs, places=None, near=False):
         """See `Matrix`."""
         position = Position(dtype=self.dtype)  # the coefficients say it all
-        return add_up(self._map(loss, of_matrix, "class_sandwich", coefs, places, position=position))[0]
+        return add_up(self._map(loss, of_matrix, "class_sandwich", coefs, places, near, position=position))[0]
+
+    def gather(self, loss, question, coefs):
+        """See `Matrix`."""
+        position = Position(dtype=self.dtype)
+        return add_up(self._map(loss, of_matrix, "gather", question, coefs, position=position))[0]
 
     def curvature_sum(self, loss):
         """See `Matrix`."""
@@ -188,8 +193,8 @@ class BlocksMatrix(Matrix):
     def ask_of_predictions(self, loss, question, *coefs):
         """See `Matrix`."""
         answers = list(self._map(loss, of_predictions, question, *coefs, position=Position(dtype=self.dtype)))
-        together = {"separates": all, "divergence": math.fsum}.get(question, max)
-        return together(answers)
+        joins = {"separates": all, "divergence": math.fsum, "far_moments": add_up}
+        return joins.get(question, np.maximum.reduce)(answers)
 
     def sample(self, loss, rows):
         """See `Matrix`; both are in memory then."""

@@ -133,6 +133,16 @@ class MemoryMatrix(Matrix):
         """See `Matrix`."""
         return getattr(loss, question)(*(self.predictions(coef) for coef in coefs))
 
+    def gather(self, loss, question, coefs):
+        """See `Matrix`."""
+        self.n_passes += 1
+        total = np.zeros(coefs.shape)
+        for rows, block in self.blocks(len(coefs)):
+            made = getattr(loss, question)(block @ coefs[:, :-1].T + coefs[:, -1], rows)
+            total[:, :-1] += (block.T @ made).T
+            total[:, -1] += made.sum(axis=0)
+        return total
+
     def column_sums(self, loss, weight_sum, seen_from):
         """See `Matrix`."""
         return column_sums(self, loss, weight_sum, seen_from)

@@ -173,6 +173,30 @@ class Objective:
         shares = {1.0} if largest <= penalty.l1 else {1.0, penalty.l1 / largest * (1.0 - _ULP)}
         return min(s * divergence + (1.0 - s) * loss + penalty.duality_gap(W, s * a) for s in shares)
 
+    def gram(self) -> np.ndarray:
+        """[X 1]^T S [X 1], S the weights: one pass, float64 of shape (n_features + 1, n_features + 1).
+
+        Without an intercept, its row and column are those of the identity.
+        """
+        gram = self.matrix.sandwich(self.loss.weighted())
+        if not self.fit_intercept:
+            gram[-1] = gram[:, -1] = 0.0
+            gram[-1, -1] = 1.0
+        return gram
+
+    def largest_moves(self, directions: np.ndarray) -> np.ndarray:
+        """The largest absolute change that each direction of features and intercept is to a sample: one pass.
+
+        Parameters
+        ----------
+        directions : float64 array of shape (m, n_features + 1)
+
+        Returns
+        -------
+        float64 array of shape (m,)
+        """
+        return self.matrix.ask_of_predictions(self.loss, "largest_moves", directions)
+
     def reach(self, directions: np.ndarray) -> float:
         """Bound on `overshoot` from the largest entries of columns, which the first time take a pass."""
         if "largest" not in self._known:

@@ -231,6 +231,27 @@ class LogisticObjective(Objective):
         """Mean KL(q || p) at most, q the dual point of the step since `remember`, p the probabilities now."""
         return self.loss.divergence() / self.loss.weight_sum
 
+    def has_far(self, coefs):
+        """Whether samples are far on their side, where raw predictions at `coefs` were left last."""
+        return self.loss.has_far()
+
+    def recession(self, coefs, solve):
+        """What is a direction of recession if there is one: see `separation`."""
+        self.loss_gradient(coefs)
+        side = self.matrix.intercept_column(self.loss.towards_far())
+        if not self.fit_intercept:
+            side[-1] = 0.0
+        return solve(side[None] / self.loss.weight_sum)
+
+    def sides(self, direction):
+        """The least change in favour of its class that a direction is to a sample, and the largest, an array: a pass.
+
+        See `LogisticLoss.sides`.
+        """
+        self.matrix.predict(self.loss, direction)
+        least, largest = self.loss.sides()
+        return least, np.array([largest])
+
     def separates(self, coefs):
         """Whether all samples that weigh anything lie on the right side of the hyperplane: one pass."""
         self.matrix.predict(self.loss, coefs)

@@ -3,15 +3,15 @@
 A direction of recession moves no sample away from its target and some towards it. The loss of a sample that is far on
 its side, exp(-z), has itself for second derivative, so a step of Newton's method, H d = sum of c_i x_i over the samples
 that are far, towards their targets, moves them by about 1 if nothing holds them back, and all others not at all; what
-other samples hold back hardly moves.
+other samples hold back hardly moves. Of many classes it is samples and classes that they are far from.
 
 Source: Albert & Anderson, On the existence of maximum likelihood estimates in logistic regression models, Biometrika
 71, 1984.
 """
 
-import numpy as np
+from typing import NamedTuple
 
-from ..linalg.factor import ScaledCholesky
+import numpy as np
 
 _MOVES = 0.1  # a raw prediction
 _RESTS = 1e-3  # in shares of the largest change
@@ -28,27 +28,40 @@ def moved_columns(direction, spread):
     return np.flatnonzero(moved > _RESTS * moved.max())
 
 
-def separating_features(objective, coefs):
-    """Features along which some samples are separated: five passes at most, none where all samples are near.
+class Separation(NamedTuple):
+    """What takes part in a direction of recession.
+
+    Attributes
+    ----------
+    features : int array
+    classes : int array
+        Of many, those that samples of others recede from; none for two.
+    """
+
+    features: np.ndarray
+    classes: np.ndarray
+
+
+def separation(objective, coefs, solve):
+    """Whether some samples are separated: up to seven passes, one where all samples are near.
 
     Parameters
     ----------
-    objective : LogisticObjective
+    objective : LogisticObjective or SoftmaxObjective
         Without a penalty, where the raw predictions at `coefs` were left last.
-    coefs : float64 array of shape (1, n_features + 1)
+    coefs : float64 array of shape (k, n_features + 1)
+    solve : callable
+        Maps a gradient to the inverse of the Hessian where `loss_gradient` was last evaluated times it.
 
     Returns
     -------
-    int array, or None
+    Separation, or None
     """
-    if not objective.loss.has_far():
+    if not objective.has_far(coefs):
         return None
-    objective.loss_gradient(coefs)
-    side = objective.matrix.intercept_column(objective.loss.towards_far())
-    if not objective.fit_intercept:
-        side[-1] = 0.0
-    direction = ScaledCholesky(objective.hessian()).solve(side / objective.loss.weight_sum)[None]
-    objective.matrix.predict(objective.loss, direction)
-    if not recedes(*objective.loss.sides()):
+    direction = objective.recession(coefs, solve)
+    least, away = objective.sides(direction)
+    if not recedes(least, away.max()):
         return None
-    return moved_columns(direction[:, :-1], np.sqrt(objective.standardisation()[1]))
+    features = moved_columns(direction[:, :-1], np.sqrt(objective.standardisation()[1]))
+    return Separation(features, np.flatnonzero(away > _RESTS * away.max()) if len(coefs) > 1 else np.empty(0, int))

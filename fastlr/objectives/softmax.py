@@ -28,7 +28,7 @@ logistic regression and maximum entropy models, Machine Learning 85, 2011 (the d
 
 import numpy as np
 
-from ..linalg.factor import ScaledCholesky
+from ..linalg.factor import ScaledCholesky, null_space
 from ._class_factors import ClassFactors, usual_share
 from ._sample import Sample
 from .base import Objective
@@ -120,6 +120,41 @@ class SoftmaxObjective(Objective):
         """Mean KL(q || p) at most, q the dual point of the step since `remember`, p those now: two passes."""
         change = self._coefs - self._start
         return self.matrix.ask_of_predictions(self.loss, "divergence", self._start, change) / self.loss.weight_sum
+
+    def has_far(self, coefs):
+        """Whether samples are far from classes other than their own: one pass."""
+        return bool(self.matrix.ask_of_predictions(self.loss, "n_far", coefs))
+
+    def recession(self, coefs, solve):
+        """What is a direction of recession if there is one: see `separation`.
+
+        Where a Hessian can be held it is sought among directions that move samples from those classes alone that they
+        are far from: what is next to no curvature would be lost beside the others'.
+        """
+        if self.n_coef > FACTORED_FEATURES:
+            self.loss_gradient(coefs)
+            return solve(self.matrix.gather(self.loss, "towards_far", coefs) / self.loss.weight_sum)
+        n_classes, width = self.shape
+        near = self.matrix.class_sandwich(self.loss, coefs, near=True)[width:, width:]  # less those of the first class
+        if not self.fit_intercept:
+            near[width - 1 :: width] = near[:, width - 1 :: width] = 0.0
+            near[range(width - 1, len(near), width), range(width - 1, len(near), width)] = 1.0
+        free = null_space(near).reshape(-1, n_classes - 1, width)
+        free = np.pad(free, ((0, 0), (1, 0), (0, 0)))
+        if not len(free):
+            return np.zeros(self.shape)
+        both = np.concatenate([coefs, free.reshape(-1, width)])
+        second, first = self.matrix.ask_of_predictions(self.loss, "far_moments", both)
+        shares = ScaledCholesky(second).solve(first)
+        return self.centred(np.tensordot(shares, free, axes=1))
+
+    def sides(self, direction):
+        """The least change in favour of its class that a direction is to a sample, and the largest from each class.
+
+        One pass; see `SoftmaxLoss.sides`.
+        """
+        ends = self.matrix.ask_of_predictions(self.loss, "sides", direction)
+        return -ends[0], ends[1:]
 
     def separates(self, coefs):
         """Whether all samples that weigh anything have their own class's raw prediction above all others: one pass."""
