@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 from scipy import stats
+from sklearn.base import clone
 from test_inference import fitted, infer, make_data
 
 import fastlr
+from fastlr import LogisticRegression
 from fastlr._inference import bootstrap
 
 
@@ -68,12 +70,28 @@ def test_weights_and_what_is_refused():
     for options, words in (({"kind": "t"}, "kind"), ({"level": 2}, "level"), ({"n_draws": 1}, "n_draws")):
         with pytest.raises(ValueError, match=words):
             result.bootstrap_conf_int(**options)
-    offset = fastlr.LogisticRegression(C=np.inf).fit(X, y, offset=weight)
-    with pytest.raises(ValueError, match="not for offsets"):
-        fastlr.inference(offset, X, y, offset=weight).bootstrap_conf_int()
-    firth = fastlr.LogisticRegression(penalty="firth").fit(X, y)
-    with pytest.raises(ValueError, match="firth"):
-        fastlr.inference(firth, X, y).bootstrap_conf_int()
+
+
+@pytest.mark.parametrize("what", ["offset", "proportions", "firth"])
+@pytest.mark.parametrize("n_samples", [150, 1_500])
+def test_offsets_proportions_and_firths_penalty(n_samples, what):
+    X, y, rng = make_data(n_samples, n_features=2)
+    data = {}
+    if what == "offset":
+        data["offset"] = rng.normal(size=n_samples)
+    elif what == "proportions":
+        y, data["proportions"] = (y + rng.random(n_samples)) / 2, True
+    kind = {"penalty": "firth"} if what == "firth" else {"C": np.inf}
+    model = LogisticRegression(**kind, tol=1e-10)
+    result = fastlr.inference(model.fit(X, y, **data), X, y, **data)
+    actual = result.bootstrap_conf_int(20, kind="percentile", random_state=3)
+    seed, estimates = int(np.random.RandomState(3).randint(2**31 - 1)), []
+    for draw in range(20):
+        often = np.random.default_rng([seed, draw]).multinomial(n_samples, np.full(n_samples, 1 / n_samples))
+        one = clone(model).fit(X, y, often, **data)
+        estimates.append(np.append(one.intercept_, one.coef_))
+    np.testing.assert_allclose(actual.T, np.quantile(estimates, [0.025, 0.975], axis=0), rtol=1e-3, atol=1e-3)
+    assert np.isfinite(result.bootstrap_conf_int(20, random_state=3)).all()
 
 
 def test_draws_that_are_separated_are_left_out_with_a_warning():

@@ -9,6 +9,9 @@ from scipy.linalg import sqrtm
 from scipy.special import expit, softmax
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression as SklearnLogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 import fastlr
 from fastlr import LogisticRegression
@@ -421,8 +424,13 @@ def test_data_that_are_not_the_models_are_refused():
     for data, options, words in cases:
         with pytest.raises(ValueError, match=words):
             fastlr.inference(model, *data, **options)
-    with pytest.raises(TypeError, match="from_sklearn"):
-        fastlr.inference(SklearnLogisticRegression().fit(X, y), X, y)
+    pipe = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, y)
+    search = GridSearchCV(LogisticRegression(), {"C": [1.0, np.inf]}, cv=2).fit(X, y)
+    others = (SklearnLogisticRegression().fit(X, y), "from_sklearn"), (pipe, r"pipe\[-1\]"), (search, "best_estimator_")
+    for other, words in others:
+        with pytest.raises(TypeError, match=words):
+            fastlr.inference(other, X, y)
+    np.testing.assert_array_equal(fastlr.inference(pipe[-1], pipe[:-1].transform(X), y).classes, [0, 1])
     with pytest.raises(ValueError, match="L1"):
         fastlr.inference(fitted(X, y, C=1.0, l1_ratio=0.5), X, y)
 
@@ -506,3 +514,31 @@ def test_intervals_cover_the_truth_as_often_as_they_say(penalty):
             covered[k, kind] = (ends[:, 0] < truth) & (truth < ends[:, 1])
     spread = np.sqrt(0.9 * 0.1 / n_tables)
     assert np.abs(covered.mean(axis=0) - 0.9).max() < 4 * spread
+
+
+def test_p_values_beyond_what_is_printed_are_said_to_be_small():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(5_000, 2))
+    result = infer(X, (rng.random(5_000) < expit(3 * X[:, 0])).astype(int))
+    lines = str(result.summary()).splitlines()
+    assert result.p_values[1] < 1e-100 and " <0.001 " in next(line for line in lines if line.startswith("x0"))
+    assert f"{result.p_values[2]:.3f}" in next(line for line in lines if line.startswith("x1"))
+    assert "&lt;0.001" in result._repr_html_() and r"\textless{}0.001" in result.to_latex()
+
+
+@pytest.mark.parametrize("kind", ["text", "categories", "dates"])
+def test_columns_of_a_frame_that_hold_no_numbers_are_named(kind):
+    pd = pytest.importorskip("pandas")
+    X, y, _ = make_data()
+    column = {
+        "text": np.where(y == 1, "a", "b"),
+        "categories": pd.Categorical(np.where(y == 1, "a", "b")),
+        "dates": pd.Timestamp("2020-01-01"),
+    }[kind]
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    with pytest.raises(
+        (TypeError, ValueError), match=r"categories in columns job: encode them, with pandas.get_dummies"
+    ):
+        fitted(frame.assign(job=column), y)
+    objects = frame.assign(d=frame["d"].astype(object))  # which hold numbers
+    np.testing.assert_array_equal(fitted(objects, y).coef_, fitted(frame, y).coef_)

@@ -117,9 +117,13 @@ def inference(
 def _read(model, X, y, sample_weight, offset, proportions):
     """The problem that a model is the answer to, and the names of a row of parameters."""
     if not isinstance(model, LogisticModel):
+        hint = "fastlr.from_sklearn makes one of scikit-learn's"
+        if hasattr(model, "steps"):
+            hint = "pass the last step and what the others make of X, inference(pipe[-1], pipe[:-1].transform(X), y)"
+        elif hasattr(model, "best_estimator_"):
+            hint = "pass its best_estimator_"
         raise TypeError(
-            f"model must be a LogisticRegression or LogisticRegressionCV of fastlr, got {type(model).__name__}: "
-            "fastlr.from_sklearn makes one of scikit-learn's"
+            f"model must be a LogisticRegression or LogisticRegressionCV of fastlr, got {type(model).__name__}: {hint}"
         )
     check_is_fitted(model)
     C, l1_ratio = penalty_of_model(model)

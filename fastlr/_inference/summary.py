@@ -130,7 +130,7 @@ def _parts(result, level):
 
 def _row(name, values):
     coef, std_err, z, p_value, lower, upper, ratio = values
-    tests = [f"{z:.3f}", f"{p_value:.3f}"]
+    tests = [f"{z:.3f}", "<0.001" if p_value < 0.0005 else f"{p_value:.3f}"]
     return [name, f"{coef:#.4g}", f"{std_err:#.4g}", *tests, f"{lower:#.4g}", f"{upper:#.4g}", f"{ratio:#.4g}"]
 
 

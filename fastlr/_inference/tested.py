@@ -200,7 +200,7 @@ class Tested(Table):
         Raises
         ------
         TypeError, ValueError
-            If an argument is not as described, or the fit has an offset, proportions or Firth's penalty.
+            If an argument is not as described, or fewer than two draws have estimates.
 
         Warns
         -----
@@ -211,18 +211,14 @@ class Tested(Table):
         check_choice(kind, "kind", bootstrap.KINDS)
         n_draws = check_number(n_draws, "n_draws", low=2, integer=True)
         seed = int(check_random_state(random_state).randint(2**31 - 1))
-        if self.penalty == "firth":
-            raise ValueError('bootstrap_conf_int is not for penalty="firth": use profile_conf_int')
         with self.at_optimum() as likelihood:
             problem = self._problem
-            if problem.offset is not None or problem.proportions is not None:
-                raise ValueError("bootstrap_conf_int is not for offsets and proportions")
             acceleration = bootstrap.accelerations(likelihood, self._inverse, counts=self._counts)
             weight_of = bootstrap.drawn_weights(
                 problem.sample_weight, len(problem.codes), counts=self._counts, seed=seed
             )
             options = {"n_draws": n_draws, "n_threads": self._n_threads}
-            estimates, fits = bootstrap.draws(problem, self.classes, likelihood, weight_of, **options)
+            estimates, fits = bootstrap.draws(problem, self.classes, likelihood, self._params, weight_of, **options)
         fits.warn_of_failures("draw")
         good = np.ones(n_draws, bool)
         good[[draw for draw, _ in fits.failures]] = False

@@ -22,7 +22,7 @@ from ..sources import refuse_blocks, source_of
 from .blocks import check_features_of, hits, lazy_on_dask, named_blocks
 from .callbacks import CallbackSupportMixin
 from .labels import encode_labels
-from .samples import Finite, Samples, of_numpy
+from .samples import Finite, Samples, of_numpy, refuse_other_columns
 
 _CHUNK_ROWS = 1_024  # of whole numbers, converted at a time
 
@@ -82,10 +82,16 @@ class LogisticModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         except ValueError as error:
             if str(error).startswith("Complex data"):  # and all of them
                 raise ValueError("Complex data not supported: X and y must hold real numbers") from None
+            refuse_other_columns(given, error)
+            raise
+        except TypeError as error:
+            refuse_other_columns(given, error)
             raise
         X = checked if isinstance(y, str) else checked[0]
         # scikit-learn lets frames through that hold objects, or sparse columns of any dtype.
         if not sparse.issparse(X):
+            if X.dtype.kind == "O":
+                refuse_other_columns(given)
             X = as_real(X, "X")
         elif not sparse.issparse(given):
             X = check_sparse_features(X)

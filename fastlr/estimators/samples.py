@@ -7,7 +7,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils.validation import assert_all_finite
 
-from .._validation import as_array, check_sparse_features, refuse_masked
+from .._validation import as_array, check_sparse_features, listed, refuse_masked
 
 _OF_ARRAYS = ("__len__", "__array__", "shape")  # one of these have all that NumPy can make an array of
 
@@ -29,6 +29,8 @@ class Samples:
     classes : array of shape (n_classes,)
     codes : int64 array of shape (n_samples,)
         Class of each sample, in [0, n_classes).
+    proportions, offset : float64 array of shape (n_samples,), or None
+        See `Problem`.
     """
 
     X: np.ndarray
@@ -37,6 +39,8 @@ class Samples:
     dtype: np.dtype
     classes: np.ndarray
     codes: np.ndarray
+    proportions: np.ndarray | None = None
+    offset: np.ndarray | None = None
 
 
 class Finite:
@@ -54,6 +58,22 @@ class Finite:
     def __exit__(self, kind, error, traceback):
         if kind is not None and issubclass(kind, ValueError):
             assert_all_finite(self._values, estimator_name=self._name, input_name="X")
+
+
+def refuse_other_columns(X, error=None):
+    """Raise an error that names the columns of a frame that hold no numbers, if there are any.
+
+    `error` is what came of them, and of whose kind the other is.
+    """
+    names, dtypes = getattr(X, "columns", None), getattr(X, "dtypes", None)
+    if names is None or dtypes is None:
+        return
+    others = [name for name, dtype in zip(names, dtypes, strict=True) if getattr(dtype, "kind", "O") not in "biuf"]
+    if others:
+        raise (ValueError if isinstance(error, ValueError) else TypeError)(
+            f"X must hold real numbers, got text, dates or categories in columns {listed(others)}: encode them, with "
+            "pandas.get_dummies(X, drop_first=True) for example"
+        ) from error
 
 
 def of_numpy(values, name="X"):

@@ -77,6 +77,7 @@ def solve_many(
     fits = ManyFits.empty(data.classes, Cs, n_sets, data.X.shape[1])
     fits.l1_ratio = l1_ratio
     problem = Problem(data.features, data.codes, len(data.classes), np.empty(0), np.inf, fit_intercept, l1_ratio)
+    problem = replace(problem, proportions=data.proportions, offset=data.offset)
     with quiet_team(n_threads) as team, _progress_bar(n_sets * len(Cs), progress) as bar:
         batch = _Batch(problem, weight_of, fits, {"tol": tol, "max_iter": max_iter}, data.dtype, team, bar)
         starts = dict.fromkeys(range(n_sets), start)
@@ -96,7 +97,7 @@ def solve_many(
 
 def _shared_way(problem):
     """Name of the solver whose work fits may share; None for the kinds of problem that are fitted one by one."""
-    if sparse.issparse(problem.X) or problem.n_classes > 2 or problem.l1_ratio:
+    if sparse.issparse(problem.X) or problem.n_classes > 2 or problem.l1_ratio or problem.offset is not None:
         return None
     names = [name for name, _ in plan(*problem.X.shape, True)]
     return "gram_newton" if "gram_newton" in names else names[0]
