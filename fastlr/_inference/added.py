@@ -77,7 +77,10 @@ def score_of_added(likelihood, inverse, Z, *, jointly):
         own = own.reshape(n_added, k, k, n_added).swapaxes(2, 3).reshape(n_added * k, -1)
         mixed = mixed.reshape(n_added * k, -1)
         singular = "the columns of Z, or of X and Z together, are collinear"
-        return TestResult.of(inverse_form(u.ravel(), own - mixed @ inverse @ mixed.T, singular), n_added * k)
+        left = own - mixed @ inverse @ mixed.T
+        if not (left.diagonal() > SINGULAR * own.diagonal()).all():
+            raise ValueError(singular)
+        return TestResult.of(inverse_form(u.ravel(), left, singular), n_added * k)
     left = own.reshape(-1, k, k) - (mixed @ inverse) @ mixed.swapaxes(1, 2)
     return TestResult.of(_forms(u, left, own.reshape(-1, k, k)), k)
 
