@@ -83,8 +83,8 @@ def test_the_code_of_the_first_page_runs(capsys):
 
 def test_the_code_of_the_rooms_pages_runs(capsys):
     rng = np.random.default_rng(0)
-    X = pd.DataFrame(rng.normal(size=(80, 3)), columns=["age", "income", "visits"])
-    y = X["age"] + rng.normal(size=80) > 0
+    X = pd.DataFrame(rng.normal(size=(200, 3)), columns=["age", "income", "visits"])  # no bootstrap set is separated
+    y = X["age"] + 2 * rng.normal(size=200) > 0
     x = rng.random((9, 30))
     names = {"X": X, "y": y, "x_train": x, "x_test": x, "y_train": np.arange(30)[None] % 2}
     for room in ("_cli", "_inference"):

@@ -71,11 +71,12 @@ class Diagnostics:
             If there are fewer than three groups.
         """
         n_groups = check_number(n_groups, "n_groups", low=3, integer=True)
-        order = np.argsort(self.probability, kind="stable")
+        probability = self.probability.round(12)  # rounding tells samples that are alike apart
+        order = np.argsort(probability, kind="stable")
         share = np.cumsum(self._weight[order])
         places = np.searchsorted(share, share[-1] * np.arange(1, n_groups) / n_groups)
-        edges = np.unique(self.probability[order][places])
-        group = np.searchsorted(edges, self.probability)
+        edges = np.unique(probability[order][places])
+        group = np.searchsorted(edges, probability)
         size, events, expected = (
             np.bincount(group, values)
             for values in (self._weight, self._weight * self._y, self._weight * self.probability)

@@ -21,8 +21,8 @@ from .absent import of_one_class, present_classes, with_others, without_others
 from .row_space import RowSpace, has_small_row_space
 from .undetermined import separation_of, without_idle_parts
 
-# Up to this many products of an entry of X and a class, a softmax problem is solved to the last digits: they cost next
-# to nothing there, and scikit-learn's solvers give them too.
+# Up to this many products of an entry of X and a class, problems are solved to the last digits: they cost next to
+# nothing there, and scikit-learn's solvers give them too.
 _SMALL_PRODUCTS = 20_000
 _SMALL_TOL = 1e-20
 
@@ -255,7 +255,7 @@ def _run(problem, first, team, *, solver, tol, max_iter, start, steering, report
 def _is_cheap(problem, objective):
     """Whether the last digits cost next to nothing."""
     n_products = math.prod(problem.X.shape) * problem.n_classes
-    return bool(objective.penalty) and problem.n_classes > 2 and n_products <= _SMALL_PRODUCTS
+    return bool(objective.penalty) and objective.penalty.is_smooth and n_products <= _SMALL_PRODUCTS
 
 
 def _plan(problem, penalty, solver):
