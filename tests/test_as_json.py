@@ -126,6 +126,7 @@ def with_change(path, value):
     return json.dumps(document)
 
 
+OUTSIDE = {"csr_matrix": [[3, 4], *map(encode, (np.ones(1), np.array([77]), np.array([0, 1, 1, 1])))]}
 BAD = {
     "empty": "",
     "not JSON": "{",
@@ -147,6 +148,7 @@ BAD = {
     "names too few": with_change(["attributes", "feature_names_in_"], encode(np.array(["a"], object))),
     "no features": with_change(["attributes", "n_features_in_"], "four"),
     "deep": "[" * 100_000,
+    "indices beyond the features": with_change(["attributes", "coef_"], OUTSIDE),
 }
 
 

@@ -63,10 +63,11 @@ def test_a_file_becomes_a_model_and_predictions(tmp_path, capsys, kind):
     assert f"within {model.gap_:.1e} of the optimum" in printed
     with open(table, newline="", encoding="utf-8") as file:
         header, *rows = csv.reader(file)
-    assert header == ["prediction", *(f"probability of {label}" for label in model.classes_)]
-    probabilities = np.array([row[1:] for row in rows], float)
+    assert header == ["row", "prediction", *(f"probability of {label}" for label in model.classes_)]
+    probabilities = np.array([row[2:] for row in rows], float)
     np.testing.assert_allclose(probabilities, expected.predict_proba(X), atol=1e-3)
-    assert [row[0] for row in rows] == model.classes_[probabilities.argmax(axis=1)].astype(str).tolist()
+    assert [int(row[0]) for row in rows] == list(range(len(X)))
+    assert [row[1] for row in rows] == model.classes_[probabilities.argmax(axis=1)].astype(str).tolist()
 
 
 def test_options_of_fit_say_which_model(tmp_path, capsys):
@@ -155,11 +156,13 @@ def bad_files(folder):
         (["empty.npz"], "is no NPZ file"),
         (["text.npz"], "is no NPZ file"),
         (["broken.npz"], "Bad CRC"),
-        (["objects.npz"], "pickle"),
+        (["objects.npz"], "arrays of objects"),
         (["no_y.npz"], "no array 'y', but X"),
         (["fine.csv"], "--target must name the column of the labels, one of age, "),
         (["fine.csv", "--target", "c"], "no column 'c', but age, income"),
         (["fine.csv", "--target", "bought", "--drop", "c"], "no column 'c'"),
+        (["fine.csv", "--target", "bought", "--drop", "bought"], "leave out the labels"),
+        (["fine.csv", "--target", "bought", "--drop", *NAMES], "no column is left"),
         (["fine.csv", "--target", "bought", "--C", "-1"], "C must be"),
         (["fine.csv", "--target", "bought", "--C", "1", "--cv"], "leave --C out"),
         (["fine.csv", "--target", "bought", "--penalty", "none", "--cv"], "l2 or l1"),

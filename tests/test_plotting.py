@@ -8,7 +8,7 @@ pytest.importorskip("matplotlib")
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
-from fastlr import LogisticRegression
+from fastlr import LogisticRegression, from_json
 from fastlr.plotting import plot_calibration, plot_coefficients, plot_history
 
 _rng = np.random.default_rng(0)
@@ -75,3 +75,8 @@ def test_calibration_is_the_share_of_a_class_where_it_is_predicted():
     groups = np.array_split(np.argsort(predicted), 5)
     expected = [(predicted[rows].mean(), (Y[rows] == "no").mean()) for rows in groups]
     np.testing.assert_allclose(drawn, expected, atol=1e-12)
+
+
+def test_a_model_without_a_history_is_refused():
+    with pytest.raises(ValueError, match="this one has no history"):
+        plot_history(from_json(MODEL.to_json()))

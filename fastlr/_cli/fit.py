@@ -37,7 +37,9 @@ def build_parser():
     )
     parser.add_argument("--inference", action="store_true", help="print standard errors, tests and intervals as well")
     parser.add_argument("--model", metavar="FILE", help="write the model as JSON, for fastlr.from_json")
-    parser.add_argument("--predictions", metavar="FILE", help="write labels and probabilities of all rows as CSV")
+    parser.add_argument(
+        "--predictions", metavar="FILE", help="write labels and probabilities of the rows that were fitted to, as CSV"
+    )
     return parser
 
 
@@ -122,9 +124,10 @@ def print_scores(model, X, y, seconds):
 
 
 def write_predictions(model, X, path):
-    """A line for each row: its label, and the probabilities of all classes."""
+    """A line for each row that was fitted to: its number in the file, its label, the probabilities of all classes."""
+    rows = getattr(X, "index", range(X.shape[0]))
     with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["prediction", *(f"probability of {label}" for label in model.classes_)])
-        for label, values in zip(model.predict(X), model.predict_proba(X).tolist(), strict=True):
-            writer.writerow([label, *values])
+        writer.writerow(["row", "prediction", *(f"probability of {label}" for label in model.classes_)])
+        for row, label, values in zip(rows, model.predict(X), model.predict_proba(X).tolist(), strict=True):
+            writer.writerow([row, label, *values])

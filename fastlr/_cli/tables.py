@@ -84,7 +84,11 @@ def _of_frame(frame, target, drop, drop_missing, one_hot):
             raise ValueError(f"there is no column {name!r}, but {listed(frame.columns)}")
     if target is None:
         raise ValueError(f"--target must name the column of the labels, one of {listed(frame.columns)}")
+    if target in drop:
+        raise ValueError(f"--drop {target!r} would leave out the labels")
     frame = frame.drop(columns=list(drop))
+    if len(frame.columns) < 2:
+        raise ValueError(f"no column is left but {target!r}")
     if drop_missing:
         frame = frame.dropna()
     for name, count in frame.isna().sum().items():
@@ -110,4 +114,7 @@ def _read_npz(path, target):
         for name in ("X", target):
             if name not in arrays.files:
                 raise ValueError(f"there is no array {name!r}, but {listed(arrays.files) or 'none'}")
-        return arrays["X"], arrays[target]
+        try:
+            return arrays["X"], arrays[target]
+        except ValueError as error:  # NumPy says how to unpickle them
+            raise ValueError(f"{path} holds arrays of objects: X and {target} must be of numbers or text") from error

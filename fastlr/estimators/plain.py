@@ -63,7 +63,9 @@ def decode(value):
     ((name, content),) = value.items()
     if name in _SPARSE:
         shape, *parts = content
-        return _SPARSE[name](tuple(decode(part) for part in parts), shape=shape)
+        matrix = _SPARSE[name](tuple(decode(part) for part in parts), shape=shape)
+        matrix.check_format(full_check=True)  # what reads it does not look where indices point
+        return matrix
     if name not in _DECODERS:
         raise ValueError(f"{name!r} is no kind of value")
     return _DECODERS[name](content)

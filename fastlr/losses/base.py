@@ -166,6 +166,10 @@ class PointwiseLoss:
             self._remembered = np.empty_like(self.raw)
         self._remembered[:] = self.raw
 
+    def recall(self) -> None:
+        """Have the raw predictions that were kept again."""
+        self.raw[:] = self._remembered
+
     def keep_curvature(self) -> None:
         """Keep the second derivatives, for `moved_along_kept`."""
         self._kept = self.curvature.copy()

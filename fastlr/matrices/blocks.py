@@ -55,6 +55,10 @@ class BlocksLoss:
         """See `PointwiseLoss`."""
         self.position = self.position._replace(start=self.position.raw)
 
+    def recall(self):
+        """See `PointwiseLoss`."""
+        self.position = self.position._replace(raw=self.position.start)
+
     def largest_change(self):
         """See `PointwiseLoss`."""
         return max(self.ask(of_loss, "largest_change"))
@@ -194,7 +198,8 @@ class BlocksMatrix(Matrix):
         """See `Matrix`."""
         answers = list(self._map(loss, of_predictions, question, *coefs, position=Position(dtype=self.dtype)))
         joins = {"separates": all, "divergence": math.fsum, "far_moments": add_up}
-        return joins.get(question, np.maximum.reduce)(answers)
+        joins |= dict.fromkeys(("largest_moves", "largest_spread", "n_far", "overshoot", "sides"), np.maximum.reduce)
+        return joins[question](answers)
 
     def sample(self, loss, rows):
         """See `Matrix`; both are in memory then."""

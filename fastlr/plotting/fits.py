@@ -34,8 +34,11 @@ def plot_history(model: Any, ax: Axes | None = None, *, what: str = "gap") -> Ax
     ImportError
         If matplotlib is not installed.
     ValueError
-        If `what` is none of these.
+        If `what` is none of these, or the model has no history: one that was read from JSON or made from
+        scikit-learn's, or a search.
     """
+    if not hasattr(model, "history_"):
+        raise ValueError("model must be a LogisticRegression that was fitted here: this one has no history")
     titles = {"gap": "certified relative gap", "value": "objective", "gradient_norm": "norm of the gradient"}
     check_choice(what, "what", tuple(titles))
     ax = figure_of(6, 4).subplots() if ax is None else ax

@@ -32,7 +32,6 @@ _SHORT = 0.5  # share of the slope that may be left at the end of a step
 _MAX_HALVINGS = 60
 _FLOAT32_BLUR = 64.0 * float(np.finfo(np.float32).eps)  # pivots of float32 products below this may be rounding
 _FRESH_CONTRACTION = 0.05  # what a step with a fresh Hessian leaves of the gradient, typically
-_CHEAP = 2.0  # passes: a Hessian that costs no more is formed for every step
 
 
 class Steering(QuasiNewton):
@@ -157,8 +156,7 @@ class _Newton:
         # What is lost with a Hessian from elsewhere may not be with that of where we are.
         self._n_lost = self._n_lost + fresh if lost else 0
         contraction = np.sqrt(length2 / self.length2) if self.length2 > 0.0 else 0.0
-        contracts = contraction ** (1.0 + self._hessian_cost) < _FRESH_CONTRACTION
-        self._steers_well = not lost and contracts and self._hessian_cost > _CHEAP
+        self._steers_well = not lost and contraction ** (1.0 + self._hessian_cost) < _FRESH_CONTRACTION
         self.coef, self.value, self.gradient, self.length2 = self.coef + step, value, gradient, length2
         self.hessian = None
         self.n_iter += 1

@@ -90,8 +90,10 @@ class EngineSource:
             raise ValueError("X must not be empty: the engine has no cells")
         _, self.n_features, _, self.is_sparse = shapes[0]
         for k, (_, n_features, _, is_sparse) in enumerate(shapes):
-            if (n_features, is_sparse) != (self.n_features, self.is_sparse):
+            if n_features != self.n_features:
                 raise ValueError(f"cell {k} of X must have the columns of cell 0, {self.n_features}, got {n_features}")
+            if is_sparse != self.is_sparse:
+                raise ValueError(f"cells of X must be all dense or all sparse: cell {k} is not as cell 0 is")
         self.dtype = np.result_type(*(dtype for _, _, dtype, _ in shapes))
 
     def ask(self, function, *args):
