@@ -368,7 +368,6 @@ def test_steps_reach_no_further_than_the_largest_entries_say(kind):
     objective = objective_of(X, y, NONE, 0.01, 0.0, kind=kind)
     rng = np.random.default_rng(1)
     objective.loss_gradient(rng.normal(size=objective.shape))
-    objective.remember()
     passes = objective.n_passes
     for step in rng.normal(size=(20, *objective.shape)):
         assert objective.overshoot(step) <= objective.reach(step)
@@ -381,7 +380,6 @@ def test_asking_how_far_a_step_goes_leaves_the_predictions():
     objective = objective_of(X, y, NONE, 0.01, 0.0)
     coef, step = np.random.default_rng(1).normal(size=(2, 1, 13))
     objective.loss_gradient(coef)
-    objective.remember()
     objective.overshoot(step)
     np.testing.assert_allclose(objective.loss.raw, X @ coef[0, :-1] + coef[0, -1], rtol=1e-12)
 

@@ -218,14 +218,15 @@ class LogisticObjective(Objective):
         return moved + self.penalty.dual_bound(float(rest @ rest))
 
     def overshoot(self, directions):
-        """How far the dual point of a step of Newton's method from what was remembered goes: one pass.
+        """How far the dual point of a step of Newton's method goes, where 1 is as far as it may: one pass.
 
-        With z_d the change of z that the step makes, the largest p z_d and -(1 - p) z_d: at most 1, which is as far as
-        it may go, they leave q = p + h z_d between 0 and 1.
+        With z_d the change of z that the step makes, the largest p z_d and -(1 - p) z_d: at most 1, they leave
+        q = p + h z_d between 0 and 1.
         """
+        self.loss.remember()
         self.matrix.predict(self.loss, directions)
         reach = self.loss.overshoot()
-        self.loss.recall()
+        self.loss.recall()  # the next step begins there
         return reach
 
     def divergence(self):

@@ -109,12 +109,12 @@ class SoftmaxObjective(Objective):
         return lambda length: float(np.vdot(self.loss_gradient(coefs + length * directions)[1], directions))
 
     def overshoot(self, directions):
-        """How far the dual point of a step of Newton's method from what was remembered goes: two passes.
+        """How far the dual point of a step of Newton's method goes, where 1 is as far as it may: two passes.
 
-        With z_d the change of z that the step makes, the largest p . z_d - z_dk: at most 1, which is as far as it may
-        go, it leaves q = p + J z_d at 0 or above.
+        With z_d the change of z that the step makes, the largest p . z_d - z_dk: at most 1, it leaves
+        q = p + J z_d at 0 or above.
         """
-        return self.matrix.ask_of_predictions(self.loss, "overshoot", self._start, directions)
+        return self.matrix.ask_of_predictions(self.loss, "overshoot", self._coefs, directions)
 
     def divergence(self):
         """Mean KL(q || p) at most, q the dual point of the step since `remember`, p those now: two passes."""

@@ -200,7 +200,6 @@ class _Run:
                 step, product, rough, gap = features.step(coef, self.value, gradient, self._tol, limit)
                 if step is None:
                     return coef, gradient, None, np.inf
-                objective.remember()
                 if self.has_all and gap <= limit and features.goes_too_far(step):
                     gap = np.inf
                 self._record(coef, gradient, gap if self.has_all and gap <= limit else np.inf)
@@ -208,15 +207,13 @@ class _Run:
                     return coef, gradient, step, gap
             else:
                 rough = gap
-                objective.remember()
             before = self.value
+            objective.remember()
             end = _line_search(objective, coef, before, gradient, step)
             if end is None or n_lost == _MAX_LOST:  # rounding is in the way, or the Hessian misleads
-                if features.is_fresh:
-                    gap = np.inf if features.goes_too_far(step) else gap
-                    self.value, gradient = objective.loss_gradient(coef)
-                    return coef, gradient, step, gap
                 self.value, gradient = objective.loss_gradient(coef)
+                if features.is_fresh:
+                    return coef, gradient, step, np.inf if features.goes_too_far(step) else gap
                 features.forget()
                 step, n_lost = None, 0
                 continue
