@@ -239,10 +239,9 @@ print(json.dumps([sum(sum(kernel.stats.cache_hits.values()) for kernel in ours),
 
 
 @pytest.mark.slow
-def test_with_a_whole_seed_no_first_fit_compiles_anything(tmp_path):
+def test_with_a_whole_seed_no_first_fit_compiles_anything(level, tmp_path):
     from fastlr._warmup import make_seed
 
-    level = seed.usable_levels()[0]  # of a lower one another kernel multiplies 8-bit integers
     make_seed(tmp_path / "seed", [level])
     environment = {"NUMBA_CACHE_DIR": str(tmp_path / "cache"), seed.ENVIRONMENT: str(tmp_path / "seed")}
     loaded, missed = json.loads(run_python(FIRST_FITS, timeout=1_200, **environment))

@@ -17,12 +17,11 @@ from scipy import sparse
 from .._validation import check_features, check_finite, check_sparse_features
 from ..linalg.factor import ScaledCholesky
 from ..matrices import matrix_for
+from ..objectives.separation import RESTS
 from .hypotheses import SINGULAR, TestResult, inverse_form
 from .likelihood import likelihood_of
 from .profile import restricted_fit
 from .separation import direction_of_recession
-
-_RESTS = 1e-3  # in shares of the largest
 
 
 class AddedFits(NamedTuple):
@@ -128,7 +127,7 @@ def fits_with_added(problem, likelihood, best, Z):
         coef[j], std_err[j] = fit.params[last], np.sqrt(factor.inverse().diagonal())[last]
         direction = direction_of_recession(larger, fit.params, factor, fit.gradient)
         if direction is not None:
-            goes = np.abs(direction[last]) > _RESTS * np.abs(direction[last]).max()
+            goes = np.abs(direction[last]) > RESTS * np.abs(direction[last]).max()
             coef[j, goes], std_err[j, goes] = np.copysign(np.inf, direction[last[goes]]), np.inf
     shape = (-1,) if k == 1 else (-1, k)
     test = TestResult.of(statistic, k)

@@ -9,10 +9,9 @@ fills panels.
 Beside OpenBLAS on one thread of an AMD Zen 4, which scales a copy first, float64 Hessians are 1.0 to 1.8 times as fast
 up to 1,000 columns and 0.9 times at 3,000; `asv_bench/README.md` has all sizes, and the Gram matrix.
 
-Products of 8-bit integers are exact: `DEPTH` of them stay below 2^24, which float32 can count. As pairs of 16-bit
-integers in an int32 they are so too, and quicker where one instruction multiplies pairs and adds them, and there are
-registers enough: 104e9 multiply-adds a second on one thread of an AMD Zen 4, 51e9 in float32; with code for AVX2, 78e9
-and 48e9.
+Products of 8-bit integers are exact, as pairs of 16-bit integers in an int32: one instruction multiplies pairs and adds
+them. 104e9 multiply-adds a second on one thread of an AMD Zen 4, 51e9 in float32; with code for AVX2, 78e9 and
+48e9; for SSE2, which has too few registers, still 1.9 times those of float32.
 """
 
 import numpy as np
@@ -21,11 +20,9 @@ from numba import types
 from numba.extending import intrinsic
 
 from ..runtime.jit import helper
-from ..runtime.machine import instruction_set, vector_registers
+from ..runtime.machine import vector_registers
 from .llvm import intp, item_pointer, larger, multiply_add, multiply_add_pairs, prefetch, smaller, splat, vector_type
 from .packing import PITCH, SLIVER_BYTES
-
-PAIRS = ("AVX2", "AVX-512")  # instructions for which pairs of integers are quicker than float32
 
 _MULTIPLE = 24  # of all numbers of `rows_in_registers`
 
@@ -45,9 +42,7 @@ def rows_in_registers(registers):
 
 def gram_dtype(X_dtype, dtype):
     """What panels of X hold, where its Gram matrix is to be as exact as products in `dtype`."""
-    if X_dtype.itemsize > 1:
-        return dtype
-    return np.dtype(np.int32 if instruction_set() in PAIRS else np.float32)
+    return dtype if X_dtype.itemsize > 1 else np.dtype(np.int32)
 
 
 def padded_rows(n):

@@ -14,18 +14,18 @@ from typing import NamedTuple
 import numpy as np
 
 _MOVES = 0.1  # a raw prediction
-_RESTS = 1e-3  # in shares of the largest change
+RESTS = 1e-3  # in shares of the largest change
 
 
 def recedes(least, largest):
     """Whether a direction is one of recession, by `sides` of a loss: but for rounding no sample moves the wrong way."""
-    return largest > _MOVES and least >= -_RESTS * largest
+    return largest > _MOVES and least >= -RESTS * largest
 
 
 def moved_columns(direction, spread):
     """Places of the columns that take part in a direction, by how far they spread."""
     moved = np.abs(direction).max(axis=0) * spread
-    return np.flatnonzero(moved > _RESTS * moved.max())
+    return np.flatnonzero(moved > RESTS * moved.max())
 
 
 class Separation(NamedTuple):
@@ -64,4 +64,4 @@ def separation(objective, coefs, solve):
     if not recedes(least, away.max()):
         return None
     features = moved_columns(direction[:, :-1], np.sqrt(objective.standardisation()[1]))
-    return Separation(features, np.flatnonzero(away > _RESTS * away.max()) if len(coefs) > 1 else np.empty(0, int))
+    return Separation(features, np.flatnonzero(away > RESTS * away.max()) if len(coefs) > 1 else np.empty(0, int))
