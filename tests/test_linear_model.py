@@ -234,6 +234,17 @@ def test_constant_and_collinear_columns_change_no_prediction():
     np.testing.assert_allclose(model.decision_function(wide), plain.decision_function(X), rtol=1e-3, atol=1e-3)
 
 
+def test_no_names_are_made_where_none_are_told(monkeypatch):
+    def refuse(model):
+        raise AssertionError("names of all features")
+
+    X, y = labelled(200, 4)
+    monkeypatch.setattr(LogisticRegression, "_names", refuse)
+    LogisticRegression(C=np.inf).fit(X, y)
+    with pytest.raises(AssertionError, match="names"):
+        LogisticRegression(C=np.inf).fit(np.column_stack([X, X[:, 0]]), y)
+
+
 def test_separable_classes_without_a_penalty_are_named():  # sm#39, sm#2282
     X = np.array([[-2.0], [-1.0], [1.0], [2.0]])
     with pytest.warns(ConvergenceWarning, match="separated"):

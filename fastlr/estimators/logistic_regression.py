@@ -223,11 +223,10 @@ class LogisticRegression(LogisticModel):
             interrupt.args = (report.of_interrupt(self.warm_start),)
             raise
         result = end.result
-        names = self._names()
-        collinear = [[*names, "the intercept"][place] for place in end.collinear]
+        collinear = self._named(end.collinear)
         if end.separation is not None:
             features, apart = end.separation
-            warn_of_separation([names[place] for place in features], classes[apart])
+            warn_of_separation(self._named(features), classes[apart])
         elif not result.converged:
             warn_not_converged(result, np.isinf(C), collinear, options["tol"], options["max_iter"])
         elif collinear:
@@ -268,6 +267,11 @@ class LogisticRegression(LogisticModel):
         problem, classes = read_blocks(source, self.class_weight, *terms)
         set_features(self, source)
         return problem, classes, dtype_of(source), nullcontext()
+
+    def _named(self, places):
+        """Names of the features at some places, n_features for the intercept; without any, none are made."""
+        names = [*self._names(), "the intercept"] if len(places) else []
+        return [names[place] for place in places]
 
     def _start(self, n_classes, n_features):
         """Coefficients of the last fit, where it is to be continued; else None."""
