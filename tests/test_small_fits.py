@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import sparse
 from scipy.optimize import minimize
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression as SklearnLogisticRegression
@@ -167,6 +168,18 @@ def test_many_fits_are_each_that_of_scikit_learn(shape, fit_intercept):
             ).fit(X[train], y[train])
             np.testing.assert_allclose(fits.coefs[k, i], model.coef_, rtol=1e-4, atol=1e-6)
             np.testing.assert_allclose(fits.intercepts[k, i], model.intercept_, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("tol", [1e-2, 1e-6])
+def test_small_problems_are_solved_to_the_last_digits_alone_and_in_company(tol):
+    X, y = labelled(100, 5)
+    n_sets, Cs = small._LEAST_FITS // 3 + 1, [0.1, 1.0, 10.0]
+    fits = fit_many(X, y, Cs=Cs, sample_weight=np.ones((n_sets, 100)), tol=tol)
+    for i, C in enumerate(Cs):
+        best = SklearnLogisticRegression(C=C, solver="newton-cholesky", tol=1e-12, max_iter=1_000).fit(X, y)
+        models = [LogisticRegression(C=C, tol=tol).fit(data, y) for data in (X, sparse.csr_array(X))]
+        for coef in (*(model.coef_ for model in models), fits.coefs[0, i], fits.coefs[-1, i]):
+            np.testing.assert_allclose(coef, best.coef_, rtol=1e-6)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32", "uint8"])

@@ -21,11 +21,6 @@ from .absent import of_one_class, present_classes, with_others, without_others
 from .row_space import RowSpace, has_small_row_space
 from .undetermined import separation_of, without_idle_parts
 
-# Up to this many products of an entry of X and a class, problems are solved to the last digits: they cost next to
-# nothing there, and scikit-learn's solvers give them too.
-_SMALL_PRODUCTS = 20_000
-_SMALL_TOL = 1e-20
-
 _logger = logging.getLogger("fastlr")
 
 
@@ -210,7 +205,7 @@ def quiet_team(n_threads):
 
 def _run(problem, first, team, *, solver, tol, max_iter, start, steering, report):
     """One fit over an objective that is there already."""
-    aim = min(tol, _SMALL_TOL) if _is_cheap(problem, first) else tol
+    aim = problem.aim(tol) if first.penalty and first.penalty.is_smooth else tol
     n_passes, n_iter, history = 0, 0, []
     objective, steps = first, _plan(problem, first.penalty, solver)
     while True:
@@ -250,12 +245,6 @@ def _run(problem, first, team, *, solver, tol, max_iter, start, steering, report
             result.coef, collinear = without_idle_parts(objective, result.coef, result.steering)
     result.coef = objective.centred(result.coef)
     return Fit(result, name, n_passes, separation, collinear)
-
-
-def _is_cheap(problem, objective):
-    """Whether the last digits cost next to nothing."""
-    n_products = math.prod(problem.X.shape) * problem.n_classes
-    return bool(objective.penalty) and objective.penalty.is_smooth and n_products <= _SMALL_PRODUCTS
 
 
 def _plan(problem, penalty, solver):

@@ -1,5 +1,6 @@
 """What is minimised, from checked arrays: the matrix for X, the loss, the penalty."""
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,6 +14,11 @@ from ..matrices.blocks import BlocksLoss, BlocksMatrix
 from ..objectives.logistic import LogisticObjective
 from ..objectives.penalties import penalty_of
 from ..objectives.softmax import SoftmaxObjective
+
+# Up to this many products of an entry of X and a class, problems are solved to the last digits: they cost next to
+# nothing there, and scikit-learn's solvers give them too.
+_SMALL_PRODUCTS = 20_000
+_SMALL_TOL = 1e-16
 
 
 @dataclass
@@ -58,6 +64,10 @@ class Problem:
     def is_small(self):
         """Whether passes are NumPy's."""
         return is_small(self.X, self.n_classes)
+
+    def aim(self, tol):
+        """The gap to try for, with an L2 penalty, where a certified one of `tol` is asked."""
+        return min(tol, _SMALL_TOL) if math.prod(self.X.shape) * self.n_classes <= _SMALL_PRODUCTS else tol
 
     def matrix(self, dtype, team):
         """X, its products computed in `dtype`."""

@@ -61,7 +61,7 @@ def solve(problem, start, *, tol, max_iter):
     X, y, weight = problem.X.astype(np.float64, copy=False), problem.targets(), problem.sample_weight
     l2 = problem.penalty(float(weight.sum()) if weight.size else float(len(X))).strength
     start = np.zeros(X.shape[1] + 1) if start is None else start[0]
-    limits = {"fit_intercept": problem.fit_intercept, "tol": tol, "max_iter": max_iter}
+    limits = {"fit_intercept": problem.fit_intercept, "tol": problem.aim(tol), "max_iter": max_iter}
     coef, records = small_newton.newton(X, y, weight, l2, start, **limits)
     history = []
     for n_iter, (value, length, gap, n_passes) in enumerate(records):
@@ -115,7 +115,7 @@ class ManySmall:
     def __init__(self, problem, weight_of, Cs, start, *, tol, max_iter):
         self._kernel = _Kernel(problem)
         self._weight_of, self._Cs = weight_of, Cs.tolist()
-        self._limits = {"tol": tol, "max_iter": max_iter}
+        self._tol, self._limits = tol, {"tol": problem.aim(tol), "max_iter": max_iter}
         self._near = None if start is None else start[0], None
 
     def groups(self, sets):
@@ -141,7 +141,7 @@ class ManySmall:
             mean /= n_whole
             coefs, ends, factor = self._kernel(mean, [self._l2(mean)[0][:1]], **self._limits)
             _, gap, n_iter, _ = ends[0, 0]
-            if gap <= self._limits["tol"] and n_iter > 0:  # without a step there is no factor
+            if gap <= self._tol and n_iter > 0:  # without a step there is no factor
                 self._near = coefs[0, 0], factor
 
     def fit(self, sets):
