@@ -2,18 +2,20 @@
 
 import os
 import signal
+import threading
 
 import numpy as np
 import pytest
 from scipy import sparse
 
 from fastlr import LogisticRegression
+from fastlr.sources import source_of
 
 dask = pytest.importorskip("dask")
 da = pytest.importorskip("dask.array")
 distributed = pytest.importorskip("distributed")
 of_dask = pytest.importorskip("fastlr.sources.dask")
-DaskBlocks, groups_of, partitions = of_dask.DaskBlocks, of_dask.groups_of, of_dask.partitions
+Holder, partitions = of_dask.Holder, of_dask.partitions
 
 
 def draw(n_classes=2, shape=(600, 9)):
@@ -74,52 +76,112 @@ def test_the_same_bits_on_any_scheduler(partitioned):
     np.testing.assert_allclose(coefs[0], LogisticRegression(**options).fit(X, y, weight).coef_, rtol=1e-10)
 
 
-def test_partitions_that_a_worker_holds_are_worked_through_together():
-    X = da.from_array(draw()[0], chunks=(100, -1))
+def test_what_a_worker_holds_is_asked_through_one_actor():
+    X, y, _ = draw()
+    X, y = da.from_array(X, chunks=(100, -1)), da.from_array(y, chunks=100)
     cluster = {"n_workers": 2, "threads_per_worker": 2, "processes": False, "dashboard_address": None}
     with distributed.Client(**cluster) as client:
-        assert groups_of(X, partitions(X)) == [([k], 1, False) for k in range(6)]
+        assert isinstance(source_of(X, y), of_dask.DaskSource)
         X = client.persist(X)
-        groups = groups_of(X, partitions(X))
+        engine = source_of(X, y)._engine
+        members = [members for members, _ in engine.actors]
+        assert sorted(k for some in members for k in some) == list(range(6))
         holders = client.who_has(X)
-        places = [holders[block.key] for block in partitions(X)]
-    assert sorted(k for group in groups for k in group.members) == list(range(6))
-    assert len(groups) <= 4
-    for group in groups:
-        assert group.is_held
-        assert all(places[k] == places[group.members[0]] for k in group.members)
+        places = [set(holders[block.key]) for block in partitions(X)]
+        for some in members:
+            assert set.intersection(*(places[k] for k in some))
+        found = engine.map_cells(lambda cell, shared, own: (cell.name, len(cell.y), shared, own), "all", range(6))
+    assert found == [(f"partition {k} of X", 100, "all", k) for k in range(6)]
 
 
-def test_a_worker_with_more_threads_than_partitions_has_several_work_on_one():
-    X = da.from_array(draw()[0], chunks=(300, -1))
-    cluster = {"n_workers": 1, "threads_per_worker": 5, "processes": False, "dashboard_address": None}
+@pytest.mark.parametrize(("n_blocks", "n_at_once", "n_threads"), [(2, 2, 2), (7, 5, 1)])
+def test_all_threads_of_a_worker_work(n_blocks, n_at_once, n_threads):
+    holder = Holder(5, *[[None] * n_blocks] * 4)
+    meeting = threading.Barrier(n_at_once)  # nobody passes before so many are there
+    own = [k < n_at_once for k in range(n_blocks)]
+    found, error = holder.do(lambda cell, shared, meets: (meets and meeting.wait(30.0), cell.n_threads), None, own)
+    assert error is None
+    assert {threads for _, threads in found} == {n_threads}
+
+
+def test_an_error_of_a_holder_is_no_loss():
+    error = ValueError("of a block")
+
+    def fail(cell, shared, own):
+        raise error
+
+    assert Holder(1, *[[None]] * 4).do(fail, None, [None]) == (None, error)
+
+
+def test_a_worker_that_is_lost_again_and_again_ends_a_fit(monkeypatch):
+    X, y, _ = draw()
+    cluster = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
     with distributed.Client(**cluster) as client:
-        X = client.persist(X)
-        assert groups_of(X, partitions(X)) == [([0], 2, True), ([1], 2, True)]
+        held = client.persist([da.from_array(X, chunks=(300, -1)), da.from_array(y, chunks=300)])
+
+        class Lost:
+            def do(self, *args):
+                raise RuntimeError("Worker holding Actor was lost")
+
+        monkeypatch.setattr(client, "gather", lambda futures: [Lost() for _ in futures])
+        with pytest.raises(RuntimeError, match="X was lost with workers, 4 times in a row"):
+            LogisticRegression().fit(*held)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("is_held", [False, True])
-def test_a_process_that_is_killed_on_the_way_changes_no_bit(is_held, partitioned, monkeypatch):
+@pytest.mark.parametrize("is_asked", [False, True])
+def test_a_process_that_is_killed_on_the_way_changes_no_bit(is_held, is_asked, partitioned, monkeypatch):
     with dask.config.set(scheduler="synchronous"):
         expected = LogisticRegression(tol=1e-9).fit(*partitioned)
-    map_blocks, calls = DaskBlocks.map, []
+    place, name = (of_dask, "_begin") if is_held else (of_dask.DaskBlocks, "map")
+    begin, calls = getattr(place, name), []
 
-    def killing(self, *args, **options):
+    def killing(*args, **options):
         calls.append(args)
-        if len(calls) == 3:
+        said = begin(*args, **options) if is_asked else None
+        if len(calls) == 11:
             os.kill(min(client.run(os.getpid).values()), signal.SIGKILL)
-        return map_blocks(self, *args, **options)
+        return said or begin(*args, **options)
 
     with distributed.LocalCluster(n_workers=4, threads_per_worker=1, dashboard_address=None) as cluster:
         with distributed.Client(cluster) as client:
             X = partitioned[0].rechunk({1: -1})
             X = client.persist(X) if is_held else X
             assert LogisticRegression(tol=1e-9).fit(X, *partitioned[1:]).coef_.tobytes() == expected.coef_.tobytes()
-            monkeypatch.setattr(DaskBlocks, "map", killing)
+            monkeypatch.setattr(place, name, killing)
             model = LogisticRegression(tol=1e-9).fit(X, *partitioned[1:])
-    assert len(calls) > 3
+    assert len(calls) > 11
     np.testing.assert_array_equal(model.coef_, expected.coef_)
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="this platform sends itself no signals")
+@pytest.mark.parametrize("is_held", [False, True])
+def test_ctrl_c_ends_a_fit_and_says_what_was_reached(is_held, partitioned, monkeypatch):
+    place, name = (of_dask, "_begin") if is_held else (dask, "compute")
+    begin, calls = getattr(place, name), []
+
+    def interrupting(*args, **options):
+        calls.append(args)
+        if len(calls) == 7:
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        return begin(*args, **options)
+
+    heard = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with distributed.Client(n_workers=1, processes=False, dashboard_address=None) as client:
+            X = client.persist(partitioned[0].rechunk({1: -1})) if is_held else partitioned[0]
+            options = {"tol": 1e-12, "warm_start": True}
+            model = LogisticRegression(**options)
+            monkeypatch.setattr(place, name, interrupting)
+            with pytest.raises(KeyboardInterrupt, match=r"after . passes over X.*goes on from there"):
+                model.fit(X, *partitioned[1:])
+            assert not hasattr(model, "coef_")
+            model.fit(X, *partitioned[1:])
+            expected = LogisticRegression(**options).fit(X, *partitioned[1:])
+            np.testing.assert_allclose(model.coef_, expected.coef_, rtol=1e-5)
+    finally:
+        signal.signal(signal.SIGINT, heard)
 
 
 def test_what_is_wrong_with_a_partition_is_named(partitioned):

@@ -32,7 +32,7 @@ def source_of(X, y=None, sample_weight=None, names=()):
     if kind == "dask":
         from .dask import DaskSource
 
-        return DaskSource(X, y, sample_weight)
+        return DaskSource(X, y, sample_weight).by_engine()
     if kind == "parquet":
         from .parquet import ParquetSource
 

@@ -1,12 +1,13 @@
 """Partitions of Dask, on the scheduler that is active: they stay where they are, and sums travel.
 
-A task costs milliseconds wherever it runs. So partitions in the memory of a worker are worked through by no more tasks
-than it has threads; each of the others, read anew for each pass, by one of its own.
+A task costs milliseconds wherever it runs, for the scheduler. So where workers hold the partitions in memory, an actor
+beside them is an engine, see `engine.py`, which is asked past the scheduler. Partitions that are read anew for each
+pass have a task each.
 """
 
 import sys
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import NamedTuple
 
 import dask
 import dask.array as da
@@ -14,56 +15,36 @@ import numpy as np
 from scipy import sparse
 
 from ..runtime.team import Team
+from .engine import Cell, EngineSource
 from .local import Starts
 
-
-class _Group(NamedTuple):
-    """Blocks that one task works through."""
-
-    members: list  # ascending
-    n_threads: int = 1  # of the task
-    is_held: bool = False  # by a worker, in memory
-
-    def among(self, places):
-        """The same, counted among some of the blocks."""
-        return self._replace(members=np.searchsorted(places, np.intersect1d(self.members, places)).tolist())
+_MOST_LOST = 3  # times in a row: what workers are asked for may be what ends them
 
 
-def groups_of(X, blocks):
-    """The partitions of X in groups."""
+def _ask(function, args, *block):
+    """``function(y, sample_weight, name, *args, *X)``."""
+    return function(*block[:3], *args, *block[3:])
+
+
+def _run(function, args, part, X, *own):
+    with Team(1) as team:
+        return function(part, X, team, *args, *own)
+
+
+def _held(X, blocks):
+    """Futures of partitions that all are in the memory of workers, or None."""
     distributed = sys.modules.get("distributed")  # loaded where workers hold anything
     futures = {future.key: future for future in distributed.futures_of(X)} if distributed else {}
     if not all(block.key in futures for block in blocks):
-        return [_Group([k]) for k in range(len(blocks))]
-    futures = [futures[block.key] for block in blocks]
-    distributed.wait(futures)
-    client, groups, workers = futures[0].client, [], {}
-    places, n_threads = client.who_has(futures), client.nthreads()
-    for k, future in enumerate(futures):
-        workers.setdefault(next(iter(places[future.key]), None), []).append(k)
-    for worker, members in workers.items():
-        there = n_threads.get(worker, 1)
-        n_tasks = min(there, len(members))
-        groups += [_Group(some.tolist(), there // n_tasks, True) for some in np.array_split(members, n_tasks)]
-    return groups
+        return None
+    held = [futures[block.key] for block in blocks]
+    distributed.wait(held)
+    return held
 
 
-def _ask(function, args, nearby, *columns):
-    """``function(y, sample_weight, name, *args, *rest)`` of each block of a group; `nearby` is where it is done."""
-    return [function(*block[:3], *args, *block[3:]) for block in zip(*columns, strict=True)]
-
-
-def _run(function, args, n_threads, parts, *columns):
-    with Team(n_threads) as team:
-        return [function(part, X, team, *args, *own) for part, X, *own in zip(parts, *columns, strict=True)]
-
-
-def _in_order(groups, tasks):
-    """What tasks say of each block of their groups, in the order of blocks."""
-    found = {}
-    for group, results in zip(groups, dask.compute(*tasks), strict=True):
-        found.update(zip(group.members, results, strict=True))
-    return [found[k] for k in sorted(found)]
+def _tasks(function, *columns):
+    call = dask.delayed(function, pure=False)
+    return [call(*block) for block in zip(*columns, strict=True)]
 
 
 class DaskBlocks(Starts):
@@ -72,24 +53,18 @@ class DaskBlocks(Starts):
     Parameters
     ----------
     X : list of Delayed
-    groups : list of _Group
     parts : list of Delayed
-        A list of parts for each group.
     shape : n_rows of each block, n_features, is_sparse
     """
 
-    def __init__(self, X, groups, parts, *shape):
+    def __init__(self, X, parts, *shape):
         super().__init__(*shape)
-        self._X, self._groups, self._parts = X, groups, dask.persist(*parts)
+        self._X, self._parts = X, dask.persist(*parts)
 
     def map(self, function, *args, each=None, reads=True):
         """See `LocalBlocks`."""
         columns = [self._X if reads else [None] * len(self._X), *([] if each is None else [each])]
-        tasks = []
-        for group, parts in zip(self._groups, self._parts, strict=True):
-            call = dask.delayed(partial(_run, function, args, group.n_threads), pure=False)
-            tasks.append(call(parts, *([column[k] for k in group.members] for column in columns)))
-        return _in_order(self._groups, tasks)
+        return dask.compute(*_tasks(partial(_run, function, args), self._parts, *columns))
 
 
 class DaskSource:
@@ -120,33 +95,126 @@ class DaskSource:
             _vector(values, name, X, len(blocks)) for values, name in ((y, "y"), (sample_weight, "sample_weight"))
         ]
         names = [f"partition {k} of X" for k in range(len(blocks))]
-        self._X, self._columns, self._groups = blocks, [*vectors, names], groups_of(X, blocks)
+        self._X, self._columns = blocks, [*vectors, names]
+        self._held = _held(X, blocks)
 
     def ask(self, function, *args):
         """See `Source`."""
-        return _in_order(self._groups, self._tasks(self._groups, function, args, self._columns))
+        return dask.compute(*_tasks(partial(_ask, function, args), *self._columns))
 
     def ask_with_rows(self, function, *args):
         """See `Source`."""
-        return _in_order(self._groups, self._tasks(self._groups, function, args, [*self._columns, self._X]))
+        return dask.compute(*_tasks(partial(_ask, function, args), *self._columns, self._X))
 
     def blocks(self, function, n_rows, *args):
         """See `Source`."""
         places = np.flatnonzero(n_rows)
         X, n_rows, *columns = ([column[k] for k in places] for column in (self._X, n_rows, *self._columns))
-        groups = [group for group in (group.among(places) for group in self._groups) if group.members]
-        nearby = [X[group.members[0]] if group.is_held else None for group in groups]
-        parts = self._tasks(groups, function, args, columns, nearby)
-        return DaskBlocks(X, groups, parts, n_rows, self.n_features, self.is_sparse)
+        return DaskBlocks(X, _tasks(partial(_ask, function, args), *columns), n_rows, self.n_features, self.is_sparse)
 
-    def _tasks(self, groups, function, args, columns, nearby=None):
-        """A task for each group that asks a function of each block."""
-        call = dask.delayed(partial(_ask, function, args), pure=False)
-        nearby = nearby or [None] * len(groups)
-        return [
-            call(near, *([column[k] for k in group.members] for column in columns))
-            for near, group in zip(nearby, groups, strict=True)
-        ]
+    def by_engine(self):
+        """The same, of an engine where workers hold the partitions of X."""
+        if self._held is None:
+            return self
+        *vectors, names = self._columns
+        vectors = [v if v[0] is None else self._held[0].client.compute(v) for v in vectors]
+        shape = self.n_features, self.dtype, self.is_sparse, self.feature_names
+        return HeldSource(Holders(self._held, *vectors, names), *shape)
+
+
+class HeldSource(EngineSource):
+    """Partitions that workers hold; parameters but the first as attributes of `Source`."""
+
+    def __init__(self, engine, n_features, dtype, is_sparse, feature_names):
+        self._engine, self.n_features, self.dtype = engine, n_features, dtype
+        self.is_sparse, self.feature_names = is_sparse, feature_names
+
+
+class Holder:
+    """Cells of a worker, in an actor of its.
+
+    Parameters
+    ----------
+    n_threads : int
+        Of the worker.
+    columns : lists
+        X, y, weights and names of blocks.
+    """
+
+    def __init__(self, n_threads, *columns):
+        self._at_once = min(n_threads, len(columns[0]))
+        self._cells = [Cell(*block, n_threads=n_threads // self._at_once) for block in zip(*columns, strict=True)]
+
+    def do(self, function, shared, own):
+        """What a function says of each cell, or the error that it raised, in place of being lost with its worker."""
+        try:
+            with ThreadPoolExecutor(self._at_once) as pool:
+                return list(pool.map(lambda cell, one: function(cell, shared, one), self._cells, own)), None
+        except Exception as error:
+            return None, error
+
+
+class Holders:
+    """An engine of actors, one beside what a worker holds; where one is lost with its worker, others are made.
+
+    Parameters
+    ----------
+    X : list of Future
+    columns : lists
+        y, weights and names of the same blocks; futures or None.
+    """
+
+    def __init__(self, X, *columns):
+        self._client, self._columns = X[0].client, (X, *columns)
+        self.actors = self._beside(range(len(X)))
+
+    def _beside(self, places):
+        """Actors, and the blocks that each is beside."""
+        X, groups = self._columns[0], {}
+        workers, n_threads = self._client.who_has([X[k] for k in places]), self._client.nthreads()
+        for k in places:
+            groups.setdefault(next(iter(workers[X[k].key]), None), []).append(k)
+        futures = []
+        for worker, members in groups.items():
+            columns = [[column[k] for k in members] for column in self._columns]
+            where = {"workers": worker, "allow_other_workers": True} if worker else {}
+            options = {"actor": True, "pure": False, **where}
+            futures.append(self._client.submit(Holder, n_threads.get(worker, 1), *columns, **options))
+        return list(zip(groups.values(), self._client.gather(futures), strict=True))
+
+    def map_cells(self, function, shared, each):
+        """See `EngineSource`."""
+        n_blocks = len(self._columns[0])
+        each, found, missing = each or [None] * n_blocks, {}, self.actors
+        for _ in range(_MOST_LOST + 1):
+            asked = [
+                (members, _begin(actor, function, shared, [each[k] for k in members])) for members, actor in missing
+            ]
+            for members, answer in asked:
+                try:
+                    said, error = answer.result()
+                except Exception as lost:
+                    loss = lost
+                    continue
+                if error is not None:
+                    raise error
+                found.update(zip(members, said, strict=True))
+            if len(found) == n_blocks:
+                return [found[k] for k in range(n_blocks)]
+            self.actors = [(members, actor) for members, actor in self.actors if members[0] in found]
+            missing = self._beside([k for k in range(n_blocks) if k not in found])
+            self.actors += missing
+        raise RuntimeError(f"X was lost with workers, {_MOST_LOST + 1} times in a row") from loss
+
+
+def _begin(actor, *args):
+    """What a holder will say, or how it was lost."""
+    try:
+        return actor.do(*args)
+    except Exception as error:
+        lost = Future()
+        lost.set_exception(error)
+        return lost
 
 
 def lazily(function, model, name, X):

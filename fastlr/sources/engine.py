@@ -8,6 +8,7 @@ import uuid
 import numpy as np
 from scipy import sparse
 
+from ..runtime.team import Team
 from .local import Starts
 
 
@@ -24,10 +25,13 @@ class Cell:
     sample_weight : array of shape (n,), or None
     name : str
         What errors call the block.
+    n_threads : int
+        That work on it.
     """
 
-    def __init__(self, X, y=None, sample_weight=None, name="a block of X"):
+    def __init__(self, X, y=None, sample_weight=None, name="a block of X", n_threads=1):
         self.X, self.y, self.sample_weight, self.name = X, y, sample_weight, name
+        self.n_threads = n_threads
         self.part = None
 
 
@@ -46,7 +50,8 @@ def _run(cell, shared, own):
         return None
     if cell.part is None or cell.part[0] != fit:
         cell.part = fit, make(cell.y, cell.sample_weight, cell.name, *make_args)
-    return function(cell.part[1], cell.X, None, *args, *(own or ()))
+    with Team(cell.n_threads) as team:
+        return function(cell.part[1], cell.X, team, *args, *(own or ()))
 
 
 class EngineBlocks(Starts):
