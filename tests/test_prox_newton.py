@@ -8,6 +8,7 @@ from scipy.special import rel_entr, softmax
 from fastlr import reference
 from fastlr._validation import check_features, check_sparse_features
 from fastlr.fits.problem import Problem
+from fastlr.linalg.factor import ScaledCholesky
 from fastlr.losses.logistic import LogisticLoss
 from fastlr.matrices.csr import CSRMatrix
 from fastlr.matrices.dense import DenseMatrix
@@ -15,7 +16,7 @@ from fastlr.matrices.small import SmallMatrix
 from fastlr.objectives.logistic import LogisticObjective
 from fastlr.objectives.penalties import ElasticNet
 from fastlr.runtime.team import Team
-from fastlr.solvers import _l1_features, prox_newton
+from fastlr.solvers import _l1_features, _l1_models, prox_newton
 
 NONE = np.empty(0)
 KINDS = {
@@ -303,6 +304,40 @@ def test_a_path_goes_on_where_a_near_fit_with_a_kept_hessian_ended_else_where_fi
         assert result.gap <= 1e-10 and result.value == pytest.approx(expected.value, rel=1e-9)
         begun.append(result.history[0]["value"] == pytest.approx(expected.value, rel=1e-9))
     assert begun == [not keeps, True]
+
+
+@pytest.mark.parametrize("ratio", [1.0, 0.5])
+def test_a_start_may_have_coefficients_that_the_features_at_hand_lack(ratio):
+    X, y, weight = make((90, 400))
+    strength = 0.9 * largest_l1(X, y, weight) / ratio
+    objective = objective_of(X, y, weight, ratio * strength, (1.0 - ratio) * strength, kind="rows")
+    steering = solve(objective).steering
+    start = solve(objective).coef
+    start[0, np.setdiff1d(np.arange(400), steering.members)[-1]] = 0.03
+    weaker = objective.with_penalty(ElasticNet(0.999 * ratio * strength, 0.999 * (1.0 - ratio) * strength))
+    best = solve(weaker, tol=1e-12).value
+    for tol in (0.3, 1e-6):
+        result = prox_newton.solve(weaker, start, tol=tol, max_iter=100, steering=steering)
+        value, _ = weaker.loss_gradient(result.coef)
+        assert (value - best) / best <= result.gap + 1e-12 <= tol + 1e-12
+
+
+def test_signs_that_change_together_take_one_factor_together(monkeypatch):
+    rng = np.random.default_rng(0)
+    H, n_factors = np.eye(201) + 0.3 / 201 * np.ones((201, 201)), []
+
+    def counted(matrix):
+        n_factors.append(len(matrix))
+        return ScaledCholesky(matrix)
+
+    monkeypatch.setattr(_l1_models, "ScaledCholesky", counted)
+    coefs, gradient = rng.uniform(0.1, 1.0, size=201), rng.uniform(2.0, 3.0, size=201)
+    gradient[-1] = 0.0
+    monkeypatch.setattr(_l1_models, "_SWEEPS", 0)  # factors alone
+    model = _l1_models.HessianModel(ElasticNet(1.0, 0.0), H, coefs, gradient, np.arange(201) == 200)
+    step = model.minimise()
+    assert not (coefs + step)[:-1].any()
+    assert len(n_factors) <= 3
 
 
 def many_classes(X, weight):

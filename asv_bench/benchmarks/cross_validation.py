@@ -27,8 +27,8 @@ def text_like(n_samples=8_000, n_features=15_000, n_words=120):
     """Rows of unit length of words whose frequency falls like that of ranked words."""
     rng = np.random.default_rng(0)
     p = 1.0 / np.arange(1, n_features + 1)
-    columns = rng.choice(n_features, size=(n_samples, n_words), p=p / p.sum()).ravel()
-    rows = np.repeat(np.arange(n_samples), n_words)
+    columns = rng.choice(n_features, size=(n_samples, n_words), p=p / p.sum()).ravel().astype(np.int32)
+    rows = np.repeat(np.arange(n_samples, dtype=np.int32), n_words)  # indices of 64 bits are not for liblinear
     X = scipy.sparse.csr_array((np.ones(len(rows)), (rows, columns)), shape=(n_samples, n_features))
     X.sum_duplicates()
     X.data = (1.0 + np.log(X.data)) * np.log(n_samples / np.bincount(X.indices, minlength=n_features)[X.indices])

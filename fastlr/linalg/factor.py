@@ -65,10 +65,11 @@ class ScaledCholesky:
     def __init__(self, matrix):
         diagonal = matrix.diagonal()
         self._scale = 1.0 / np.sqrt(np.where(diagonal > 0.0, diagonal, 1.0))
-        scaled = matrix * self._scale * self._scale[:, None]
         for ridge in _RIDGES:
+            scaled = matrix * self._scale
+            scaled *= self._scale[:, None]
             scaled.flat[:: len(scaled) + 1] = 1.0 + ridge
-            self._factor, failed = dpotrf(scaled, lower=1)
+            self._factor, failed = dpotrf(scaled.T, lower=1, overwrite_a=1)  # the transpose is in LAPACK's order
             smallest = 0.0 if failed else self._factor.diagonal().min()
             if ridge == 0.0:
                 self.smallest_pivot = smallest**2

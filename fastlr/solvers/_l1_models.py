@@ -33,15 +33,17 @@ class HessianModel:
 
     def __init__(self, penalty, hessian, coefs, gradient, is_intercept):
         self._w, self._b = np.flatnonzero(~is_intercept), np.flatnonzero(is_intercept)
-        inner = hessian[np.ix_(self._b, self._b)]
+        if len(self._b) == 1:  # a view is no copy
+            self._w, self._b = slice(None, -1), slice(-1, None)
+        inner = hessian[self._b][:, self._b]
         # Equal shifts of all intercepts change nothing; taken out of the matrix, it can be inverted.
         self._inner = ScaledCholesky(inner + inner.trace() / len(inner) * (len(inner) > 1))
-        self._across = hessian[np.ix_(self._b, self._w)]
+        self._across = hessian[self._b][:, self._w]
         self._of_w = self._inner.solve(self._across)
         self._of_gradient = self._inner.solve(gradient[self._b])
-        self._H = hessian[np.ix_(self._w, self._w)] - self._across.T @ self._of_w
+        self._H = hessian[self._w][:, self._w] - self._across.T @ self._of_w
         self._start = coefs[self._w]
-        self._threshold = np.full(len(self._w), penalty.l1)
+        self._threshold = np.full(self._start.size, penalty.l1)
         self._v = self._start.copy()
         self._q = gradient[self._w] - self._across.T @ self._of_gradient
 
@@ -55,7 +57,7 @@ class HessianModel:
             descend(self._H, self._threshold, self._v, self._q, _SWEEPS, tol)
             if self._solve_face() and self._violation() <= tol:
                 break
-        step = np.empty(self._start.size + len(self._b))
+        step = np.empty(self._start.size + len(self._across))
         step[self._w] = change = self._v - self._start
         step[self._b] = -self._of_gradient - self._of_w @ change
         return step
@@ -63,12 +65,17 @@ class HessianModel:
     def _solve_face(self):
         """Solve the equations of what is not zero; False where a coefficient became zero on the way."""
         face = np.flatnonzero(self._v)
-        v = self._v[face]
-        sides = self._q[face] + self._threshold[face] * np.sign(v)
-        step = -ScaledCholesky(self._H[np.ix_(face, face)]).solve(sides) if face.size else v
-        self._v[face] = _up_to_first_zero(v, step)
-        self._q += self._H[:, face] @ (self._v[face] - v)
-        return bool(self._v[face].all())
+        if not face.size:
+            return True
+        v, threshold = self._v[face], self._threshold[face]
+        rows = self._H[face]
+        step = -ScaledCholesky(rows[:, face]).solve(self._q[face] + threshold * np.sign(v))
+        for new in _ends(v, step):
+            q = self._q + (new - v) @ rows
+            if _change(v, new, self._q[face], q[face], threshold) <= 0.0:
+                break
+        self._v[face], self._q = new, q
+        return bool(new.all())
 
     def _violation(self):
         return _violation(self._v, self._q, self._threshold)
@@ -164,9 +171,13 @@ class ColumnModel:
             return largest <= 0.5 * self._enough or self._objective.n_passes >= last_pass
 
         change = newton_direction(self._objective, sides, precondition, is_enough)[0]
-        self.step[0, :-1] = _up_to_first_zero(v, change[:-1]) - self._w
-        self.step[0, -1] += change[-1]
-        self._multiply()
+        before = self._gradient + self.product
+        for new in _ends(v, change[:-1]):
+            self.step[0, :-1] = new - self._w
+            self._multiply()
+            after = self._gradient + self.product
+            if _change(v, new, before[0, :-1], after[0, :-1], self._threshold) <= 0.0:
+                break
 
     def _multiply(self):
         """The product of the Hessian with the step, whose intercept is made the best."""
@@ -181,13 +192,20 @@ class ColumnModel:
         return max(_violation(self._w + self.step[0, :-1], q[:-1], self._threshold), abs(q[-1]))
 
 
-def _up_to_first_zero(v, step):
-    """v + step, or up to where the first sign would change, with a zero there."""
+def _ends(v, step):
+    """Where a step may end, the boldest first: what would change its sign at zero; or up to where the first does."""
+    end = v + step
+    crossing = (end * v <= 0.0) & (v != 0.0)
+    yield np.where(crossing, 0.0, end)
     lengths = np.full(len(v), np.inf)
-    crossing = ((v + step) * v <= 0.0) & (v != 0.0)
     lengths[crossing] = -v[crossing] / step[crossing]
     length = min(1.0, lengths.min(initial=np.inf))
-    return np.where(lengths <= length, 0.0, v + length * step)
+    yield np.where(lengths <= length, 0.0, v + length * step)
+
+
+def _change(v, new, q, new_q, threshold):
+    """How a model and its penalty change from v to new, with gradients q and new_q of the model there."""
+    return float(0.5 * (q + new_q) @ (new - v) + threshold @ (np.abs(new) - np.abs(v)))
 
 
 def _violation(v, q, threshold):
