@@ -14,6 +14,7 @@ from sklearn.linear_model import LogisticRegressionCV as TheirCV
 
 import fastlr
 from fastlr import LogisticRegression, LogisticRegressionCV, fit_many
+from fastlr.objectives.penalties import ElasticNet, penalty_of
 from fastlr.plotting import plot_cv, plot_path
 from fastlr.runtime.blocks import sample_rows
 
@@ -241,6 +242,31 @@ def test_gradients_of_many_classes_are_subgradients_of_the_penalty(l1_ratio, mak
     np.testing.assert_allclose(gradient[W != 0.0], -limit * np.sign(W[W != 0.0]), atol=1e-4 * limit)
     assert np.abs(gradient).max() <= limit * (1.0 + 1e-4)
     np.testing.assert_allclose(residual.sum(axis=0), 0.0, atol=1e-4)
+
+
+@pytest.mark.parametrize("n_classes", [3, 4, 5])
+@pytest.mark.parametrize("l1_ratio", [1.0, 0.5])
+def test_what_classes_share_is_taken_off_at_once_however_weak_the_penalty(n_classes, l1_ratio):
+    rng = np.random.default_rng(n_classes)
+    X = np.clip(100 + 30 * rng.normal(size=(600, 12)), 0, 255).astype(np.uint8)
+    y = np.argmax((X / 30.0) @ rng.normal(size=(12, n_classes)) / 2 + rng.gumbel(size=(600, n_classes)), axis=1)
+    model = LogisticRegression(C=300.0, l1_ratio=l1_ratio, fit_intercept=False, tol=1e-8, max_iter=30).fit(X, y)
+    W, penalty = model.coef_, penalty_of(1.0, l1_ratio, 1.0)
+    for shift in 1e-3 * np.abs(W).max() * np.array([-1, -1e-3, 1e-3, 1]):
+        for j in range(W.shape[1]):
+            assert penalty.value(W[:, j]) <= penalty.value(W[:, j] + shift) * (1 + 1e-12)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 4, 7])
+@pytest.mark.parametrize("l2", [0.0, 1e-300, 0.3, 50.0])
+def test_the_common_part_of_classes_is_where_the_penalty_is_least(n_classes, l2):
+    W = np.random.default_rng(0).normal(size=(n_classes, 40)).round(1)  # some are equal
+    penalty = ElasticNet(0.7, l2)
+    shared = penalty.common_part(W)
+    for j, w in enumerate(W.T):
+        around = np.concatenate([w, np.linspace(w.min(), w.max(), 2_001)])
+        least = min(penalty.value(w - c) for c in around)
+        assert penalty.value(w - shared[j]) <= least * (1 + 1e-12)
 
 
 def test_a_path_of_many_classes(irises):

@@ -204,6 +204,17 @@ def test_a_fit_goes_on_in_float64_where_float32_is_not_exact_enough():
         assert model.gap_ <= tol
         _, minimum = exact_minimum(X, y, None, 1 / 3e6, dtype=np.float64)
         assert model.objective_ <= float(minimum) * (1 + tol + (1e-6 if tol == 1e-6 else 1e-12))
+        passes = [record["n_passes"] for record in model.history_]
+        assert passes == sorted(passes)
+
+
+@pytest.mark.parametrize("seed", [0, 11])
+def test_small_float32_gets_its_last_digits_in_float64(seed):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(4_000, 2)).astype(np.float32)
+    y = (X[:, 0] + rng.logistic(size=4_000) > 0).astype(int)
+    model = LogisticRegression(C=5e-4, tol=1e-8).fit(X, y)
+    assert model.gap_ <= 1e-18 and model.n_iter_ < 20
 
 
 @pytest.mark.parametrize("shift", [1e3, 1e4])

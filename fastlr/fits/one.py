@@ -158,7 +158,7 @@ def _path(problem, Cs, team, *, tol, max_iter, start, dtype, report, solver):
         start = _extrapolated(ends, C) if ends else start
         end = _small(problem, start, solver, report, **limits)
         if end is None:
-            objective = objective or problem.objective(dtype, team)
+            objective = objective or problem.objective(np.float64 if problem.is_cheap else dtype, team)
             objective = objective.with_penalty(problem.penalty(objective.loss.weight_sum))
             from_there = {"start": start, "steering": steering}
             end = _run(problem, objective, team, solver=solver, report=report, **limits, **from_there)
@@ -222,7 +222,7 @@ def _run(problem, first, team, *, solver, tol, max_iter, start, steering, report
             if problem.in_blocks:
                 raise Interrupted(start if objective.least[1] is None else objective.least[1]) from interrupt
             raise
-        _certify_end(objective, result)
+        _certify_end(objective, result, tol)
         n_passes += objective.n_passes - before
         n_iter += result.n_iter
         history += result.history
@@ -232,7 +232,8 @@ def _run(problem, first, team, *, solver, tol, max_iter, start, steering, report
         if result.gap <= tol or n_iter >= max_iter or not steps:
             break
         if is_blurred or name == "gram_newton":
-            objective = problem.objective(np.float64, team)
+            objective, n_read = problem.objective(np.float64, team), objective.n_passes
+            objective.matrix.n_passes = n_read  # the history counts on
         _logger.info("%s in %s is not exact enough for tol=%g", name, objective.dtype, tol)
     result.n_iter, result.history = n_iter, history
     result.outcome = outcome_of(result.gap, n_iter, tol, max_iter)
@@ -264,8 +265,8 @@ def _plan(problem, penalty, solver):
     return [(solver, math.inf)]
 
 
-def _certify_end(objective, result):
+def _certify_end(objective, result, tol):
     """Find out the gap where a solver gave up before it could be within its tolerance."""
-    if result.gap == np.inf and objective.penalty and objective.penalty.is_smooth:
+    if result.gap > tol and objective.penalty and objective.penalty.is_smooth:
         value, gradient = objective.loss_gradient(result.coef)
-        result.gap = relative_gap(objective.gap_bound(gradient), value)
+        result.gap = min(result.gap, relative_gap(objective.gap_bound(gradient), value))

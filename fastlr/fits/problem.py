@@ -65,9 +65,14 @@ class Problem:
         """Whether passes are NumPy's."""
         return is_small(self.X, self.n_classes)
 
+    @property
+    def is_cheap(self):
+        """Whether the last digits cost next to nothing."""
+        return math.prod(self.X.shape) * self.n_classes <= _SMALL_PRODUCTS
+
     def aim(self, tol):
         """The gap to try for, with an L2 penalty, where a certified one of `tol` is asked."""
-        return min(tol, _SMALL_TOL) if math.prod(self.X.shape) * self.n_classes <= _SMALL_PRODUCTS else tol
+        return min(tol, _SMALL_TOL) if self.is_cheap else tol
 
     def matrix(self, dtype, team):
         """X, its products computed in `dtype`."""

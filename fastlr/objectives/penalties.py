@@ -53,6 +53,10 @@ class L2:
         """Its gradient, of W's shape."""
         return self.strength * W
 
+    def common_part(self, W):
+        """What all rows of W are better without, as softmax does not see it: float64 of shape (n_features,)."""
+        return W.mean(axis=0)
+
     def dual_bound(self, square):
         """What the certificate adds for a dual point that misses the penalty's gradient by this squared length.
 
@@ -98,6 +102,21 @@ class ElasticNet:
     def gradient(self, W):
         """Gradient of the smooth part, of W's shape."""
         return self.diagonal * W
+
+    def common_part(self, W):
+        """What all rows of W are better without, as softmax does not see it: float64 of shape (n_features,).
+
+        The c of ``l1 sum_k |w_k - c| + l2/2 sum_k (w_k - c)^2`` at its least is the median of the w_k and, between as
+        many of them, of where the slope would be zero. Without an l2 these are at infinity, and in the middle any c
+        is as good: the one nearest to zero is taken.
+        """
+        n_rows = len(W)
+        surplus = np.arange(n_rows, -n_rows - 1, -2.0)[:, None]  # of rows above c
+        if self.diagonal:
+            flat = W.mean(axis=0) + surplus * (self.l1 / (n_rows * self.diagonal))
+        else:
+            flat = np.broadcast_to(np.where(surplus, np.copysign(np.inf, surplus), 0.0), (n_rows + 1, W.shape[1]))
+        return np.median(np.concatenate([W, flat]), axis=0)
 
     def duality_gap(self, W, a):
         """Value at W, plus that of the conjugate at -a, plus a . W: 0 where -a is a subgradient at W.

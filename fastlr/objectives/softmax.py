@@ -194,14 +194,11 @@ class SoftmaxObjective(Objective):
         return share * self._n_factored_rows() * n_features / (8.0 * n_samples)
 
     def centred(self, coefs):
-        """Coefficients less the mean of the classes, which changes no probability and is what an L2 penalty prefers.
+        """Coefficients less what classes share: that changes no probability, and a penalty prefers it. See `L2`.
 
-        An L1 penalty has preferences of its own: intercepts alone are centred.
+        Intercepts have the mean 0.
         """
-        mean = coefs.mean(axis=0)
-        if not self.penalty.is_smooth:
-            mean[:-1] = 0.0
-        return coefs - mean
+        return coefs - np.append(self.penalty.common_part(coefs[:, :-1]), coefs[:, -1].mean())
 
     def _factors_each(self, floor):
         n_classes, width = self.shape

@@ -195,10 +195,25 @@ class Features:
     def _model_step(self, coef, value, gradient):
         objective, places = self.objective, self._places
         at = coef.ravel()[places], gradient.ravel()[places], self._is_intercept(places)
-        part = HessianModel(objective.penalty, self._hessian, *at).minimise()
+        part = HessianModel(objective.penalty, self._hessian, *at, _rows_of_classes(places, objective.shape)).minimise()
         step, product = np.zeros((2, *coef.shape))
         step.flat[places], product.flat[places] = part, self._hessian @ part
         return step, product, relative_gap(objective.step_gap(coef, value, gradient, step, product), value)
+
+
+def _rows_of_classes(places, shape):
+    """Where, of the coefficients that are no intercepts, those are whose feature is there with all classes.
+
+    Returns
+    -------
+    int64 array of shape (n_classes, m)
+        Of shape (1, 0) for two classes.
+    """
+    n_classes, width = shape
+    features = places[places % width != width - 1] % width
+    is_whole = (np.bincount(features, minlength=width) == n_classes) & (n_classes > 1)
+    at = np.flatnonzero(is_whole[features])
+    return at[np.argsort(features[at], kind="stable")].reshape(-1, n_classes).T
 
 
 def working_set(a, W, l1, fewest, growth):

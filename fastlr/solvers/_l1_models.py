@@ -28,10 +28,12 @@ _HALF = 0.5  # of the tolerance, for what a step leaves; the rest is for what it
 class HessianModel:
     """Quadratic model of the smooth part at some coefficients, plus the penalty, the intercepts at their best.
 
-    All is in one dimension; `is_intercept` says where intercepts are.
+    All is in one dimension; `is_intercept` says where intercepts are, and `rows`, of shape (n_classes, m), where the
+    coefficients of features are of which all classes are there: what these share, the smooth part does not see.
     """
 
-    def __init__(self, penalty, hessian, coefs, gradient, is_intercept):
+    def __init__(self, penalty, hessian, coefs, gradient, is_intercept, rows):
+        self._penalty, self._rows = penalty, rows
         self._w, self._b = np.flatnonzero(~is_intercept), np.flatnonzero(is_intercept)
         if len(self._b) == 1:  # a view is no copy
             self._w, self._b = slice(None, -1), slice(-1, None)
@@ -55,12 +57,22 @@ class HessianModel:
         tol = max(_EXACT * self._threshold.max(initial=0.0), _ROUNDING * terms.max(initial=0.0))
         for _ in range(_FACES):
             descend(self._H, self._threshold, self._v, self._q, _SWEEPS, tol)
+            self._centre()
             if self._solve_face() and self._violation() <= tol:
                 break
         step = np.empty(self._start.size + len(self._across))
         step[self._w] = change = self._v - self._start
         step[self._b] = -self._of_gradient - self._of_w @ change
         return step
+
+    def _centre(self):
+        """Take off what classes share: coordinates one by one, or equations that are singular in it, are slow to."""
+        if not self._rows.size:
+            return
+        v = self._v[self._rows]
+        shared = self._penalty.common_part(v)
+        self._v[self._rows] = v - shared
+        self._q[self._rows] -= self._penalty.diagonal * shared
 
     def _solve_face(self):
         """Solve the equations of what is not zero; False where a coefficient became zero on the way."""
