@@ -18,7 +18,7 @@ from ..objectives.softmax import SoftmaxObjective
 # Up to this many products of an entry of X and a class, problems are solved to the last digits: they cost next to
 # nothing there, and scikit-learn's solvers give them too.
 _SMALL_PRODUCTS = 20_000
-_SMALL_TOL = 1e-16
+_SMALL_TOL = 1e-18
 
 
 @dataclass
