@@ -8,7 +8,7 @@ from scipy import sparse
 from scipy.optimize import linprog
 from sklearn.exceptions import ConvergenceWarning
 
-from fastlr import LogisticRegression
+from fastlr import LogisticRegression, inference
 from fastlr.fits import undetermined
 from fastlr.objectives import softmax
 
@@ -31,6 +31,18 @@ def test_a_column_whose_ones_all_have_the_event_is_named(kind, event, n_ones):
     with pytest.warns(ConvergenceWarning, match="separated, along x2:.*firth"):
         LogisticRegression(C=np.inf).fit(KINDS[kind](X), y)
     LogisticRegression(C=1e3).fit(KINDS[kind](X), y)
+
+
+@pytest.mark.parametrize("offset", [-8.0, 15.0, 30.0])
+def test_offsets_count_for_who_is_far(offset):
+    X, y, _ = make_data()
+    X[:, 2] = 0
+    X[np.flatnonzero(y)[:30], 2] = 1
+    model, offsets = LogisticRegression(C=np.inf), offset * X[:, 2]
+    with pytest.warns(ConvergenceWarning, match="separated, along x2:.*firth"):
+        model.fit(X, y, offset=offsets)
+    with pytest.raises(ValueError, match="perfectly separated, along x2"):
+        inference(model, X, y, offset=offsets)
 
 
 def test_categories_without_an_event_are_named():

@@ -160,6 +160,10 @@ class TwoClasses(Likelihood):
         """sum_i weight_i x_i x_i^T: one pass; weights may be negative nowhere."""
         return self.square(self.matrix.sandwich(Quadratic(weight)))
 
+    def has_far(self):
+        """Whether samples are far on their side, as all that recede are, at the last `evaluate`."""
+        return self.loss.has_far()
+
     def push(self, gradient):
         """What shows, solved for, whether samples recede: what moves those that are far, of shape (n_params,)."""
         return self.params(self.matrix.intercept_column(self.loss.towards_far()))
@@ -232,6 +236,10 @@ class ManyClasses(Likelihood):
         width = self.shape[1]
         others = np.delete(np.arange(len(hessian)), np.s_[self.base * width : (self.base + 1) * width])
         return self.square(hessian[np.ix_(others, others)])
+
+    def has_far(self):
+        """Whether samples are far from classes other than their own at the last `evaluate`: one pass."""
+        return bool(self.matrix.ask_of_predictions(self.loss, "n_far", self._all))
 
     def push(self, gradient):
         """What shows, solved for, whether samples recede: the step of Newton's method moves those by about 1."""

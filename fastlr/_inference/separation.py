@@ -5,7 +5,7 @@ from ..objectives.separation import moved_columns, recedes
 
 
 def direction_of_recession(likelihood, params, factor, gradient):
-    """A direction along which the likelihood rises without end, or None: up to three passes.
+    """A direction along which the likelihood rises without end, or None: up to four passes, one where all are near.
 
     Parameters
     ----------
@@ -16,6 +16,8 @@ def direction_of_recession(likelihood, params, factor, gradient):
         Of the information there.
     gradient : float64 array of shape (n_params,)
     """
+    if not likelihood.has_far():
+        return None
     step = factor.solve(likelihood.push(gradient))
     if likelihood.sides(params)[0] > 0.0:
         return params

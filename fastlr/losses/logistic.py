@@ -87,12 +87,15 @@ class LogisticLoss(PointwiseLoss):
             towards[between] = -np.abs(change[between])
         return towards
 
+    def _log_odds(self):
+        return self.raw
+
     def _far(self):
-        far = self._towards(self.raw) > _FAR
+        far = self._towards(self._log_odds()) > _FAR
         return far & (self.sample_weight > 0.0) if self.sample_weight.size else far
 
     def has_far(self):
-        """Whether there are samples far on their side, by `raw`."""
+        """Whether there are samples far on their side."""
         return bool(self._far().any())
 
     def towards_far(self):

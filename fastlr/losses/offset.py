@@ -63,6 +63,9 @@ class OffsetLogisticLoss(LogisticLoss):
         weight = self.sample_weight[rows] if self.sample_weight.size else self.sample_weight
         return OffsetLogisticLoss(self.y[rows], weight, self.offset[rows], compiled=self._compiled)
 
+    def _log_odds(self):
+        return self.raw + self.offset
+
     def best_intercepts(self):
         """The intercept that is best where all else is zero (0 where none is): float64 of shape (1,)."""
         mean = float(self.y @ self.weights()) / self.weight_sum
