@@ -14,6 +14,7 @@ from fastlr.fits.problem import Problem
 from fastlr.kernels.newton import fit_paths
 from fastlr.kernels.samples import Data, Options, space_for
 from fastlr.losses.logistic import Logistic
+from fastlr.matrices.small import SmallSamples
 from fastlr.solvers import small_newton
 
 NONE, NO_WEIGHT = np.empty((0, 0)), np.empty(0)
@@ -49,8 +50,8 @@ def kernel_fit(X, y, weight, l2, start=None, factor=NONE, *, fit_intercept=True,
 def numpy_fit(X, y, weight, l2, start=None, *, fit_intercept=True, tol=1e-10, max_iter=100):
     """The same in NumPy: coefficients and records."""
     start = np.zeros(X.shape[1] + 1) if start is None else start
-    limits = {"fit_intercept": fit_intercept, "tol": tol, "max_iter": max_iter}
-    coef, records = small_newton.newton(X, y.astype(float), weight, l2, start, **limits)
+    samples = SmallSamples(X, y.astype(float), weight, l2, fit_intercept)
+    coef, records = small_newton.newton(samples, start, tol=tol, max_iter=max_iter)
     return coef, np.array(records)
 
 

@@ -170,9 +170,14 @@ def _path(problem, Cs, team, *, tol, max_iter, start, dtype, report, solver):
 def _small(problem, start, solver, report, *, tol, max_iter):
     """One fit to a small X; None where that does not lead to a certificate, or is not what is asked."""
     is_asked = tol > 0.0 and (solver not in SOLVERS or solver == "newton_cholesky")
-    if not (is_asked and problem.is_small and small.suits(problem)):
+    if not is_asked:
         return None
-    result = small.solve(problem, start, tol=tol, max_iter=max_iter)
+    if small.suits_classes(problem):
+        result = small.solve_classes(problem, start, tol=tol, max_iter=max_iter)
+    elif problem.is_small and small.suits(problem):
+        result = small.solve(problem, start, tol=tol, max_iter=max_iter)
+    else:
+        return None
     if not result.converged:
         _logger.info("newton_cholesky by small steps does not reach tol=%g", tol)
         return None

@@ -1,4 +1,4 @@
-"""Fits of two classes to a small X, dense and with an L2 penalty, each inside one kernel.
+"""Fits to a small X, dense and with an L2 penalty: of two classes each inside one kernel, of many classes in NumPy.
 
 NumPy does the same steps for few fits to an X so small that one takes it less than a millisecond. The shape of X and
 the number of fits decide, not what a process has loaded: the same data give the same bits. Many fits are shared out to
@@ -13,6 +13,8 @@ from scipy import sparse
 
 from .._validation import read_only
 from ..losses.logistic import Logistic
+from ..matrices.small import SmallSamples
+from ..matrices.small_classes import SmallClassSamples
 from ..objectives.penalties import penalty_of
 from ..solvers import choose, small_newton
 from ..solvers._result import SolverResult, add_record, outcome_of
@@ -22,6 +24,7 @@ _MAX_ENTRIES = 200_000  # of X: beyond, threads and fits that share passes are f
 _MAX_FEATURES = 128  # beyond, LAPACK's factors are
 _KEPT = 0.05  # see `kernels.newton.fit_paths`; a Hessian costs as much as one to five passes
 _LEAST_FITS = 32  # that are worth loading, or once compiling, a kernel where NumPy serves single ones
+_HESSIAN_WORK = 1_000_000  # multiply-adds of a Hessian of many classes, and its factor, that hardly show
 _THREAD_WORK = 1_000_000  # entries of X times fits that are worth a thread
 _GROUP_WORK = 5_000_000  # of a group of sets, in multiply-adds of its Hessians; after each, Ctrl-C gets through
 _GROUP_WEIGHTS = 1_000_000  # of a group, at most
@@ -58,17 +61,42 @@ def solve(problem, start, *, tol, max_iter):
     SolverResult
         Not converged where another solver is to take over.
     """
-    X, y, weight = problem.X.astype(np.float64, copy=False), problem.targets(), problem.sample_weight
+    X, weight = problem.X.astype(np.float64, copy=False), problem.sample_weight
     l2 = problem.penalty(float(weight.sum()) if weight.size else float(len(X))).strength
+    samples = SmallSamples(X, problem.targets(), weight, l2, problem.fit_intercept)
     start = np.zeros(X.shape[1] + 1) if start is None else start[0]
-    limits = {"fit_intercept": problem.fit_intercept, "tol": problem.aim(tol), "max_iter": max_iter}
-    coef, records = small_newton.newton(X, y, weight, l2, start, **limits)
+    coef, records = small_newton.newton(samples, start, tol=problem.aim(tol), max_iter=max_iter)
+    return _ended(coef[None], records, tol, max_iter)
+
+
+def suits_classes(problem):
+    """Whether a problem of many classes is solved by `solve_classes`: where Hessians cost little more than passes."""
+    is_other = problem.n_classes == 2 or problem.l1_ratio or np.isinf(problem.C) or sparse.issparse(problem.X)
+    if is_other or not problem.is_small:
+        return False
+    n_samples, n_features = problem.X.shape
+    n_coef = problem.n_classes * (n_features + 1)
+    return n_samples * n_coef**2 + n_coef**3 // 3 <= _HESSIAN_WORK
+
+
+def solve_classes(problem, start, *, tol, max_iter):
+    """One fit to many classes, in NumPy: `solve` for a problem that `suits_classes`."""
+    loss = problem.loss()
+    samples = SmallClassSamples(problem.X, loss, problem.penalty(loss.weight_sum).strength, problem.fit_intercept)
+    start = np.zeros((problem.n_classes, problem.X.shape[1] + 1)) if start is None else start - start.mean(axis=0)
+    coef, records = small_newton.newton(samples, start.ravel(), tol=problem.aim(tol), max_iter=max_iter)
+    coef = coef.reshape(start.shape)
+    return _ended(coef - coef.mean(axis=0), records, tol, max_iter)
+
+
+def _ended(coef, records, tol, max_iter):
+    """What the records of `small_newton` say of where it ended."""
     history = []
     for n_iter, (value, length, gap, n_passes) in enumerate(records):
         add_record(history, None, n_iter, float(value), length, float(gap), n_passes)
     n_iter, last = len(history) - 1, history[-1]
     outcome = outcome_of(last["gap"], n_iter, tol, max_iter)
-    return SolverResult(coef[None], last["value"], last["gap"], n_iter, outcome, history)
+    return SolverResult(coef, last["value"], last["gap"], n_iter, outcome, history)
 
 
 class _Kernel:

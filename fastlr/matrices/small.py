@@ -143,9 +143,22 @@ class SmallSamples:
 
     Parameters
     ----------
-    X, y, weight, l2, fit_intercept
-        See `solvers.small_newton`.
+    X : float64 array of shape (n_samples, n_features)
+    y : float64 array of shape (n_samples,)
+        Targets.
+    weight : float64 array of shape (n_samples,) or (0,)
+        Empty for all ones.
+    l2 : float
+        > 0.
+    fit_intercept : bool
+
+    Attributes
+    ----------
+    misleading : float
+        Above this objective a start is worse than zeros.
     """
+
+    misleading = rules.MISLEADING
 
     def __init__(self, X, y, weight, l2, fit_intercept):
         if weight.size:
@@ -176,6 +189,10 @@ class SmallSamples:
     def largest_change(self):
         """The largest absolute change of a raw prediction since `remember`."""
         return np.abs(self._raw - self._remembered).max()
+
+    def rough_bound(self, gradient):
+        """Bound on f - f*, were the intercept at its best."""
+        return rules.missed_by(gradient[:-1] @ gradient[:-1], self._l2)
 
     def bound(self, gradient):
         """Bound on f - f*, see `objectives.logistic`."""

@@ -7,35 +7,26 @@ import numpy as np
 from scipy.linalg.lapack import dpotrs
 
 from .. import rules
-from ..matrices.small import SmallSamples
 
 
-def newton(X, y, sample_weight, l2, coef, *, fit_intercept, tol, max_iter):
-    """Minimise the mean loss of two classes plus ``l2 / 2 |w|^2``.
+def newton(samples, coef, *, tol, max_iter):
+    """Minimise the mean loss plus ``l2 / 2 |w|^2``.
 
     Parameters
     ----------
-    X : float64 array of shape (n_samples, n_features)
-    y : float64 array of shape (n_samples,)
-        Targets.
-    sample_weight : float64 array of shape (n_samples,) or (0,)
-        Empty for all ones.
-    l2 : float
-        > 0.
-    coef : float64 array of shape (n_features + 1,)
-        [w, b] to start from.
-    fit_intercept : bool
+    samples : SmallSamples or SmallClassSamples
+    coef : float64 array of shape (n_coef,)
+        To start from.
     tol : float
-        Certified relative gap to reach, see `objectives.logistic`.
+        Certified relative gap to reach, see `objectives.logistic` and `objectives.softmax`.
     max_iter : int
 
     Returns
     -------
-    coef : float64 array of shape (n_features + 1,)
+    coef : float64 array of shape (n_coef,)
     records : list of tuple
         Value, length of the gradient, certified relative gap and passes, at the start and after each step.
     """
-    samples = SmallSamples(X, y, sample_weight, l2, fit_intercept)
     value = step_gap = np.inf
     length = decrement = pivot = 0.0
     step = np.zeros_like(coef)
@@ -45,7 +36,7 @@ def newton(X, y, sample_weight, l2, coef, *, fit_intercept, tol, max_iter):
         reached, gradient = samples.loss_gradient(trial)
         n_passes += 1
         noise = rules.ROUNDING * abs(reached)
-        if n_passes == 1 and reached > rules.MISLEADING:
+        if n_passes == 1 and reached > samples.misleading:
             coef = np.zeros_like(coef)
             continue
         if records:
@@ -61,7 +52,7 @@ def newton(X, y, sample_weight, l2, coef, *, fit_intercept, tol, max_iter):
         coef, value, pivot = trial, reached, 0.0
         samples.remember()
         gap = rules.relative_gap(step_gap, value)
-        if gap > tol and rules.relative_gap(rules.missed_by(gradient[:-1] @ gradient[:-1], l2), value) <= tol:
+        if gap > tol and rules.relative_gap(samples.rough_bound(gradient), value) <= tol:
             gap = rules.relative_gap(samples.bound(gradient), value)
         goes_on = gap > tol and len(records) < max_iter and n_lost < rules.MAX_LOST and np.isfinite(value)
         if goes_on:
