@@ -9,11 +9,13 @@ from decimal import Decimal
 from fractions import Fraction
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn import config_context
 from sklearn.exceptions import ConvergenceWarning
 
 from fastlr import LogisticRegression, functional
+from fastlr.estimators import classifier
 
 N_SAMPLES, N_FEATURES = 24, 3
 
@@ -128,6 +130,50 @@ def test_features_that_do_not_fit_the_model_are_refused():
     for name in set(ESTIMATOR) - {"fit"}:
         with pytest.raises(ValueError, match="X has 2 features, but LogisticRegression is expecting 3"):
             ESTIMATOR[name](X[:, :2])
+
+
+def outcome(x, y, new):
+    """What becomes of a model of a frame in a fit to x and y and in predictions: errors, warnings, its features."""
+    frame = pd.DataFrame(X, columns=["a", "b", "c"])
+    model, told = LogisticRegression().fit(frame, Y), []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for call in (lambda: model.fit(x, y), lambda: model.predict(new)):
+            try:
+                told.append(call() is model)
+            except (TypeError, ValueError) as error:
+                told.append(f"{type(error).__name__}: {error}")
+    features = model.n_features_in_, getattr(model, "feature_names_in_", None) is None
+    return told, features, [str(warning.message) for warning in caught]
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "new"),
+    [
+        (X, Y, X[:1]),
+        (X[:, :2], Y, X),
+        (X[:, :2], Y.astype(float), X[:, :2].astype(np.float32)),
+        (X.astype(int), Y.astype(bool), with_entry(np.nan)),
+        (with_entry(np.inf), Y, X),
+        (X, np.where(Y == 1, np.nan, Y), with_entry(-np.inf)),
+        (X, Y[:-1], X[:0]),
+        (X, Y[:, None], X[0]),
+        (X[:0], Y[:0], X[None]),
+        (X, Y * 1j, X * 1j),
+        (X, np.array(["no", "yes"])[Y], pd.DataFrame(X, columns=["a", "b", "c"])),
+    ],
+)
+def test_plain_arrays_meet_what_scikit_learns_checks_would_make_of_them(x, y, new, monkeypatch):
+    quick = outcome(x, y, new)
+    monkeypatch.setattr(classifier, "is_plain", lambda *arguments, **options: False)
+    assert outcome(x, y, new) == quick
+
+
+def test_plain_arrays_do_not_wait_for_scikit_learns_checks(monkeypatch):
+    monkeypatch.setattr(classifier, "validate_data", None)
+    model = LogisticRegression().fit(X, Y)
+    assert model.score(X[:1].astype(np.float32), Y[:1]) in (0.0, 1.0)
+    np.testing.assert_array_equal(model.coef_, MODEL.coef_)
 
 
 # --------------------------------------------------------------------------------------------------- unusual features

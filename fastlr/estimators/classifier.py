@@ -22,7 +22,7 @@ from ..sources import refuse_blocks, source_of
 from .blocks import check_features_of, hits, lazy_on_dask, named_blocks
 from .callbacks import CallbackSupportMixin
 from .labels import encode_labels
-from .samples import Finite, Samples, of_numpy, refuse_other_columns
+from .samples import Finite, Samples, is_plain, of_numpy, refuse_other_columns
 
 _CHUNK_ROWS = 1_024  # of whole numbers, converted at a time
 
@@ -75,6 +75,8 @@ class LogisticModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     def _validated(self, X, y="no_validation", **options):
         """X, or X and y, as `validate_data` returns them, and X of numbers that kernels can read."""
         given = of_numpy(X)
+        if is_plain(self, given, y, **options):
+            return given if isinstance(y, str) else (given, y)
         if isinstance(given, np.ndarray) and given.dtype.kind == "V":  # taken for text
             raise TypeError(f"X must hold real numbers, got dtype {given.dtype}")
         try:

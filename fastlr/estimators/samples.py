@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
+from sklearn import get_config
 from sklearn.utils.validation import assert_all_finite
 
 from .._validation import as_array, check_sparse_features, listed, refuse_masked
@@ -58,6 +59,32 @@ class Finite:
     def __exit__(self, kind, error, traceback):
         if kind is not None and issubclass(kind, ValueError):
             assert_all_finite(self._values, estimator_name=self._name, input_name="X")
+
+
+def is_plain(model, X, y, *, reset, ensure_all_finite=True, **_):
+    """Whether `validate_data` would return X, and y unless it is text, as they are: what most are, found out at once.
+
+    The checks of scikit-learn, which are for arrays of any library, take as long as a small fit. The model takes note
+    of the features, with `reset`, as it does there.
+    """
+    labels = () if isinstance(y, str) else (y,)
+    if not (_holds_numbers(X, 2) and all(_holds_numbers(part, 1) and len(part) == len(X) for part in labels)):
+        return False
+    if not reset and (hasattr(model, "feature_names_in_") or X.shape[1] != getattr(model, "n_features_in_", None)):
+        return False
+    if not get_config()["assume_finite"]:
+        with np.errstate(all="ignore"):  # a sum is finite only if all that it adds is
+            if not all(np.isfinite(part.sum()) for part in (*labels, *[X] * ensure_all_finite)):
+                return False
+    if reset:
+        model.n_features_in_ = X.shape[1]
+        vars(model).pop("feature_names_in_", None)
+    return True
+
+
+def _holds_numbers(values, n_dimensions):
+    known = type(values) is np.ndarray and values.ndim == n_dimensions
+    return known and values.dtype.kind in "biuf" and values.size > 0
 
 
 def refuse_other_columns(X, error=None):

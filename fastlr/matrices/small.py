@@ -174,13 +174,13 @@ class SmallSamples:
         """Value and gradient of f."""
         self._raw = self._X1 @ coef
         parts = reference.loss_residual_curvature(self._raw, self._y)
-        losses, residual, curvature = [part * self._weight for part in parts] if self._weight.size else parts
-        self._curvature = curvature / self._weight_sum
-        gradient = (residual @ self._X1) / self._weight_sum
-        gradient[:-1] += self._l2 * coef[:-1]
+        losses, residual, self._curvature = [part * self._weight for part in parts] if self._weight.size else parts
+        w, gradient = coef[:-1], residual @ self._X1
+        gradient /= self._weight_sum
+        gradient[:-1] += self._l2 * w
         if not self._fit_intercept:
             gradient[-1] = 0.0
-        return losses.sum() / self._weight_sum + 0.5 * self._l2 * (coef[:-1] @ coef[:-1]), gradient
+        return float(np.add.reduce(losses)) / self._weight_sum + 0.5 * self._l2 * float(w @ w), gradient
 
     def remember(self):
         """Keep the raw predictions, as the start of a step."""
@@ -188,26 +188,30 @@ class SmallSamples:
 
     def largest_change(self):
         """The largest absolute change of a raw prediction since `remember`."""
-        return np.abs(self._raw - self._remembered).max()
+        return float(np.maximum.reduce(np.abs(self._raw - self._remembered)))
 
     def rough_bound(self, gradient):
         """Bound on f - f*, were the intercept at its best."""
-        return rules.missed_by(gradient[:-1] @ gradient[:-1], self._l2)
+        return rules.missed_by(float(gradient[:-1] @ gradient[:-1]), self._l2)
 
     def bound(self, gradient):
         """Bound on f - f*, see `objectives.logistic`."""
         column = self._curvature @ self._X1
-        shift = rules.dual_shift(gradient[-1], column[-1])
+        column /= self._weight_sum
+        g_b = float(gradient[-1])
+        shift = rules.dual_shift(g_b, float(column[-1]))
         rest = gradient[:-1] - shift * column[:-1]
-        return rules.bound_of_shift(shift, gradient[-1], rules.missed_by(rest @ rest, self._l2))
+        return rules.bound_of_shift(shift, g_b, rules.missed_by(float(rest @ rest), self._l2))
 
     def factor(self):
         """Cholesky factor of the Hessian, and its smallest pivot over the diagonal; 0 for none."""
         hessian = self._X1.T @ np.multiply(self._X1, self._curvature[:, None], out=self._scaled)
-        hessian.flat[: -1 : len(hessian) + 1] += self._l2
+        hessian /= self._weight_sum
+        diagonal = hessian.reshape(-1)[:: len(hessian) + 1]
+        diagonal[:-1] += self._l2
         if not self._fit_intercept:
             hessian[-1] = hessian[:, -1] = 0.0
             hessian[-1, -1] = 1.0
         factor, failed = dpotrf(hessian, lower=1)
-        failed = failed or not np.isfinite(hessian.diagonal()).all()
-        return factor, 0.0 if failed else (factor.diagonal() ** 2 / hessian.diagonal()).min()
+        pivot = 0.0 if failed else float(np.minimum.reduce(factor.diagonal() ** 2 / diagonal))
+        return factor, pivot if pivot > 0.0 else 0.0  # what is not finite has none

@@ -3,6 +3,8 @@
 The same formulas and rules, with the Hessian formed anew for each step, which costs no more than a pass here.
 """
 
+import math
+
 import numpy as np
 from scipy.linalg.lapack import dpotrs
 
@@ -27,7 +29,7 @@ def newton(samples, coef, *, tol, max_iter):
     records : list of tuple
         Value, length of the gradient, certified relative gap and passes, at the start and after each step.
     """
-    value = step_gap = np.inf
+    value = step_gap = math.inf
     length = decrement = pivot = 0.0
     step = np.zeros_like(coef)
     n_lost, n_passes, records = 0, 0, []
@@ -54,13 +56,13 @@ def newton(samples, coef, *, tol, max_iter):
         gap = rules.relative_gap(step_gap, value)
         if gap > tol and rules.relative_gap(samples.rough_bound(gradient), value) <= tol:
             gap = rules.relative_gap(samples.bound(gradient), value)
-        goes_on = gap > tol and len(records) < max_iter and n_lost < rules.MAX_LOST and np.isfinite(value)
+        goes_on = gap > tol and len(records) < max_iter and n_lost < rules.MAX_LOST and math.isfinite(value)
         if goes_on:
             factor, pivot = samples.factor()
-        records.append((value, np.sqrt(gradient @ gradient), gap, n_passes))
+        records.append((value, math.sqrt(gradient @ gradient), gap, n_passes))
         if not goes_on or pivot == 0.0:
             break
         step = -dpotrs(factor, gradient, lower=1)[0]
-        decrement = -(gradient @ step)
+        decrement = -float(gradient @ step)
         length = 1.0
     return coef, records
