@@ -316,6 +316,18 @@ def test_float32_and_a_loose_tol_give_the_digits_of_the_optimum():
         np.testing.assert_allclose(result.std_err, exact.std_err, rtol=1e-9)
 
 
+def test_what_float32_rounds_of_columns_far_from_0_is_no_other_optimum():
+    X, y, _ = make_data(1_500, 2)
+    X = (0.01 * X + 1_000.0).astype(np.float32)
+    model = fitted(X, y)
+    result = fastlr.inference(model, X, y)
+    centred = infer(X.astype(np.float64) - 1_000.0, y)
+    np.testing.assert_allclose(result.coef[1:], centred.coef[1:], rtol=1e-5)
+    model.intercept_ = model.intercept_ + 1.0
+    with pytest.raises(ValueError, match="standard errors from the optimum"):
+        fastlr.inference(model, X, y)
+
+
 def test_few_hessians_of_all_rows_lead_to_a_table(monkeypatch):
     """Some steps of a fit keep one, the last of which lead to the last digits; a table takes one, at the optimum."""
     X, y, _ = make_data(n_samples=20_000, n_features=60)

@@ -45,6 +45,21 @@ def test_offsets_count_for_who_is_far(offset):
         inference(model, X, y, offset=offsets)
 
 
+@pytest.mark.parametrize("cov_type", ["nonrobust", "HC0"])
+def test_of_many_classes_that_are_separated_there_is_no_table(cov_type):
+    for seed in range(12):
+        X, _, rng = make_data(80, seed)
+        X = (X[:, :2] > 0.5).astype(float)
+        y = (3.0 * X @ rng.normal(size=(2, 4)) + rng.gumbel(size=(80, 4))).argmax(axis=1)
+        y[X[:, 0] == 1] = np.maximum(y[X[:, 0] == 1], 1)  # nobody there is of the first class
+        if len(np.unique(y)) < 3:
+            continue
+        with pytest.warns(ConvergenceWarning, match="separated"):
+            model = LogisticRegression(C=np.inf).fit(X, y)
+        with pytest.raises(ValueError, match="perfectly separated"):
+            inference(model, X, y, cov_type=cov_type)
+
+
 def test_categories_without_an_event_are_named():
     pd = pytest.importorskip("pandas")
     _, _, rng = make_data()

@@ -125,7 +125,7 @@ def fits_with_added(problem, likelihood, best, Z):
         statistic[j] = max(0.0, -2.0 * (log_likelihood + fit.value))
         factor = ScaledCholesky(fit.curvature)
         coef[j], std_err[j] = fit.params[last], np.sqrt(factor.inverse().diagonal())[last]
-        direction = direction_of_recession(larger, fit.params, factor, fit.gradient)
+        direction = direction_of_recession(larger, fit.params, factor)
         if direction is not None:
             goes = np.abs(direction[last]) > RESTS * np.abs(direction[last]).max()
             coef[j, goes], std_err[j, goes] = np.copysign(np.inf, direction[last[goes]]), np.inf

@@ -108,7 +108,7 @@ def inference(
         coef = model.coef_.toarray() if sparse.issparse(model.coef_) else model.coef_
         coefs = np.column_stack([coef, np.broadcast_to(model.intercept_, len(coef))]).astype(np.float64)
         start = likelihood.params(likelihood.against_base(coefs))
-        optimum = Optimum(likelihood, start, names, model.tol)
+        optimum = Optimum(likelihood, start, names, model.tol, float(np.finfo(coef.dtype).eps))
         matrix = covariance(likelihood, optimum.inverse, cov_type, n_samples=n_samples, groups=groups, counts=counts)
         setting = Setting(names, n_samples, cov_type, counts, n_threads)
         return Inference(model, problem, likelihood, optimum, matrix, setting)

@@ -17,6 +17,8 @@ from scipy import special
 from ..losses.quadratic import Quadratic
 from ..matrices.scales import standardisation
 from ..objectives.firth import FirthObjective
+from ..objectives.penalties import L2
+from ..objectives.softmax import SoftmaxObjective
 from .profile import restricted_fit
 
 
@@ -164,9 +166,12 @@ class TwoClasses(Likelihood):
         """Whether samples are far on their side, as all that recede are, at the last `evaluate`."""
         return self.loss.has_far()
 
-    def push(self, gradient):
-        """What shows, solved for, whether samples recede: what moves those that are far, of shape (n_params,)."""
-        return self.params(self.matrix.intercept_column(self.loss.towards_far()))
+    def recession(self, factor):
+        """What is a direction of recession if there is one, of shape (n_params,): one pass.
+
+        `factor` is a `ScaledCholesky` of the information at the last `evaluate`.
+        """
+        return factor.solve(self.params(self.matrix.intercept_column(self.loss.towards_far())))
 
     def sides(self, step):
         """The least and the largest change in favour of its class that a step is to a sample: one pass.
@@ -241,9 +246,15 @@ class ManyClasses(Likelihood):
         """Whether samples are far from classes other than their own at the last `evaluate`: one pass."""
         return bool(self.matrix.ask_of_predictions(self.loss, "n_far", self._all))
 
-    def push(self, gradient):
-        """What shows, solved for, whether samples recede: the step of Newton's method moves those by about 1."""
-        return -gradient
+    def recession(self, factor):
+        """What is a direction of recession if there is one, of shape (n_params,): up to three passes."""
+
+        def solve(side):
+            step = factor.solve(self.params(np.delete(side, self.base, axis=0)))
+            return np.insert(self.coefs(step), self.base, 0.0, axis=0)
+
+        objective = SoftmaxObjective(self.matrix, self.loss, L2(0.0), self.fit_intercept)
+        return self.params(self.against_base(objective.recession(self._all, solve)))
 
     def sides(self, step):
         """The least and the largest change in favour of its class that a step is to a sample: one pass."""

@@ -27,6 +27,8 @@ class Optimum:
         Of a row of parameters, for errors.
     tol : float
         Relative gap of the fit.
+    eps : float
+        Rounding of the model's coefficients: of columns far from 0 that is much.
 
     Attributes
     ----------
@@ -44,16 +46,18 @@ class Optimum:
         If the information has no inverse, or the optimum of these data is elsewhere.
     """
 
-    def __init__(self, likelihood, params, names, tol):
+    def __init__(self, likelihood, params, names, tol, eps):
         penalty = likelihood.penalty()
         value, gradient = likelihood.penalised(params)
         for steps in range(likelihood.most_steps):
             curvature = likelihood.information() + penalty
             factor = ScaledCholesky(curvature)
             if factor.is_singular:
-                _refuse_singular(likelihood, params, factor, gradient, names, curvature)
+                _refuse_singular(likelihood, params, factor, names, curvature)
             distance = max(0.0, float(gradient @ factor.solve(gradient)))
-            if steps == 0 and not distance <= max(_ROUNDED, min(_LEFT_BY_TOL * tol * value, _NOT_THEIRS * len(params))):
+            rounded = eps * np.abs(params)
+            left = max(_LEFT_BY_TOL * tol * value, float(rounded @ np.abs(curvature) @ rounded))
+            if steps == 0 and not distance <= max(_ROUNDED, min(left, _NOT_THEIRS * len(params))):
                 raise ValueError(
                     f"the model is {np.sqrt(distance):.2g} standard errors from the optimum of these X, y and "
                     "sample_weight: pass those that it was fitted to, or let the fit converge (max_iter, tol)"
@@ -62,7 +66,7 @@ class Optimum:
                 break
             params, gradient = _step(likelihood, params, gradient, factor, distance)
         if likelihood.is_plain:
-            refuse_separated(likelihood, params, factor, gradient, names)
+            refuse_separated(likelihood, params, factor, names)
         self.information, self.inverse = curvature - penalty, factor.inverse()
         self.params, self.log_likelihood = params, -likelihood.evaluate(params)[0]
 
@@ -77,9 +81,9 @@ def _step(likelihood, params, gradient, factor, distance):
             return params, gradient
 
 
-def _refuse_singular(likelihood, params, factor, gradient, names, curvature):
+def _refuse_singular(likelihood, params, factor, names, curvature):
     if likelihood.is_plain:
-        refuse_separated(likelihood, params, factor, gradient, names)
+        refuse_separated(likelihood, params, factor, names)
     columns = listed([names[place % len(names)] for place in dependent_places(curvature)])
     raise ValueError(
         f"{columns}: collinear with the columns before, or so nearly that rounding decides. Without a penalty their "

@@ -4,8 +4,8 @@ from .._validation import listed
 from ..objectives.separation import moved_columns, recedes
 
 
-def direction_of_recession(likelihood, params, factor, gradient):
-    """A direction along which the likelihood rises without end, or None: up to four passes, one where all are near.
+def direction_of_recession(likelihood, params, factor):
+    """A direction along which the likelihood rises without end, or None: one pass where all samples are near.
 
     Parameters
     ----------
@@ -14,19 +14,18 @@ def direction_of_recession(likelihood, params, factor, gradient):
         Where a fit ended, and the likelihood was evaluated last.
     factor : ScaledCholesky
         Of the information there.
-    gradient : float64 array of shape (n_params,)
     """
     if not likelihood.has_far():
         return None
-    step = factor.solve(likelihood.push(gradient))
+    step = likelihood.recession(factor)
     if likelihood.sides(params)[0] > 0.0:
         return params
     return step if recedes(*likelihood.sides(step)) else None
 
 
-def refuse_separated(likelihood, params, factor, gradient, names):
+def refuse_separated(likelihood, params, factor, names):
     """Raise ValueError if there is no optimum; parameters as of `direction_of_recession`, and the names of a row."""
-    direction = direction_of_recession(likelihood, params, factor, gradient)
+    direction = direction_of_recession(likelihood, params, factor)
     if direction is None:
         return
     if direction is params:
