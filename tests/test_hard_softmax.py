@@ -1,5 +1,6 @@
 """Many classes where curvature is unevenly spread: rare classes, columns of any scale, any C, next to separable."""
 
+import math
 from functools import cache
 from types import SimpleNamespace
 
@@ -23,6 +24,7 @@ from fastlr.objectives.softmax import SoftmaxObjective
 from fastlr.solvers import SOLVERS, plan
 from fastlr.solvers._steps import safeguarded_step
 from fastlr.solvers.newton_cholesky import _Newton
+from fastlr.solvers.preconditioned_lbfgs import _Model
 
 
 def geometric(n_samples, n_features, n_classes, *, spread=0.5, decades=4.0, seed=0):
@@ -280,3 +282,19 @@ def test_rows_that_reach_far_count_in_class_factors_though_their_curvature_is_sm
 def test_digits_take_few_passes():
     X, y = load_digits(return_X_y=True)
     assert LogisticRegression(C=1.0, tol=1e-8).fit(X / 16.0, y).n_passes_ <= 24
+
+
+@pytest.mark.parametrize(
+    ("rough", "is_replaced"),
+    [(1e-6, False), (1e-1, True), (1.0, True), (math.inf, True)],
+    ids=["near", "far", "stuck", "unknown"],
+)
+def test_a_dearer_preconditioner_is_formed_where_more_steps_are_to_come_than_it_costs(rough, is_replaced):
+    objective = SimpleNamespace(
+        matrix=SimpleNamespace(column_entries=1e4),
+        preconditioner=lambda floor: np.copy,
+        preconditioner_cost=lambda floor: 60.0,
+    )
+    model = _Model(objective, 1.0, max(rough, 1.0))
+    model.n_steps = 60  # as many as the next costs
+    assert (model.renewed(0.9, rough, 1e-8) is not None) == is_replaced

@@ -8,6 +8,8 @@ belong to the old one, are dropped.
 Source: Nocedal & Wright, Numerical Optimization, 2nd ed., 2006, 7.2.
 """
 
+import math
+
 import numpy as np
 
 from ._quasi_newton import QuasiNewton
@@ -32,32 +34,48 @@ class _Model:
     One that is formed at coefficients of zero, where no sample is told from any other, knows nothing of the classes: it
     is replaced as soon as there is something to know. Others stay until their cost has been spent on steps. Where they
     have not brought the end by the time that the next, of a lower floor of curvatures, would cost, it takes their
-    place.
+    place, unless by their pace the end is nearer than that.
     """
 
-    def __init__(self, objective, value, stage=0, *, provisional=False):
+    def __init__(self, objective, value, rough, stage=0, *, provisional=False):
         self._objective = objective
         self._stage = stage
         affordable = int(objective.matrix.column_entries / _ENTRIES_PER_PAIR)
         memory = min(max(affordable, _LEAST_MEMORY), _MEMORY)
         self.inverse = QuasiNewton(objective.preconditioner(_FLOORS[stage]), memory, rescaled=True)
         self._formed_at = value
+        self._first = self._least = rough
         self.n_steps = 0
         self._lasts = _PROVISIONAL if provisional else objective.preconditioner_cost(_FLOORS[stage])
         self._next = min(stage + 1, len(_FLOORS) - 1)
-        self._patience = max(_LEAST_STEPS, objective.preconditioner_cost(_FLOORS[self._next]))
+        self._next_cost = objective.preconditioner_cost(_FLOORS[self._next])
 
-    def renewed(self, value):
-        """What takes its place at a value of the objective; None while it stays."""
-        if self.n_steps >= self._patience:
-            return _Model(self._objective, value, self._next)
+    def renewed(self, value, rough, target):
+        """What takes its place at a value of the objective; None while it stays.
+
+        Parameters
+        ----------
+        value : float
+        rough, target : float
+            A rough bound on f - f*, and how small it is to be.
+        """
+        self._least = min(self._least, rough)
+        if self.n_steps >= max(_LEAST_STEPS, self._next_cost) and not self._is_near(target):
+            return _Model(self._objective, value, rough, self._next)
         if value < _REFRESH * self._formed_at and self.n_steps >= self._lasts:
-            return self.here(value)
+            return self.here(value, rough)
         return None
 
-    def here(self, value):
+    def _is_near(self, target):
+        """Whether at the pace of the rough bound so far fewer steps are to come than the next one costs."""
+        if not 0.0 < target < self._least < self._first < math.inf:
+            return self._least <= target
+        pace = math.log(self._first / self._least) / self.n_steps
+        return math.log(self._least / target) < pace * self._next_cost
+
+    def here(self, value, rough):
         """The same, formed anew."""
-        return _Model(self._objective, value, self._stage)
+        return _Model(self._objective, value, rough, self._stage)
 
 
 def solve(objective, start=None, *, tol, max_iter, callback=None, max_passes=np.inf):
@@ -68,7 +86,7 @@ def solve(objective, start=None, *, tol, max_iter, callback=None, max_passes=np.
     last_pass = objective.n_passes + max_passes
     coef, value, gradient = first_evaluation(objective, start)
     certificate, progress = certificate_for(objective, tol), Progress(objective)
-    model = _Model(objective, value, provisional=not coef[:, :-1].any())
+    model = _Model(objective, value, objective.rough_gap(gradient), provisional=not coef[:, :-1].any())
     history = []
     n_steps = 0
     while True:
@@ -84,13 +102,13 @@ def solve(objective, start=None, *, tol, max_iter, callback=None, max_passes=np.
                 break
             # The model misled: start again from a preconditioner of where we are.
             value, gradient = objective.loss_gradient(coef)
-            model = model.here(value)
+            model = model.here(value, objective.rough_gap(gradient))
             continue
         step, new_value, new_gradient = end
         progress.note(value, new_value, new_gradient)
         n_steps += 1
         model.n_steps += 1
-        renewed = model.renewed(new_value)
+        renewed = model.renewed(new_value, objective.rough_gap(new_gradient), tol * new_value)
         if renewed is None:
             model.inverse.learn(step, gradient, new_gradient)
         model = renewed or model
