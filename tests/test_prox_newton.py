@@ -334,7 +334,8 @@ def test_signs_that_change_together_take_one_factor_together(monkeypatch):
     coefs, gradient = rng.uniform(0.1, 1.0, size=201), rng.uniform(2.0, 3.0, size=201)
     gradient[-1] = 0.0
     monkeypatch.setattr(_l1_models, "_SWEEPS", 0)  # factors alone
-    model = _l1_models.HessianModel(ElasticNet(1.0, 0.0), H, coefs, gradient, np.arange(201) == 200)
+    at = coefs, gradient, np.arange(201) == 200, np.empty((1, 0), dtype=np.int64)
+    model = _l1_models.HessianModel(ElasticNet(1.0, 0.0), H, *at)
     step = model.minimise()
     assert not (coefs + step)[:-1].any()
     assert len(n_factors) <= 3

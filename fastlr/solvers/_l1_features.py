@@ -112,7 +112,9 @@ class Features:
         is_kept = self._is_worth_keeping(needed)
         if is_kept:
             step, product, rough = self._model_step(coef, value, gradient)
-            self._debt += 1.0  # what a step costs; with a new Hessian one may have done
+            # What a step costs, with the model's few factors; with a new Hessian one may have done.
+            size, n_samples = len(self._hessian), self.objective.matrix.shape[0]
+            self._debt += 1.0 + self.objective.matrix.hessian_cost(size) * size / n_samples
         self.is_fresh = not is_kept
         if self.is_fresh:
             self._places, self._hessian, self._debt = wanted, self._form(wanted), 0.0
