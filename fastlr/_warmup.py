@@ -110,6 +110,7 @@ _KINDS = {
     "wide": (_dense(100, MAX_ENTRIES // 100 + 1), _fit),
     "very wide": (_very_wide, _fit),
     "sparse": (_sparse, _fit),
+    "sparse cross-validation": (_compressed(40, 1_100), _cross_validate),
     "sparse l1": (_compressed(40, 1_100), _fit_l1),
     "multiclass": (_with_classes(_tall), _fit),
     "many classes": (_with_classes(_tall, are_many=True), _fit),
@@ -117,7 +118,7 @@ _KINDS = {
     "sparse many classes": (_with_classes(_sparse, are_many=True), _fit),
     "study": (_very_wide, _study),
 }
-_SPARSE = ("sparse", "sparse l1", "sparse multiclass", "sparse many classes")
+_SPARSE = tuple(kind for kind in _KINDS if kind.startswith("sparse"))
 
 
 def warmup(
@@ -137,10 +138,10 @@ def warmup(
     kinds : iterable of str, default=("tall", "wide")
         Kinds of problem. "tall", "tall cross-validation", "wide" and "very wide": dense with two classes and more
         samples than features, or no more, or more than 500 features (which Fortran order tells). "small
-        cross-validation": many fits to up to 200,000 entries, of any dtype and order. "sparse".
-        "l1", "wide l1" and "sparse l1": with an L1 penalty. "multiclass" and "sparse multiclass": three to 32 classes.
-        "many classes" and "sparse many classes": more. "study": the functions of `fastlr.functional`. Cross-validation
-        of all but "tall" needs nothing more.
+        cross-validation": many fits to up to 200,000 entries, of any dtype and order. "sparse", and "sparse
+        cross-validation", of more than 500 features. "l1", "wide l1" and "sparse l1": with an L1 penalty. "multiclass"
+        and "sparse multiclass": three to 32 classes. "many classes" and "sparse many classes": more. "study": the
+        functions of `fastlr.functional`. Cross-validation of other kinds needs nothing more.
 
     Raises
     ------

@@ -22,7 +22,7 @@ from fastlr.matrices import matrix_for
 from fastlr.objectives.penalties import L2
 from fastlr.objectives.softmax import SoftmaxObjective
 from fastlr.solvers import SOLVERS, plan
-from fastlr.solvers._steps import safeguarded_step
+from fastlr.solvers._steps import evaluated, safeguarded_step
 from fastlr.solvers.newton_cholesky import _Newton
 from fastlr.solvers.preconditioned_lbfgs import _Model
 
@@ -220,7 +220,8 @@ def test_a_step_that_fails_is_shortened_to_the_minimum_of_a_parabola():
         return float(coef @ coef), 2.0 * coef
 
     objective = SimpleNamespace(loss_gradient=loss_gradient, dtype=np.dtype(np.float64))
-    step, value, gradient = safeguarded_step(objective, np.array([1.0]), 1.0, np.array([2.0]), np.array([-8.0]))
+    asking = safeguarded_step(objective, np.array([1.0]), 1.0, np.array([2.0]), np.array([-8.0]))
+    step, value, gradient = evaluated(asking, objective)
     assert tried == [-7.0, 0.0]
     assert (step[0], value, gradient[0]) == (-1.0, 0.0, 0.0)
 

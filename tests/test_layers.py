@@ -50,6 +50,7 @@ STOREYS = {
     "products": 2,
     "squares": 3,
     "csr": 2,
+    "csr_many": 3,
     "dense": 4,
     "tiles": 3,
     "softmax": 4,

@@ -1,15 +1,14 @@
 """Fit all sets of weights with all values of C, by the way that suits X.
 
-X is never copied, but where it is small: rows that a fit leaves out weigh nothing. Fits to wide and to tall X go
-together, see `wide` and `tall`, and those to a small one run inside kernels, see `small`; for all other, and for what
-these leave, each set of weights has a loss of its own, and along a rising C every fit starts from the one before.
+X is never copied, but where it is small: rows that a fit leaves out weigh nothing. Fits to wide, tall and sparse X go
+together, see `wide`, `tall` and `lockstep`, and those to a small one run inside kernels, see `small`. For all other,
+and what these leave, each set of weights has a loss of its own; along a rising C every fit starts from the one before.
 """
 
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
-from scipy import sparse
 
 from ..runtime.parallel import run_all
 from ..runtime.team import Team
@@ -88,6 +87,8 @@ def solve_many(
             batch.fit_small(range(n_sets), start)
         elif way == "newton_cholesky" and not problem.is_small and n_sets > 1:
             starts.update(batch.fit_tall(batch.whole(range(n_sets))))
+        elif way == "lockstep" and n_sets > 1:
+            starts.update(batch.fit_sparse(batch.whole(range(n_sets)), start))
         batch.fit_each(starts)
         if std_errs:
             add_std_errs(fits, problem, weight_of, team)
@@ -96,10 +97,12 @@ def solve_many(
 
 
 def _shared_way(problem):
-    """Name of the solver whose work fits may share; None for the kinds of problem that are fitted one by one."""
-    if sparse.issparse(problem.X) or problem.n_classes > 2 or problem.l1_ratio or problem.offset is not None:
+    """What fits may share: the work of a solver, by its name, or "lockstep"; None where they go one by one."""
+    if problem.n_classes > 2 or problem.l1_ratio or problem.offset is not None:
         return None
-    names = [name for name, _ in plan(*problem.X.shape, True)]
+    names = [name for name, _ in plan(*problem.X.shape, True, is_sparse=problem.is_sparse)]
+    if problem.is_sparse:
+        return "lockstep" if names[0] == "preconditioned_lbfgs" and not problem.is_cheap else None
     return "gram_newton" if "gram_newton" in names else names[0]
 
 
@@ -204,6 +207,28 @@ class _Batch:
                 break
         self.fits.n_passes += pack.n_passes
         return pack.ends
+
+    def fit_sparse(self, sets, start):
+        """Fits to sparse X that share passes; where those that are left to others may start, by set."""
+        from .lockstep import fit_group, groups_of
+
+        if not (sets and self._finite):
+            return {}
+        options = {"start": start, **self.limits}
+        Cs, n_threads, starts = self.fits.Cs[self._finite].tolist(), self.team.n_threads, {}
+
+        def fit(group, check):
+            return fit_group(self.problem, [self.weight_of(k) for k in group], Cs, check=check, **options)
+
+        def put(group, ends):
+            self.fits.n_passes += ends[1]
+            for k, path in zip(group, ends[0], strict=True):
+                for i, end in zip(self._finite, path, strict=False):
+                    starts[k] = end.coef
+                    self._put((k, i), end.coef, end.value, end.gap, end.n_iter)
+
+        run_all(fit, groups_of(sets, n_threads), n_threads, put)
+        return starts
 
     def fit_each(self, starts):
         """A path of fits for each set of weights, by where it starts.

@@ -155,7 +155,7 @@ def _path(problem, Cs, team, *, tol, max_iter, start, dtype, report, solver):
     steering = None
     for C in Cs:
         problem = replace(problem, C=C)
-        start = _extrapolated(ends, C) if ends else start
+        start = extrapolated(ends, C) if ends else start
         end = _small(problem, start, solver, report, **limits)
         if end is None:
             objective = objective or problem.objective(np.float64 if problem.is_cheap else dtype, team)
@@ -186,8 +186,8 @@ def _small(problem, start, solver, report, *, tol, max_iter):
     return Fit(result, "newton_cholesky", result.history[-1]["n_passes"])
 
 
-def _extrapolated(ends, C):
-    """Where the coefficients of the last fits of a path lead: to first order in log C."""
+def extrapolated(ends, C):
+    """Where the coefficients of the last fits of a path lead, (C, coef) of two at most: to first order in log C."""
     last_C, last = ends[-1]
     if len(ends) < 2:
         return last

@@ -80,7 +80,10 @@ class Objective:
         value : float
         gradient : float64 array of shape (k, n_features + 1)
         """
-        value, gradient = self.matrix.sweep(self.loss, coefs)
+        return self.of_sums(coefs, *self.matrix.sweep(self.loss, coefs))
+
+    def of_sums(self, coefs: np.ndarray, value: float, gradient: np.ndarray) -> tuple[float, np.ndarray]:
+        """`loss_gradient` from the summed loss and its gradient, which is overwritten, where others made the pass."""
         value, gradient = penalised(self, coefs, value, gradient, self.loss.weight_sum)
         if value < self.least[0]:
             self.least = value, coefs.copy()

@@ -6,7 +6,9 @@ H0, R the upper triangle of S^T Y and D its diagonal,
 
     H g = H0 g + S u - H0 Y a,    a = R^-1 S^T g,    u = R^-T ((D + Y^T H0 Y) a - (H0 Y)^T g)
 
-which takes four products with thin matrices where the two-loop recursion takes 4 m with vectors.
+which takes two products with a thin matrix, that of all s_i and H0 y_i, where the two-loop recursion takes 4 m with
+vectors. Where a gradient is asked for next to which it was learnt, one of them is there already, and with it what the
+last pair is to the others.
 """
 
 import numpy as np
@@ -30,10 +32,11 @@ class QuasiNewton:
         self.base = base
         self.memory = memory
         self.rescaled = rescaled
-        self._first = self._stop = 0  # the rows of the arrays that hold pairs
-        self._steps = self._mapped = None  # S^T and (H0 Y)^T
-        self._steps_changes = self._changes_mapped = None  # S^T Y and Y^T H0 Y
+        self._first = self._stop = 0  # those of the pairs that count
+        self._pairs = None  # s and H0 y, of shape (2 memory, 2, size)
+        self._inner = None  # S^T Y and Y^T H0 Y
         self._recent = []  # the last gradients that H0 was applied to, and the results
+        self._known = None, None  # the last gradient that was multiplied with the pairs, and the products
 
     def map(self, gradient):
         """H0 times a gradient; asked again for one of the last two, nothing is computed."""
@@ -44,22 +47,29 @@ class QuasiNewton:
         self._recent = [*self._recent[-1:], (gradient, mapped)]
         return mapped
 
+    def _products(self, gradient):
+        """The pairs times a gradient, of shape (n_pairs, 2)."""
+        known, products = self._known
+        if known is not gradient:
+            pairs = self._pairs[self._first : self._stop]
+            products = (pairs.reshape(-1, gradient.size) @ gradient.ravel()).reshape(-1, 2)
+            self._known = gradient, products
+        return products
+
     def __call__(self, gradient):
         """Direction: the approximate inverse Hessian times a gradient."""
         direction = self.map(gradient)
         if self._first == self._stop:
             return direction
         pairs = slice(self._first, self._stop)
-        S, mapped, R = self._steps[pairs], self._mapped[pairs], self._steps_changes[pairs, pairs]
-        changes_mapped = self._changes_mapped[pairs, pairs]
+        R, changes_mapped = self._inner[:, pairs, pairs]
         factor = R[-1, -1] / changes_mapped[-1, -1] if self.rescaled else 1.0
-        flat = gradient.ravel()
-        a, _ = dtrtrs(R, S @ flat)
-        u, _ = dtrtrs(R, R.diagonal() * a + factor * (changes_mapped @ a - mapped @ flat), trans=1)
-        result = a @ mapped
-        np.subtract(direction.ravel(), result, out=result)  # in place: new memory costs as much as a product
-        result *= factor
-        result += u @ S
+        steps_gradient, mapped_gradient = self._products(gradient).T
+        a, _ = dtrtrs(R, steps_gradient)
+        u, _ = dtrtrs(R, R.diagonal() * a + factor * (changes_mapped @ a - mapped_gradient), trans=1)
+        shares = np.column_stack([u, -factor * a]).ravel()
+        result = shares @ self._pairs[pairs].reshape(-1, gradient.size)
+        result += direction.ravel() if factor == 1.0 else factor * direction.ravel()
         return result.reshape(gradient.shape)
 
     def learn(self, step, before, after):
@@ -69,26 +79,28 @@ class QuasiNewton:
         if not curvature > 1e-10 * np.sqrt((step @ step) * (change @ change)):
             return
         self._make_room(step.size)
-        last = self._stop
+        earlier = self._products(before)
+        last, mapped = self._stop, self._pairs[self._stop, 1]
+        self._pairs[last, 0] = step
+        np.subtract(self.map(after).ravel(), self.map(before).ravel(), out=mapped)
         self._stop += 1
-        pairs = slice(self._first, self._stop)
-        self._steps[last] = step
-        np.subtract(self.map(after).ravel(), self.map(before).ravel(), out=self._mapped[last])
-        self._steps_changes[pairs, last] = self._steps[pairs] @ change
-        self._changes_mapped[pairs, last] = self._changes_mapped[last, pairs] = self._mapped[pairs] @ change
+        others = slice(self._first, last)
+        steps_change, mapped_change = (self._products(after)[:-1] - earlier).T
+        self._inner[0, others, last] = steps_change
+        self._inner[1, others, last] = self._inner[1, last, others] = mapped_change
+        self._inner[:, last, last] = curvature, mapped @ change
 
     def _make_room(self, size):
-        """Forget the oldest pair where there are too many; the arrays have twice the room, so as to move rarely."""
-        if self._steps is None:
-            self._steps, self._mapped = np.empty((2, 2 * self.memory, size))
-            self._steps_changes, self._changes_mapped = np.empty((2, 2 * self.memory, 2 * self.memory))
+        """Forget the oldest pair where there are too many; the array has twice the room, so as to move rarely."""
+        if self._pairs is None:
+            self._pairs, self._inner = np.empty((2 * self.memory, 2, size)), np.empty((2, *[2 * self.memory] * 2))
         if self._stop - self._first == self.memory:
             self._first += 1
+            gradient, products = self._known
+            self._known = gradient, None if gradient is None else products[1:]
         if self._stop == 2 * self.memory:
             kept = slice(self._first, self._stop)
             self._stop -= self._first
-            for array in (self._steps, self._mapped):
-                array[: self._stop] = array[kept]
-            for array in (self._steps_changes, self._changes_mapped):
-                array[: self._stop, : self._stop] = array[kept, kept].copy()
+            self._pairs[: self._stop] = self._pairs[kept]
+            self._inner[:, : self._stop, : self._stop] = self._inner[:, kept, kept].copy()
             self._first = 0

@@ -143,8 +143,25 @@ class Progress:
         self.n_lost = 0 if gained else self.n_lost + 1
 
 
+def evaluated(asking, objective):
+    """Run what asks for evaluations of an objective, each of them a pass of its own: what it returns.
+
+    Parameters
+    ----------
+    asking : generator
+        Yields coefficients, and is sent value and gradient there.
+    objective : LogisticObjective or SoftmaxObjective
+    """
+    try:
+        coef = next(asking)
+        while True:
+            coef = asking.send(objective.loss_gradient(coef))
+    except StopIteration as end:
+        return end.value
+
+
 def safeguarded_step(objective, coef, value, gradient, direction):
-    """Evaluate the end of a step along `direction`, shortened until it makes the objective smaller.
+    """Ask for the end of a step along `direction`, shortened until it makes the objective smaller: see `evaluated`.
 
     A step that fails is shortened to the minimum of the parabola through what is known of it, by half at least.
 
@@ -160,7 +177,7 @@ def safeguarded_step(objective, coef, value, gradient, direction):
     length = 1.0
     for _ in range(_MAX_TRIES):
         step = length * direction
-        new_value, new_gradient = objective.loss_gradient(coef + step)
+        new_value, new_gradient = yield coef + step
 
         def is_shorter(after=new_gradient):
             return np.vdot(after, after) < np.vdot(gradient, gradient)
@@ -174,10 +191,13 @@ def safeguarded_step(objective, coef, value, gradient, direction):
 
 
 def first_evaluation(objective, start):
-    """Coefficients to start from, with value and gradient there: no features unless `start` is better than zeros."""
+    """Ask for coefficients to start from, with value and gradient there: see `evaluated`.
+
+    No features unless `start` is better than zeros.
+    """
     coef = objective.without_features() if start is None else objective.centred(start)
-    value, gradient = objective.loss_gradient(coef)
+    value, gradient = yield coef
     if start is not None and not value <= objective.value_at_zero:
         coef = objective.without_features()
-        value, gradient = objective.loss_gradient(coef)
+        value, gradient = yield coef
     return coef, value, gradient

@@ -11,7 +11,7 @@ import numpy as np
 
 from ._conjugate_gradients import newton_direction
 from ._result import SolverResult, add_record, outcome_of
-from ._steps import Progress, certificate_for, first_evaluation, safeguarded_step
+from ._steps import Progress, certificate_for, evaluated, first_evaluation, safeguarded_step
 
 NEEDS = ()
 
@@ -46,7 +46,7 @@ class _Truncated:
 def solve(objective, start=None, *, tol, max_iter, callback=None, max_passes=np.inf):
     """Minimise an objective, with at most about so many passes over X; otherwise as `newton_cholesky.solve`."""
     last_pass = objective.n_passes + max_passes
-    coef, value, gradient = first_evaluation(objective, start)
+    coef, value, gradient = evaluated(first_evaluation(objective, start), objective)
     certificate, progress = certificate_for(objective, tol), Progress(objective)
     truncated = _Truncated(objective, last_pass)
     history = []
@@ -60,7 +60,7 @@ def solve(objective, start=None, *, tol, max_iter, callback=None, max_passes=np.
             break
         if direction is None:
             direction = truncated(gradient)
-        end = safeguarded_step(objective, coef, value, gradient, direction)
+        end = evaluated(safeguarded_step(objective, coef, value, gradient, direction), objective)
         if end is None:
             break
         step, new_value, new_gradient = end

@@ -14,7 +14,7 @@ import numpy as np
 
 from ._quasi_newton import QuasiNewton
 from ._result import SolverResult, add_record, outcome_of
-from ._steps import Progress, certificate_for, first_evaluation, safeguarded_step
+from ._steps import Progress, certificate_for, evaluated, first_evaluation, safeguarded_step
 
 NEEDS = ()
 
@@ -83,8 +83,14 @@ def solve(objective, start=None, *, tol, max_iter, callback=None, max_passes=np.
 
     Parameters and result are those of `newton_cholesky.solve`, but ten steps count as one.
     """
+    asking = steps(objective, start, tol=tol, max_iter=max_iter, callback=callback, max_passes=max_passes)
+    return evaluated(asking, objective)
+
+
+def steps(objective, start=None, *, tol, max_iter, callback=None, max_passes=np.inf):
+    """`solve`, but it asks for its evaluations, which may serve other fits too: see `_steps.evaluated`."""
     last_pass = objective.n_passes + max_passes
-    coef, value, gradient = first_evaluation(objective, start)
+    coef, value, gradient = yield from first_evaluation(objective, start)
     certificate, progress = certificate_for(objective, tol), Progress(objective)
     model = _Model(objective, value, objective.rough_gap(gradient), provisional=not coef[:, :-1].any())
     history = []
@@ -96,12 +102,12 @@ def solve(objective, start=None, *, tol, max_iter, callback=None, max_passes=np.
         ended = n_steps >= _STEPS_PER_ITERATION * max_iter or objective.n_passes >= last_pass
         if reached or ended or progress.n_lost == _MAX_LOST:
             break
-        end = safeguarded_step(objective, coef, value, gradient, direction)
+        end = yield from safeguarded_step(objective, coef, value, gradient, direction)
         if end is None:
             if model.n_steps == 0:
                 break
             # The model misled: start again from a preconditioner of where we are.
-            value, gradient = objective.loss_gradient(coef)
+            value, gradient = yield coef
             model = model.here(value, objective.rough_gap(gradient))
             continue
         step, new_value, new_gradient = end

@@ -22,7 +22,7 @@ from ..objectives import relative_gap
 from ..runtime.blocks import sample_rows
 from ._l1_features import ALL_COEFFICIENTS, LARGEST_HESSIAN, Features, working_set
 from ._result import SolverResult, add_record, outcome_of
-from ._steps import ARMIJO, first_evaluation, rounding
+from ._steps import ARMIJO, evaluated, first_evaluation, rounding
 from .newton_cholesky import sampled_rows
 
 NEEDS = ("an L1 penalty",)
@@ -54,7 +54,8 @@ class _Run:
     def begin(self, start, features):
         """Begin at coefficients, with some features if any are known."""
         self._features, self._swept_at = features, 0
-        self.coef, self.value, self._gradient = first_evaluation(self.objective, start)
+        first = evaluated(first_evaluation(self.objective, start), self.objective)
+        self.coef, self.value, self._gradient = first
         if features:
             self._stand()
 
