@@ -350,3 +350,14 @@ def test_a_scorer_sees_the_share_of_each_model(data):
     options = {"Cs": [0.1], "cv": 3, "l1_ratios": (0.0, 0.5), "use_legacy_attributes": False}
     LogisticRegressionCV(scoring=scorer, **options).fit(X, y)
     assert seen == {0.0, 0.5}
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_where_float32_rounds_too_much_a_fit_to_working_sets_goes_on_in_float64(n_classes):
+    rng = np.random.default_rng(n_classes)
+    X = (rng.normal(size=(40, 600)) * 10.0 ** rng.uniform(-1.0, 1.0, size=600)).astype(np.float32)
+    y = np.arange(40) % n_classes
+    model = LogisticRegression(l1_ratio=1.0, C=30.0, tol=1e-9).fit(X, y)
+    assert model.gap_ <= 1e-9
+    exact = LogisticRegression(l1_ratio=1.0, C=30.0, tol=1e-11).fit(X.astype(np.float64), y)
+    assert model.objective_ == pytest.approx(exact.objective_, rel=1e-8)

@@ -71,7 +71,7 @@ class Problem:
 
     def alpha(self, C=None):
         """What multiplies the penalty beside a mean loss."""
-        return 1.0 / ((C or self.C) * len(self.y))
+        return 1.0 / ((self.C if C is None else C) * len(self.y))
 
     def optimum(self):
         """The least value, as far as fastlr knows."""

@@ -90,7 +90,9 @@ class _Run:
         """Optima of working sets, until no other feature is wanted."""
         a = self._pull() if self._swept_at == 0 else None
         step, is_last = None, a is not None and self._holds(a)
+        best, n_lost = np.inf, 0
         while True:
+            before = self.value
             if a is not None and not self._holds(a):
                 a = self._sweep()
                 if not self._choose(a):
@@ -107,7 +109,9 @@ class _Run:
                 is_last = True
                 continue
             a, bound = self._promise(step)
-            is_stuck = self.n_iter >= self._max_iter or (was_known and self.n_iter == begun_at)
+            lost = bound > _SHORTER * best and self.value > before - rounding(self.objective, before)
+            n_lost, best = n_lost + 1 if lost else 0, min(best, bound)
+            is_stuck = self.n_iter >= self._max_iter or (was_known and self.n_iter == begun_at) or n_lost == _MAX_LOST
             if not is_stuck and (bound <= self._near or not self._holds(a)):
                 is_stuck = not self._end(step, a)
                 if self.gap <= self._tol:
