@@ -1,16 +1,18 @@
 """L1 and elastic-net penalties, as users ask for them."""
 
 import warnings
+from itertools import islice
 
 import numpy as np
 import pytest
 from scipy import sparse
 from scipy.special import logsumexp
 from sklearn.base import clone
-from sklearn.datasets import load_breast_cancer, load_iris
+from sklearn.datasets import load_breast_cancer, load_digits, load_iris
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression as TheirRegression
 from sklearn.linear_model import LogisticRegressionCV as TheirCV
+from sklearn.model_selection import StratifiedKFold
 
 import fastlr
 from fastlr import LogisticRegression, LogisticRegressionCV, fit_many
@@ -255,6 +257,13 @@ def test_what_classes_share_is_taken_off_at_once_however_weak_the_penalty(n_clas
     for shift in 1e-3 * np.abs(W).max() * np.array([-1, -1e-3, 1e-3, 1]):
         for j in range(W.shape[1]):
             assert penalty.value(W[:, j]) <= penalty.value(W[:, j] + shift) * (1 + 1e-12)
+
+
+def test_features_of_few_samples_do_not_run_away_along_a_coarse_path():
+    X, y = load_digits(return_X_y=True)  # some pixels are nearly always 0, so they are large, standardised
+    X = (X - X.mean(axis=0)) / np.maximum(X.std(axis=0), 1e-9)
+    rows = next(islice(StratifiedKFold(3).split(X, y), 1, None))[0]
+    assert (fastlr.path(X[rows], y[rows], Cs=[1e-4, 1e-2, 1.0], tol=1e-6).gaps <= 1e-6).all()
 
 
 @pytest.mark.parametrize("n_classes", [2, 3, 4, 7])

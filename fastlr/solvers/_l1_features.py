@@ -3,7 +3,7 @@
 Their Hessian, once formed, is kept and corrected while steps with it gain what a new one would cost. Where it is dear
 to begin with, steps descend along the columns of X.
 
-Source: Nocedal & Wright, Numerical Optimization, 2nd ed., 2006, 6.1 (the correction).
+Sources: Nocedal & Wright, Numerical Optimization, 2nd ed., 2006, 6.1 (the correction), 10.3 (damped steps).
 """
 
 import copy
@@ -23,6 +23,8 @@ _GROWTH_OF_CLASSES = 1.5  # of what is not zero, at most
 _SLACK = 5  # features of the support for each that is in the working set unwanted
 _FLAT = 1e-10
 _NEARER = 0.5  # of the gap of a step, the one that a correction must leave
+_SHORT = 0.25  # a length from which on the model was wrong about the step
+_DAMPINGS = 1e-6, 1e-3, 1e3  # the last before none, the first and the largest
 _CHEAP = 30_000_000  # multiply-adds: a Hessian that takes no more is not kept, nor one of sparse X
 
 
@@ -48,6 +50,7 @@ class Features:
         self.end = None  # of a fit: coefficients, value and gradient where the objective was evaluated last
         self._places = self._hessian = None  # coefficients that the model has, and its matrix
         self._debt = 0.0  # passes since it was formed that a new one might have spared
+        self._damping = 0.0
         self.is_fresh = False  # whether it is that of where the last step began
         self._descends_slowly = before is not None and before._descends_slowly
 
@@ -68,6 +71,17 @@ class Features:
     def forget(self):
         """Have the Hessian formed anew at the next step."""
         self._hessian = None
+
+    def dampen(self, length):
+        """Have the model bend more after a short step, less after a long one; False where that is of no more use.
+
+        Samples far on the wrong side hardly bend it, and a feature that few others have would go without end.
+        """
+        if length < _SHORT and self._hessian is not None:
+            self._damping = max(10.0 * self._damping, _DAMPINGS[1])
+        else:
+            self._damping = 0.1 * self._damping if self._damping > _DAMPINGS[0] else 0.0
+        return 0.0 < self._damping <= _DAMPINGS[2]
 
     def _is_intercept(self, places):
         width = self.objective.shape[1]
@@ -195,11 +209,18 @@ class Features:
         return objective.hessian() if len(places) == objective.n_coef else objective.hessian(places)
 
     def _model_step(self, coef, value, gradient):
-        objective, places = self.objective, self._places
+        objective, places, hessian = self.objective, self._places, self._hessian
+        rows = _rows_of_classes(places, objective.shape)
+        if self._damping:  # what classes share is damped like all
+            rows, hessian = rows[:, :0], hessian.copy()
+            bend = np.append(0.25 * objective.standardisation()[1], 0.0)  # the most that one coefficient has
+            hessian.flat[:: len(hessian) + 1] += self._damping * bend[places % len(bend)]
         at = coef.ravel()[places], gradient.ravel()[places], self._is_intercept(places)
-        part = HessianModel(objective.penalty, self._hessian, *at, _rows_of_classes(places, objective.shape)).minimise()
+        part = HessianModel(objective.penalty, hessian, *at, rows).minimise()
         step, product = np.zeros((2, *coef.shape))
         step.flat[places], product.flat[places] = part, self._hessian @ part
+        if self._damping:
+            return step, product, np.inf
         return step, product, relative_gap(objective.step_gap(coef, value, gradient, step, product), value)
 
 

@@ -218,13 +218,15 @@ class _Run:
             end = _line_search(objective, coef, before, gradient, step)
             if end is None or n_lost == _MAX_LOST:  # rounding is in the way, or the Hessian misleads
                 self.value, gradient = objective.loss_gradient(coef)
-                if features.is_fresh:
+                is_damped = features.is_fresh and end is None and features.goes_too_far(step) and features.dampen(0.0)
+                if features.is_fresh and not is_damped:
                     return coef, gradient, step, np.inf if features.goes_too_far(step) else gap
                 features.forget()
                 step, n_lost = None, 0
                 continue
             self.n_iter += 1
             features.learn(end[0] - coef, end[2] - gradient)
+            features.dampen(end[3])
             a = objective.pull(coef + step, gradient + product) if self.has_all and gap <= self._near else None
             coef, self.value, gradient, length = end
             step = None
