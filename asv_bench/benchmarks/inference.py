@@ -4,8 +4,8 @@
 statsmodels is optional. Its Logit fits by Newton's method.
 """
 
+import argparse
 import statistics
-import sys
 import time
 import warnings
 
@@ -14,7 +14,7 @@ from scipy.special import expit
 
 import fastlr
 
-SHAPES = {"569x30": (569, 30), "30000x104": (30_000, 104), "1000000x50": (1_000_000, 50)}
+SHAPES = {"569x30": (569, 30), "30,000x104": (30_000, 104), "1,000,000x50": (1_000_000, 50)}
 COV_TYPES = ("nonrobust", "HC0", "cluster")
 GROUP = 40  # samples of a cluster
 SCAN = 5_000, 10_000  # samples, and int8 columns that are tried
@@ -67,7 +67,7 @@ class Extras:
     timeout = 600
 
     def setup(self):
-        X, y = make_data("1000000x50")
+        X, y = make_data("1,000,000x50")
         self.result = fastlr.inference(fastlr.LogisticRegression(C=np.inf).fit(X, y), X, y)
 
     def time_marginal_effects(self):
@@ -100,10 +100,12 @@ def _seconds(function, *arguments):
     return time.perf_counter() - start
 
 
-def main(names):
+def main():
     """Print seconds of both sides, medians and minima, and how many times as fast the first is."""
+    parser = argparse.ArgumentParser(prog="benchmarks.inference", description=__doc__.partition("\n")[0])
+    parser.add_argument("--data", nargs="+", choices=SHAPES, default=list(SHAPES))
     print(f"{'shape':>12} {'covariance':>10} {'fastlr':>16} {'statsmodels':>16} {'times':>12}")
-    for name in names or SHAPES:
+    for name in parser.parse_args().data:
         X, y = make_data(name)
         for cov_type in COV_TYPES:
             our_table(X, y, cov_type)
@@ -116,4 +118,4 @@ def main(names):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()
