@@ -139,7 +139,7 @@ def warmup(
         Kinds of problem. "tall", "tall cross-validation", "wide" and "very wide": dense with two classes and more
         samples than features, or no more, or more than 500 features (which Fortran order tells). "small
         cross-validation": many fits to up to 200,000 entries, of any dtype and order. "sparse", and "sparse
-        cross-validation", of more than 500 features. "l1", "wide l1" and "sparse l1": with an L1 penalty. "multiclass"
+        cross-validation", of more than 350 features. "l1", "wide l1" and "sparse l1": with an L1 penalty. "multiclass"
         and "sparse multiclass": three to 32 classes. "many classes" and "sparse many classes": more. "study": the
         functions of `fastlr.functional`. Cross-validation of other kinds needs nothing more.
 

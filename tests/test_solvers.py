@@ -13,7 +13,7 @@ from fastlr._validation import check_features, check_sparse_features
 from fastlr.matrices.scales import standardisation
 from fastlr.objectives.unpenalised import NewtonBound
 from fastlr.runtime.team import Team
-from fastlr.solvers import SMOOTH, SOLVERS, choose
+from fastlr.solvers import SMOOTH, SOLVERS, choose, plan
 
 STEPS = {"preconditioned_lbfgs": 10}  # that count as one of Newton's
 
@@ -425,9 +425,23 @@ def test_the_same_bits_wherever_arrays_are_allocated(name):
         (1, 1, 0.1, "gram_newton"),
     ],
 )
-def test_one_rule_chooses_the_solver_from_shape_and_penalty(n_samples, n_features, l2, name):
+def test_one_rule_chooses_the_solver_of_dense_X_from_shape_and_penalty(n_samples, n_features, l2, name):
     assert choose(n_samples, n_features, l2) == name
     assert name in SOLVERS
+
+
+@pytest.mark.parametrize(
+    ("n_features", "l2", "names"),
+    [
+        (350, 0.1, ["newton_cholesky"]),
+        (351, 0.1, ["preconditioned_lbfgs", "newton_cholesky"]),
+        (500, 0.0, ["newton_cholesky"]),
+        (501, 0.1, ["preconditioned_lbfgs", "newton_cg"]),
+        (501, 0.0, ["newton_cg"]),
+    ],
+)
+def test_one_rule_chooses_the_solvers_of_sparse_X(n_features, l2, names):
+    assert [name for name, _ in plan(10_000, n_features, l2, is_sparse=True)] == names
 
 
 def test_a_start_from_which_no_step_leads_is_dropped():

@@ -25,8 +25,8 @@ MULTICLASS = tuple(name for name in SMOOTH if "two classes" not in NEEDS[name])
 # Above so many coefficients a Hessian takes too much memory.
 _LARGEST_FACTOR = 3_000
 
-# Sparse rows make a Hessian of two classes cheaply as long as it stays in cache.
-_LARGEST_SPARSE_FACTOR = 500
+# Sparse rows make a Hessian of two classes cheaply as long as it stays in cache: first of all, or where L-BFGS fails.
+_LARGEST_SPARSE_FACTOR, _LARGEST_AFTER = 350, 500
 
 # Rough numbers of Hessians and passes.
 _HESSIANS, _HESSIANS_AFTER_SAMPLE = 4, 2  # that Newton's method takes from zeros, and from a subsample's optimum
@@ -93,7 +93,7 @@ def _plan_of_sparse(n_features, has_penalty):
     if n_features <= _LARGEST_SPARSE_FACTOR:
         return [("newton_cholesky", math.inf)]
     lbfgs = [("preconditioned_lbfgs", _MOST_TRIED)] if has_penalty else []
-    return [*lbfgs, ("newton_cg", math.inf)]
+    return [*lbfgs, ("newton_cholesky" if n_features <= _LARGEST_AFTER else "newton_cg", math.inf)]
 
 
 def _plan_of_many(n_samples, n_coef):
