@@ -12,7 +12,7 @@ import numpy as np
 
 from ..kernels.many import MAX_FITS
 from ..losses.weight_sets import WeightSets
-from ..objectives.logistic import WeightSetsObjective
+from ..objectives.weight_sets import WeightSetsObjective
 from ..solvers import newton_cholesky
 from ..solvers.together import solve_together
 from .problem import stacked_weights
