@@ -180,6 +180,27 @@ def test_without_an_intercept_the_product_is_that_with_the_hessian_for_any_direc
 
 
 @weighted
+@intercepts
+def test_the_preconditioner_is_the_inverse_of_a_diagonal_and_of_what_the_mean_row_bends(weights, fit_intercept):
+    problem = make_problem(60, 5, "float64", "C", weights)
+    X, weight = np.abs(problem.X) + 0.3, np.empty(0) if problem.sample_weight is None else problem.sample_weight
+    passes = csr_passes(check_sparse_features(sparse.csr_array(X)), problem.y, weight)
+    objective = logistic_objective(passes, l2=0.1, fit_intercept=fit_intercept)
+    coef = np.append(problem.coef[:-1], 0.0)
+    objective.loss_gradient(coef)
+    p = expit(X @ coef[:-1])
+    h = problem.weights * p * (1 - p) / problem.weights.sum()
+    mean = h @ X / h.sum()
+    hessian = np.diag(np.append(h @ (X - mean) ** 2 + 0.1, 0.0))
+    along = np.append(mean, float(fit_intercept))
+    hessian += h.sum() * np.outer(along, along)
+    hessian[-1, -1] += not fit_intercept
+    gradient = np.append(np.random.default_rng(3).normal(size=5), 0.7 * fit_intercept)
+    mapped = objective.preconditioner()(gradient)
+    np.testing.assert_allclose(mapped, np.linalg.solve(hessian, gradient), rtol=1e-10, atol=1e-13)
+
+
+@weighted
 @penalties
 @intercepts
 def test_slope_is_the_derivative_along_a_direction_and_reads_no_features(weights, l2, fit_intercept):

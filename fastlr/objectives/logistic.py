@@ -37,6 +37,9 @@ import numpy as np
 from ..rules import bound_of_shift, dual_shift
 from .base import Objective
 
+_CONSTANT = float(np.finfo(np.float64).eps)  # of its square: the spread of a column that the intercept can replace,
+_ALIKE = 1e-6  # and the least of one that nothing does: what is left along others like it
+
 
 def gap_bound(penalty, gradient, intercept_column):
     """Bound on f - f*; see the module's docstring.
@@ -126,6 +129,9 @@ class LogisticObjective(Objective):
 
         The diagonal of the Hessian, but of centred columns: with b' = b + mean . w in place of b, the intercept no
         longer couples with the rest, and columns far from zero or of any scale are equals. X itself is not touched.
+        Where b stays 0, b' moves by mean . w: with D that diagonal and s the share of curvature, the inverse of
+        D + s mean mean^T, by Sherman and Morrison's formula. Entries that are mostly positive bend along their mean far
+        more than along any column.
 
         Parameters
         ----------
@@ -144,23 +150,24 @@ class LogisticObjective(Objective):
         if self.matrix.is_sparse and self.matrix.in_memory:  # those of dense X are of a subsample
             self._column = np.append(first, total) / weight_sum
             self.loss.keep_curvature()
-        if not self.fit_intercept or not total > 0.0:
+        if not total > 0.0:
             first, total = np.zeros_like(first), weight_sum
         mean = first / total
-        spread = np.maximum(second - first * mean, np.finfo(np.float64).eps * second)
+        spread = np.maximum(second - first * mean, (_CONSTANT if self.fit_intercept else _ALIKE) * second)
         diagonal = spread / weight_sum + self.penalty.diagonal
         diagonal[diagonal == 0.0] = 1.0
         if not self.penalty:  # steps along a column that the intercept can replace would be of rounding alone
             diagonal[self.standardisation()[1] == 0.0] = np.inf
         inverse, share = 1.0 / diagonal, total / weight_sum
+        held = None if self.fit_intercept else inverse * mean / (1.0 / share + mean @ (inverse * mean))
 
         def apply(gradient):
             direction = np.empty_like(gradient)
-            w, g_b = direction[0, :-1], gradient[0, -1]
+            w, g_b = direction[0, :-1], gradient[0, -1] if held is None else held @ gradient[0, :-1]
             np.multiply(mean, -g_b, out=w)
             w += gradient[0, :-1]
             w *= inverse
-            direction[0, -1] = g_b / share - mean @ w
+            direction[0, -1] = g_b / share - mean @ w if held is None else gradient[0, -1]
             return direction
 
         return apply
