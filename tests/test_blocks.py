@@ -21,6 +21,7 @@ from fastlr.matrices.dense import DenseMatrix
 from fastlr.matrices.parts import Part, add_up
 from fastlr.matrices.scales import standardisation
 from fastlr.runtime.team import Team
+from fastlr.sources import source_of
 from fastlr.sources.iterators import IteratorSource
 from fastlr.sources.local import LocalBlocks, read_ahead
 from fastlr.sources.progress import size
@@ -344,6 +345,21 @@ def test_a_folder_and_a_data_set_of_parquet_files_are_read_by_name(tmp_path):
         assert model.feature_names_in_.tolist() == ["b", "a", "c"]
         np.testing.assert_allclose(model.coef_, expected.coef_, rtol=1e-5)
         assert model.score(data, "label") == expected.score(np.column_stack([X[:, 1], X[:, 0], X[:, 2] > 0]), y)
+
+
+def test_a_large_row_group_and_columns_of_several_types_are_one_block(tmp_path):
+    arrow, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    y = np.random.default_rng(0).integers(0, 2, 300_000)  # pyarrow reads 131,072 rows at a time
+    X = np.random.default_rng(1).normal(size=(len(y), 3)) + 0.3 * y[:, None]
+    columns = {"a": X[:, 0], "b": X[:, 1].astype(np.float32), "c": X[:, 2] > 0, "d": (9 * X[:, 2]).astype(np.int8)}
+    table = arrow.table(columns | {"label": y})
+    pq.write_table(table, tmp_path / "x.parquet", row_group_size=200_000)
+    expected = np.column_stack(list(columns.values()))
+    found = list(map(np.array, source_of(tmp_path / "x.parquet", "label").read()))
+    assert [block.shape for block in found] == [(200_000, 4), (100_000, 4)]
+    np.testing.assert_array_equal(np.concatenate(found), expected)
+    model = LogisticRegression(tol=1e-9).fit(tmp_path / "x.parquet", "label")
+    close(model.coef_, LogisticRegression(tol=1e-9).fit(expected, y).coef_)
 
 
 def test_a_memory_map_is_read_in_place(tmp_path):

@@ -48,7 +48,7 @@ class ArraySource(Source):
         """See `Source`."""
         return f"block {k} of X (from row {self._bounds[k]})"
 
-    def read(self):
+    def _read(self):
         """See `Source`."""
         for k, rows in enumerate(self._slices()):
             try:

@@ -56,7 +56,7 @@ class IteratorSource(Source):
         """See `Source`."""
         return f"block {k} of X"
 
-    def read(self):
+    def _read(self):
         """See `Source`."""
         expected, k = len(self._shapes), 0
         for X, *_ in self._rows():

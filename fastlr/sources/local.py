@@ -39,8 +39,12 @@ class Source(ABC):
     feature_names = None
 
     @abstractmethod
+    def _read(self):
+        """What a thread gets of each block of X, in their order."""
+
     def read(self):
-        """Blocks of X, in their order: arrays or SciPy CSR."""
+        """Blocks of X, in their order: arrays or SciPy CSR. One may be overwritten when the next is asked for."""
+        return read_ahead(self._read())
 
     @abstractmethod
     def name(self, k):
@@ -52,7 +56,7 @@ class Source(ABC):
 
     def ask_with_rows(self, function, *args):
         """``function(y, sample_weight, name, *args, X)`` of each block."""
-        rows = enumerate(zip(self.labels, read_ahead(self.read()), strict=True))
+        rows = enumerate(zip(self.labels, self.read(), strict=True))
         return [function(*labels, self.name(k), *args, X) for k, (labels, X) in rows]
 
     def blocks(self, function, n_rows, *args):
@@ -101,7 +105,7 @@ class LocalBlocks(Starts):
         reads : bool
             Whether X is read; if not, it is None.
         """
-        blocks = read_ahead(self._source.read()) if reads else itertools.repeat(None, len(self._parts))
+        blocks = self._source.read() if reads else itertools.repeat(None, len(self._parts))
         if reads and self.progress:
             blocks = self.progress.of(blocks)
         own = [()] * len(self._parts) if each is None else [(one,) for one in each]

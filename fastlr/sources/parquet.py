@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .local import Source
+from .local import Source, read_ahead
 
 
 def _arrow():
@@ -66,10 +66,10 @@ class ParquetSource(Source):
         return np.dtype(kind.to_pandas_dtype())
 
     def _labels(self, k, vectors):
-        return tuple(None if column is None else self._columns(k, [column])[0] for column in vectors)
+        return tuple(None if column is None else np.concatenate(*self._columns(k, [column])) for column in vectors)
 
     def _columns(self, k, names):
-        """Columns of a row group, as arrays of NumPy."""
+        """Columns of a row group, each as arrays of NumPy that follow one another."""
         try:
             table = self._groups[k].to_table(schema=self._schema, columns=names)
         except (self._arrow.ArrowException, OSError) as error:
@@ -81,7 +81,7 @@ class ParquetSource(Source):
                 raise ValueError(f"column {name!r} has {column.null_count} nulls in {self.name(k)}")
             if self._arrow.types.is_dictionary(column.type):
                 column = column.cast(column.type.value_type)
-            arrays.append(column.to_numpy())
+            arrays.append([chunk.to_numpy(zero_copy_only=False) for chunk in column.chunks])
         return arrays
 
     def name(self, k):
@@ -89,11 +89,17 @@ class ParquetSource(Source):
         group = self._groups[k]
         return f"row group {group.row_groups[0].id} of {group.path}"
 
-    def read(self):
+    def _read(self):
         """See `Source`."""
-        for k in range(len(self._groups)):
-            columns = self._columns(k, self.feature_names)
-            block = np.empty((len(columns[0]), len(columns)), self.dtype, order="F")
-            for j in range(len(columns)):
-                block[:, j], columns[j] = columns[j], None
+        return (self._columns(k, self.feature_names) for k in range(len(self._groups)))
+
+    def read(self):
+        """See `Source`; the caller's thread joins the columns, for those of pyarrow are busy with the next ones."""
+        space = np.empty(max(group.row_groups[0].num_rows for group in self._groups) * self.n_features, self.dtype)
+        for columns in read_ahead(self._read()):
+            n_rows = sum(map(len, columns[0]))
+            block = space[: n_rows * self.n_features].reshape(n_rows, -1, order="F")
+            for j in range(self.n_features):
+                np.concatenate(columns[j], out=block[:, j])
+                columns[j] = None  # frees them
             yield block
