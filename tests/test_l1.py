@@ -370,3 +370,12 @@ def test_where_float32_rounds_too_much_a_fit_to_working_sets_goes_on_in_float64(
     assert model.gap_ <= 1e-9
     exact = LogisticRegression(l1_ratio=1.0, C=30.0, tol=1e-11).fit(X.astype(np.float64), y)
     assert model.objective_ == pytest.approx(exact.objective_, rel=1e-8)
+
+
+@pytest.mark.parametrize("seed", [39, 51])  # coordinates that go back and forth; a damped last step
+def test_many_classes_at_a_weak_penalty_are_certified(seed):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(50, 4)) * 10.0 ** rng.uniform(-4, 4, size=4)
+    raw = X / np.abs(X).max(axis=0) @ rng.normal(size=(4, 8))
+    y = np.argmax(raw * 6 + rng.gumbel(size=(50, 8)), axis=1)
+    assert LogisticRegression(C=3e4, l1_ratio=1.0).fit(X, y).gap_ <= 1e-6

@@ -107,15 +107,16 @@ class ElasticNet:
         """What all rows of W are better without, as softmax does not see it: float64 of shape (n_features,).
 
         The c of ``l1 sum_k |w_k - c| + l2/2 sum_k (w_k - c)^2`` at its least is the median of the w_k and, between as
-        many of them, of where the slope would be zero. Without an l2 these are at infinity, and in the middle any c
-        is as good: the one nearest to zero is taken.
+        many of them, of where the slope would be zero. Without an l2 it is the median of the w_k alone, of two in the
+        middle the smaller: some w_k - c is 0, which leaves no more of what the loss does not see.
         """
         n_rows = len(W)
+        if not self.diagonal:
+            ordered = np.sort(W, axis=0)
+            below, above = ordered[(n_rows - 1) // 2], ordered[n_rows // 2]
+            return np.where(np.abs(below) <= np.abs(above), below, above)
         surplus = np.arange(n_rows, -n_rows - 1, -2.0)[:, None]  # of rows above c
-        if self.diagonal:
-            flat = W.mean(axis=0) + surplus * (self.l1 / (n_rows * self.diagonal))
-        else:
-            flat = np.broadcast_to(np.where(surplus, np.copysign(np.inf, surplus), 0.0), (n_rows + 1, W.shape[1]))
+        flat = W.mean(axis=0) + surplus * (self.l1 / (n_rows * self.diagonal))
         return np.median(np.concatenate([W, flat]), axis=0)
 
     def duality_gap(self, W, a):

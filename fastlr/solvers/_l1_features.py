@@ -24,7 +24,7 @@ _SLACK = 5  # features of the support for each that is in the working set unwant
 _FLAT = 1e-10
 _NEARER = 0.5  # of the gap of a step, the one that a correction must leave
 _SHORT = 0.25  # a length from which on the model was wrong about the step
-_DAMPINGS = 1e-6, 1e-3, 1e3  # the last before none, the first and the largest
+_DAMPINGS = 1e-9, 1e-3, 1e3  # the last before none, the first and the largest
 _CHEAP = 30_000_000  # multiply-adds: a Hessian that takes no more is not kept, nor one of sparse X
 
 
@@ -50,7 +50,7 @@ class Features:
         self.end = None  # of a fit: coefficients, value and gradient where the objective was evaluated last
         self._places = self._hessian = None  # coefficients that the model has, and its matrix
         self._debt = 0.0  # passes since it was formed that a new one might have spared
-        self._damping = 0.0
+        self._damping, self._enough = 0.0, _DAMPINGS[1]  # now, and when it was last of use
         self.is_fresh = False  # whether it is that of where the last step began
         self._descends_slowly = before is not None and before._descends_slowly
 
@@ -78,10 +78,18 @@ class Features:
         Samples far on the wrong side hardly bend it, and a feature that few others have would go without end.
         """
         if length < _SHORT and self._hessian is not None:
-            self._damping = max(10.0 * self._damping, _DAMPINGS[1])
-        else:
+            self._damping = max(10.0 * self._damping, self._enough)
+        elif self._damping:
+            self._enough = self._damping
             self._damping = 0.1 * self._damping if self._damping > _DAMPINGS[0] else 0.0
         return 0.0 < self._damping <= _DAMPINGS[2]
+
+    def mend(self, step):
+        """Have the model bend more where a step that fails goes too far, else no longer; False if it did neither."""
+        if self.goes_too_far(step):
+            return self.dampen(0.0)
+        was_damped, self._damping = self._damping > 0.0, 0.0
+        return was_damped
 
     def _is_intercept(self, places):
         width = self.objective.shape[1]

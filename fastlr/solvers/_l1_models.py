@@ -15,6 +15,7 @@ from ..linalg.factor import ScaledCholesky
 from ._conjugate_gradients import newton_direction
 
 _FACES = 20  # changes of signs that one model may take
+_FACTORED = 200_000_000  # multiply-adds of factors that may follow each other without coordinate descent
 _SWEEPS = 3  # of coordinate descent, before the equations of what is not zero are tried
 _EXACT = 1e-12  # of the largest threshold: the model is solved to rounding,
 _ROUNDING = 1e-14  # which is that of its terms
@@ -55,10 +56,15 @@ class HessianModel:
 
         terms = self._H.diagonal() * np.abs(self._v) + np.abs(self._q)
         tol = max(_EXACT * self._threshold.max(initial=0.0), _ROUNDING * terms.max(initial=0.0))
+        left = _FACTORED
         for _ in range(_FACES):
             descend(self._H, self._threshold, self._v, self._q, _SWEEPS, tol)
             self._centre()
-            if self._solve_face() and self._violation() <= tol:
+            is_solved = self._solve_face()
+            while not is_solved and left > 0:  # less each time; coordinates in between would go back and forth
+                left -= np.count_nonzero(self._v) ** 3 // 6
+                is_solved = self._solve_face()
+            if is_solved and self._violation() <= tol:
                 break
         step = np.empty(self._start.size + len(self._across))
         step[self._w] = change = self._v - self._start

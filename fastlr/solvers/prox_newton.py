@@ -31,11 +31,11 @@ _FEWEST, _FEWEST_SPARSE = 64, 512  # coefficients of a working set
 _GROWTH = 2.0  # of what is not zero, at most
 _MAX_HALVINGS = 30
 _MAX_SAMPLE_STEPS = 20
+_MAX_FAILED = 10  # models in a row whose steps fail
 _MAX_LOST = 3  # steps in a row whose effect was lost in rounding
 _SHORTER = 0.5  # a gap this much smaller than the smallest so far is progress
 _SOON = 0.1  # a gap so small that a step from it is the last before other features are looked at
 _NEAR = 2.0  # times a penalty, another from whose optimum a step of the model arrives well
-
 
 _logger = logging.getLogger("fastlr")
 
@@ -199,7 +199,7 @@ class _Run:
         gap is inf if it is not certain; that of a working set is as the model has it.
         """
         features, objective = self._features, self._features.objective
-        gap, best, n_lost = np.inf, np.inf, 0
+        gap, best, n_lost, n_failed = np.inf, np.inf, 0, 0
         while True:
             if step is None:
                 limit = np.inf if self.n_iter >= self._max_iter else limit
@@ -218,13 +218,14 @@ class _Run:
             end = _line_search(objective, coef, before, gradient, step)
             if end is None or n_lost == _MAX_LOST:  # rounding is in the way, or the Hessian misleads
                 self.value, gradient = objective.loss_gradient(coef)
-                is_damped = features.is_fresh and end is None and features.goes_too_far(step) and features.dampen(0.0)
-                if features.is_fresh and not is_damped:
+                n_failed += end is None
+                is_mended = end is None and n_failed <= _MAX_FAILED and features.mend(step)
+                if features.is_fresh and not is_mended:
                     return coef, gradient, step, np.inf if features.goes_too_far(step) else gap
                 features.forget()
                 step, n_lost = None, 0
                 continue
-            self.n_iter += 1
+            self.n_iter, n_failed = self.n_iter + 1, 0
             features.learn(end[0] - coef, end[2] - gradient)
             features.dampen(end[3])
             a = objective.pull(coef + step, gradient + product) if self.has_all and gap <= self._near else None
