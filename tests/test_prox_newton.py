@@ -471,6 +471,34 @@ def test_where_columns_are_alike_the_hessian_is_formed_after_as_many_passes_as_i
     assert not formed
 
 
+@pytest.mark.parametrize(("cost", "is_tried"), [(150.0, False), (1e6, True)])
+def test_a_descent_that_did_not_arrive_is_tried_again_where_a_hessian_costs_twice_as_much(cost, is_tried, monkeypatch):
+    X, y, weight = make((60, 700))
+    objective = objective_of(X, y, weight, 0.1 * largest_l1(X, y, weight), 0.0, kind="sparse")
+    before = _l1_features.Features(objective, np.arange(10))
+    before._descended = 100.0
+    features = _l1_features.Features(objective, np.arange(700), before)
+    coef = objective.without_features()
+    value, gradient = objective.loss_gradient(coef)
+    monkeypatch.setattr(LogisticObjective, "hessian_cost", cost)
+    step, _, _ = features._descent(coef, value, gradient, 1e-8)
+    assert (step is not None) == is_tried
+
+
+@pytest.mark.parametrize("damping", [1.0, 1e3])
+def test_damped_steps_along_columns_are_shorter_and_certify_nothing(damping, monkeypatch):
+    X, y, weight = make((60, 700))
+    objective = objective_of(X, y, weight, 0.1 * largest_l1(X, y, weight), 0.0, kind="sparse")
+    features, coef = _l1_features.Features(objective, np.arange(700)), objective.without_features()
+    value, gradient = objective.loss_gradient(coef)
+    monkeypatch.setattr(LogisticObjective, "hessian_cost", 1e6)
+    step, _, gap = features._descent(coef, value, gradient, 1e-8)
+    features._damping = damping
+    damped, _, unknown = features._descent(coef, value, gradient, 1e-8)
+    assert np.linalg.norm(damped[0, :-1]) < np.linalg.norm(step[0, :-1]) and gap < unknown == np.inf
+    assert np.vdot(gradient, damped) < 0.0
+
+
 def test_more_coefficients_than_any_hessian_holds_are_fitted_along_columns(formed, monkeypatch):
     monkeypatch.setattr(_l1_features, "LARGEST_HESSIAN", 100)
     X, y, weight = make((60, 700))

@@ -95,6 +95,10 @@ class ElasticNet:
         """Whether there is a penalty."""
         return True
 
+    def bent(self, more):
+        """The same, with so much more of an l2."""
+        return ElasticNet(self.l1, self.diagonal + more)
+
     def value(self, W):
         """The penalty at W."""
         return self.l1 * float(np.abs(W).sum()) + 0.5 * self.diagonal * float(np.vdot(W, W))

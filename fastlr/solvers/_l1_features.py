@@ -18,6 +18,7 @@ ALL_COEFFICIENTS = 300  # up to here there is no working set
 LARGEST_HESSIAN = 6_000  # coefficients: it takes 0.3 GB, and some copies
 # Passes from which on a Hessian is dear: columns of a sparse X are rarely alike, so descents are quick.
 _DEAR, _DEAR_SPARSE = 100, 10
+_DEARER = 2.0  # times the passes in which a descent did not arrive: a Hessian of so many, and it is tried again
 _FEWEST_OF_CLASSES = 100  # in a model of many classes
 _GROWTH_OF_CLASSES = 1.5  # of what is not zero, at most
 _SLACK = 5  # features of the support for each that is in the working set unwanted
@@ -52,7 +53,7 @@ class Features:
         self._debt = 0.0  # passes since it was formed that a new one might have spared
         self._damping, self._enough = 0.0, _DAMPINGS[1]  # now, and when it was last of use
         self.is_fresh = False  # whether it is that of where the last step began
-        self._descends_slowly = before is not None and before._descends_slowly
+        self._descended = before._descended if before is not None else 0.0  # passes that were too few, at most
 
     def with_penalty(self, penalty):
         """The same features, Hessian and end under another penalty."""
@@ -77,7 +78,7 @@ class Features:
 
         Samples far on the wrong side hardly bend it, and a feature that few others have would go without end.
         """
-        if length < _SHORT and self._hessian is not None:
+        if length == 0.0 or (length < _SHORT and self._hessian is not None):
             self._damping = max(10.0 * self._damping, self._enough)
         elif self._damping:
             self._enough = self._damping
@@ -157,21 +158,28 @@ class Features:
         is_large, cost = objective.n_coef > LARGEST_HESSIAN, objective.hessian_cost
         dear = _DEAR_SPARSE if objective.matrix.is_sparse else _DEAR
         has_columns = len(coef) == 1 and objective.matrix.in_memory
-        if not (has_columns and (is_large or (cost > dear and not self._descends_slowly))):
+        if not (has_columns and (is_large or cost > max(dear, _DEARER * self._descended))):
             return None, None, np.inf
-        model = ColumnModel(objective, coef, value, gradient, tol)
-        if not model.minimise(np.inf if is_large else cost) and not is_large:
-            self._descends_slowly = True  # and will: its columns are alike
+        damping = self._damping * float(self._bend().mean()) if self._damping else 0.0
+        bent = objective.with_penalty(objective.penalty.bent(damping)) if damping else objective
+        model = ColumnModel(bent, coef, value, gradient, tol)
+        last_pass = np.inf if is_large else objective.n_passes + cost
+        if not model.minimise(last_pass) and objective.n_passes >= last_pass:
+            self._descended = cost  # and will again: its columns are alike
             return None, None, np.inf
         self.forget()
         self.is_fresh = True
-        gap = objective.step_gap(coef, value, gradient, model.step, model.product)
+        gap = np.inf if damping else objective.step_gap(coef, value, gradient, model.step, model.product)
         return model.step, model.product, relative_gap(gap, value)
+
+    def _bend(self):
+        """The most that single coefficients of a class bend the loss, the intercept's as 0."""
+        return np.append(0.25 * self.objective.standardisation()[1], 0.0)
 
     def goes_too_far(self, step):
         """Whether the dual point of a step may not be one; along a path most often known without reading X."""
         objective = self.objective
-        return not (self.end and objective.reach(step) <= 1.0) and objective.overshoot(step) > 1.0
+        return not (self.end and objective.reach(step) <= 1.0) and not objective.overshoot(step) <= 1.0
 
     @property
     def keeps_hessian(self):
@@ -221,7 +229,7 @@ class Features:
         rows = _rows_of_classes(places, objective.shape)
         if self._damping:  # what classes share is damped like all
             rows, hessian = rows[:, :0], hessian.copy()
-            bend = np.append(0.25 * objective.standardisation()[1], 0.0)  # the most that one coefficient has
+            bend = self._bend()
             hessian.flat[:: len(hessian) + 1] += self._damping * bend[places % len(bend)]
         at = coef.ravel()[places], gradient.ravel()[places], self._is_intercept(places)
         part = HessianModel(objective.penalty, hessian, *at, rows).minimise()

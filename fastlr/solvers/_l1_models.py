@@ -130,9 +130,8 @@ class ColumnModel:
         if self._promise() <= self._last_worth:
             self._enough = self._least
 
-    def minimise(self, max_passes):
-        """Step until little is left of the gradient: True; or until about so many passes are made."""
-        last_pass = self._objective.n_passes + max_passes
+    def minimise(self, last_pass):
+        """Step until little is left of the gradient: True; or until about so many passes are made, or it is slow."""
         share = _CLOSE
         for _ in range(_FACES):
             if self._objective.n_passes >= last_pass:
