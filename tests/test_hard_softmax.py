@@ -154,13 +154,6 @@ def test_plans_follow_from_what_passes_and_hessians_cost(n_samples, n_features, 
     assert [name for name, _ in plan(n_samples, n_features, True, n_classes=n_classes)] == names
 
 
-def test_plans_of_sparse_x_follow_from_features_and_penalty():
-    names = [
-        [name for name, _ in plan(10_000, *rest, is_sparse=True)] for rest in ((500, True), (501, True), (501, False))
-    ]
-    assert names == [["newton_cholesky"], ["preconditioned_lbfgs", "newton_cg"], ["newton_cg"]]
-
-
 @pytest.mark.parametrize("name", ["newton_cg", "preconditioned_lbfgs"])
 def test_no_more_passes_than_allowed(name):
     X, y = geometric(247, 10, 19, decades=0.0)
