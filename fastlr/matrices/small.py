@@ -204,7 +204,7 @@ class SmallSamples:
         return rules.bound_of_shift(shift, g_b, rules.missed_by(float(rest @ rest), self._l2))
 
     def factor(self):
-        """Cholesky factor of the Hessian, and its smallest pivot over the diagonal; 0 for none."""
+        """The Hessian's, see `factored`."""
         hessian = self._X1.T @ np.multiply(self._X1, self._curvature[:, None], out=self._scaled)
         hessian /= self._weight_sum
         diagonal = hessian.reshape(-1)[:: len(hessian) + 1]
@@ -212,6 +212,11 @@ class SmallSamples:
         if not self._fit_intercept:
             hessian[-1] = hessian[:, -1] = 0.0
             hessian[-1, -1] = 1.0
-        factor, failed = dpotrf(hessian, lower=1)
-        pivot = 0.0 if failed else float(np.minimum.reduce(factor.diagonal() ** 2 / diagonal))
-        return factor, pivot if pivot > 0.0 else 0.0  # what is not finite has none
+        return factored(hessian)
+
+
+def factored(hessian):
+    """Cholesky factor of a matrix, and its smallest pivot over the diagonal; 0 for none."""
+    factor, failed = dpotrf(hessian, lower=1)
+    pivot = 0.0 if failed else float(np.minimum.reduce(factor.diagonal() ** 2 / hessian.diagonal()))
+    return factor, pivot if pivot > 0.0 else 0.0  # what is not finite has none

@@ -3,10 +3,10 @@
 import math
 
 import numpy as np
-from scipy.linalg.lapack import dpotrf
 
 from .. import rules
 from ..linalg.factor import ScaledCholesky
+from .small import factored
 
 
 class SmallClassSamples:
@@ -16,14 +16,8 @@ class SmallClassSamples:
     ----------
     X : array of shape (n_samples, n_features)
     loss : SoftmaxLoss
-    l2 : float
-        > 0.
-    fit_intercept : bool
-
-    Attributes
-    ----------
-    misleading : float
-        Above this objective a start is worse than zeros.
+    l2, fit_intercept
+        And attributes: see `SmallSamples`.
     """
 
     def __init__(self, X, loss, l2, fit_intercept):
@@ -95,8 +89,5 @@ class SmallClassSamples:
         return hessian
 
     def factor(self):
-        """Cholesky factor of the Hessian, and its smallest pivot over the diagonal; 0 for none."""
-        hessian = self.hessian()
-        factor, failed = dpotrf(hessian, lower=1)
-        failed = failed or not np.isfinite(hessian.diagonal()).all()
-        return factor, 0.0 if failed else (factor.diagonal() ** 2 / hessian.diagonal()).min()
+        """The Hessian's, see `factored`."""
+        return factored(self.hessian())

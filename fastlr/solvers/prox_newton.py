@@ -165,7 +165,7 @@ class _Run:
         if self._features is None:
             return False
         others = np.abs(a).max(axis=0)
-        others[self.coef[:, :-1].any(axis=0)] = np.inf
+        others[self.coef[:, :-1].any(axis=0)] = np.inf  # a start's, which may lie anywhere
         others[self._features.members[:-1]] = 0.0
         return others.max(initial=0.0) <= self.objective.penalty.l1 * (1.0 + self._tol)
 
