@@ -56,6 +56,7 @@ STOREYS = {
     "softmax": 4,
     "many": 4,
     "cholesky": 0,
+    "faces": 3,
     "samples": 4,
     "newton": 5,
 }

@@ -8,7 +8,8 @@ from scipy.special import rel_entr, softmax
 from fastlr import reference
 from fastlr._validation import check_features, check_sparse_features
 from fastlr.fits.problem import Problem
-from fastlr.linalg.factor import ScaledCholesky
+from fastlr.kernels.faces import solve_faces, space_for
+from fastlr.linalg.lapack import DPOTRF
 from fastlr.losses.logistic import LogisticLoss
 from fastlr.matrices.csr import CSRMatrix
 from fastlr.matrices.dense import DenseMatrix
@@ -16,7 +17,7 @@ from fastlr.matrices.small import SmallMatrix
 from fastlr.objectives.logistic import LogisticObjective
 from fastlr.objectives.penalties import ElasticNet
 from fastlr.runtime.team import Team
-from fastlr.solvers import _l1_features, _l1_models, prox_newton
+from fastlr.solvers import _l1_features, prox_newton
 
 NONE = np.empty(0)
 KINDS = {
@@ -322,23 +323,35 @@ def test_a_start_may_have_coefficients_that_the_features_at_hand_lack(ratio):
         assert (value - best) / best <= result.gap + 1e-12 <= tol + 1e-12
 
 
-def test_signs_that_change_together_take_one_factor_together(monkeypatch):
+def test_signs_that_change_together_take_one_factor_together():
     rng = np.random.default_rng(0)
-    H, n_factors = np.eye(201) + 0.3 / 201 * np.ones((201, 201)), []
+    H = np.eye(200) + 0.3 / 201 * np.ones((200, 200))
+    v, q = rng.uniform(0.1, 1.0, size=200), rng.uniform(2.0, 3.0, size=200)
+    violation, left = solve_faces(H, np.ones(200), v, q, 0.0, space_for(200, DPOTRF))
+    assert not v.any()
+    assert violation == np.inf  # as what is zero was not looked at
+    assert left == 0.0
 
-    def counted(matrix):
-        n_factors.append(len(matrix))
-        return ScaledCholesky(matrix)
 
-    monkeypatch.setattr(_l1_models, "ScaledCholesky", counted)
-    coefs, gradient = rng.uniform(0.1, 1.0, size=201), rng.uniform(2.0, 3.0, size=201)
-    gradient[-1] = 0.0
-    monkeypatch.setattr(_l1_models, "_SWEEPS", 0)  # factors alone
-    at = coefs, gradient, np.arange(201) == 200, np.empty((1, 0), dtype=np.int64)
-    model = _l1_models.HessianModel(ElasticNet(1.0, 0.0), H, *at)
-    step = model.minimise()
-    assert not (coefs + step)[:-1].any()
-    assert len(n_factors) <= 3
+@pytest.mark.parametrize("n", [1, 2, 33, 150])
+@pytest.mark.parametrize("is_singular", [False, True])
+def test_equations_of_a_face_lead_to_its_minimum(n, is_singular):
+    rng = np.random.default_rng(n)
+    A = rng.normal(size=(n // 2 + 1 if is_singular else n + 20, n)) * np.geomspace(1e-3, 1e3, n)
+    H, threshold = A.T @ A, np.full(n, 1e-3)
+    v = rng.choice([-1.0, 1.0], size=n)
+    v[2::5] = 0.0
+    face, before = v != 0.0, v.copy()
+    c = -H @ v - threshold * np.sign(v) * face  # the minimum is at v
+    v[face] *= 1.1
+    q, space = H @ v + c, space_for(n, DPOTRF)
+    value = 0.5 * v @ H @ v + c @ v + threshold @ np.abs(v)
+    solve_faces(H, threshold, v, q, 0.0, space)
+    np.testing.assert_allclose(q, H @ v + c, atol=1e-9 * np.abs(H).max())
+    assert not v[~face].any()
+    if not is_singular:
+        np.testing.assert_allclose(v, before, rtol=1e-8)
+    assert 0.5 * v @ H @ v + c @ v + threshold @ np.abs(v) <= value
 
 
 def many_classes(X, weight):

@@ -50,6 +50,26 @@ def as_rows(typingctx, flat, n_rows, n_columns):
     return matrix(flat, types.intp, types.intp), codegen
 
 
+@intrinsic
+def call_potrf(typingctx, address, upper, counts, matrix):
+    """Overwrite a matrix with its Cholesky factor, by LAPACK's routine at an address; nothing holds it when cached.
+
+    `upper` is what LAPACK calls U, as an array of uint8, and `counts` an int32 array: order and leading dimension of
+    the matrix, and, written, how the routine fared. What it calls upper is lower in C order.
+    """
+    byte = ir.IntType(8).as_pointer()
+
+    def codegen(context, builder, signature, args):
+        arrays = zip(signature.args[1:], args[1:], strict=True)
+        a, b, c = (context.make_array(kind)(context, builder, value).data for kind, value in arrays)
+        order, leading, info = (builder.gep(b, [intp(i)]) for i in range(3))
+        routine = builder.inttoptr(args[0], ir.FunctionType(ir.VoidType(), [byte] * 5).as_pointer())
+        builder.call(routine, [builder.bitcast(pointer, byte) for pointer in (a, order, c, leading, info)])
+        return context.get_dummy_value()
+
+    return types.void(types.intp, upper, counts, matrix), codegen
+
+
 def vector_type(dtype, n_bytes):
     """A vector of `n_bytes` of a Numba type, of integers or floats."""
     item = ir.DoubleType() if dtype.bitwidth == 64 else ir.FloatType()

@@ -6,17 +6,22 @@ import numpy as np
 from scipy.linalg import cython_lapack
 
 
-def _routine(name):
-    """A routine of the LAPACK that SciPy has, by the address it gives to Cython."""
+def address_of(name):
+    """Address of a routine of the LAPACK that SciPy has, which gives it to Cython."""
     capsule = ctypes.py_object(cython_lapack.__pyx_capi__[name])
     name_of, pointer_of = ctypes.pythonapi.PyCapsule_GetName, ctypes.pythonapi.PyCapsule_GetPointer
     name_of.restype, pointer_of.restype = ctypes.c_char_p, ctypes.c_void_p
     name_of.argtypes, pointer_of.argtypes = [ctypes.py_object], [ctypes.py_object, ctypes.c_char_p]
+    return pointer_of(capsule, name_of(capsule))
+
+
+def _routine(name):
     count = ctypes.POINTER(ctypes.c_int)
     kind = ctypes.CFUNCTYPE(None, ctypes.c_char_p, count, ctypes.c_void_p, count, count)
-    return kind(pointer_of(capsule, name_of(capsule)))
+    return kind(address_of(name))
 
 
+DPOTRF = address_of("dpotrf")  # for kernels
 _POTRF = {np.dtype(np.float32): _routine("spotrf"), np.dtype(np.float64): _routine("dpotrf")}
 
 

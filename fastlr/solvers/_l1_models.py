@@ -12,10 +12,11 @@ regression, JMLR 13, 2012 (inexact steps).
 import numpy as np
 
 from ..linalg.factor import ScaledCholesky
+from ..linalg.lapack import DPOTRF
 from ._conjugate_gradients import newton_direction
 
 _FACES = 20  # changes of signs that one model may take
-_FACTORED = 200_000_000  # multiply-adds of factors that may follow each other without coordinate descent
+_FACTORED = 2e8  # multiply-adds of factors after the first that may follow each other without coordinate descent
 _SWEEPS = 3  # of coordinate descent, before the equations of what is not zero are tried
 _EXACT = 1e-12  # of the largest threshold: the model is solved to rounding,
 _ROUNDING = 1e-14  # which is that of its terms
@@ -52,19 +53,19 @@ class HessianModel:
 
     def minimise(self):
         """Where the model is smallest, but for rounding: a step from the coefficients."""
-        from ..kernels.coordinates import descend  # here, because all solvers are imported where a small fit is made
+        # Here, because all solvers are imported where a small fit is made.
+        from ..kernels.coordinates import descend
+        from ..kernels.faces import solve_faces, space_for
 
         terms = self._H.diagonal() * np.abs(self._v) + np.abs(self._q)
         tol = max(_EXACT * self._threshold.max(initial=0.0), _ROUNDING * terms.max(initial=0.0))
-        left = _FACTORED
+        left, space = _FACTORED, space_for(self._v.size, DPOTRF)
         for _ in range(_FACES):
             descend(self._H, self._threshold, self._v, self._q, _SWEEPS, tol)
             self._centre()
-            is_solved = self._solve_face()
-            while not is_solved and left > 0:  # less each time; coordinates in between would go back and forth
-                left -= np.count_nonzero(self._v) ** 3 // 6
-                is_solved = self._solve_face()
-            if is_solved and self._violation() <= tol:
+            # Faces follow each other, fewer each time: coordinates in between would go back and forth.
+            violation, left = solve_faces(self._H, self._threshold, self._v, self._q, left, space)
+            if violation <= tol:
                 break
         step = np.empty(self._start.size + len(self._across))
         step[self._w] = change = self._v - self._start
@@ -79,24 +80,6 @@ class HessianModel:
         shared = self._penalty.common_part(v)
         self._v[self._rows] = v - shared
         self._q[self._rows] -= self._penalty.diagonal * shared
-
-    def _solve_face(self):
-        """Solve the equations of what is not zero; False where a coefficient became zero on the way."""
-        face = np.flatnonzero(self._v)
-        if not face.size:
-            return True
-        v, threshold = self._v[face], self._threshold[face]
-        rows = self._H[face]
-        step = -ScaledCholesky(rows[:, face]).solve(self._q[face] + threshold * np.sign(v))
-        for new in _ends(v, step):
-            q = self._q + (new - v) @ rows
-            if _change(v, new, self._q[face], q[face], threshold) <= 0.0:
-                break
-        self._v[face], self._q = new, q
-        return bool(new.all())
-
-    def _violation(self):
-        return _violation(self._v, self._q, self._threshold)
 
 
 class ColumnModel:
