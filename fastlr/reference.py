@@ -101,11 +101,13 @@ def softmax_loss_probabilities(z, classes):
     """
     rows, largest = np.arange(len(z)), z.argmax(axis=1)
     top = z[rows, largest]
-    e = np.exp(z - top[:, None])
-    others = e.copy()
-    others[rows, largest] = 0.0  # exactly 1 in the sum, which would swallow digits
-    rest = others.sum(axis=1)
-    return np.log1p(rest) + (top - z[rows, classes]), e / (1.0 + rest)[:, None]
+    p = z - top[:, None]
+    np.exp(p, out=p)
+    p[rows, largest] = 0.0  # exactly 1 in the sum, which would swallow digits
+    rest = p.sum(axis=1)
+    p[rows, largest] = 1.0
+    p /= (1.0 + rest)[:, None]
+    return np.log1p(rest) + (top - z[rows, classes]), p
 
 
 def softmax_raw_prediction(X, coef):

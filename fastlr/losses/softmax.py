@@ -17,7 +17,8 @@ class SoftmaxLoss:
     """Classes and weights of samples.
 
     Passes keep nothing of shape (n_samples, n_classes): the compiled ones go twice through a tile of samples, those of
-    NumPy, which are for small X, keep the probabilities here.
+    NumPy, which are for small X, keep the probabilities here. These are quickest where the numbers of a class are
+    together in memory, so raw predictions are transposes of arrays in C order.
 
     Parameters
     ----------
@@ -34,6 +35,8 @@ class SoftmaxLoss:
         Of coefficients: one for each class.
     value_at_zero : float
         Mean loss of coefficients that tell no sample from any other.
+    p : float64 array of shape (n_samples, n_classes)
+        Probabilities at the last `update`.
     """
 
     passes = "classes"  # kind of a matrix's passes
@@ -44,7 +47,7 @@ class SoftmaxLoss:
         self.sample_weight = read_only(sample_weight)
         self.weight_sum = float(sample_weight.sum()) if sample_weight.size else float(len(classes))
         self.value_at_zero = math.log(n_classes)
-        self._p = None
+        self.p = None
 
     def __reduce__(self):
         return SoftmaxLoss, (self.classes, self.n_rows, self.sample_weight)
@@ -93,8 +96,8 @@ class SoftmaxLoss:
         residual : float64 array of shape (n_samples, n_classes)
             Weighted derivatives with respect to the raw predictions.
         """
-        losses, self._p = reference.softmax_loss_probabilities(raw, self.classes)
-        residual = self._p.copy()
+        losses, self.p = reference.softmax_loss_probabilities(raw, self.classes)
+        residual = self.p.copy(order="K")
         residual[np.arange(len(residual)), self.classes] -= 1.0
         if self.sample_weight.size:
             losses *= self.sample_weight
@@ -103,8 +106,8 @@ class SoftmaxLoss:
 
     def curve(self, change):
         """Second derivative of the loss times a change of the raw predictions, for the same."""
-        curved = change - (self._p * change).sum(axis=1, keepdims=True)
-        curved *= self._p
+        curved = change - (self.p * change).sum(axis=1, keepdims=True)
+        curved *= self.p
         return curved * self.sample_weight[:, None] if self.sample_weight.size else curved
 
     def _far(self, p, rows):
@@ -153,13 +156,13 @@ class SoftmaxLoss:
             first = first + weight @ towards
         return second, first
 
-    def curvature_factors(self, raw, rows, near=False):
+    def curvature_factors(self, p, rows, near=False):
         """Second derivatives of the loss of some samples, in factors.
 
         Parameters
         ----------
-        raw : float64 array of shape (n, n_classes)
-            Raw predictions.
+        p : float64 array of shape (n, n_classes)
+            Probabilities.
         rows : slice
         near : bool
             Whether to leave out classes that samples are far from, as if there were none.
@@ -169,21 +172,21 @@ class SoftmaxLoss:
         own, shared : float64 arrays of shape (n, n_classes)
             The derivative for classes k and l of a sample is -shared_k shared_l, for k twice own_k squared.
         """
-        p = special.softmax(raw, axis=1)
         root = np.sqrt(self.sample_weight[rows, None]) if self.sample_weight.size else 1.0
         places, top = np.arange(len(p)), p.argmax(axis=1)
         if near:
-            p[self._far(p, rows)] = 0.0
-        others = p.copy()
-        others[places, top] = 0.0
+            p = np.where(self._far(p, rows), 0.0, p)
         rest = (p.sum(axis=1, keepdims=True) if near else 1.0) - p
+        others = p.copy(order="K")
+        others[places, top] = 0.0
         rest[places, top] = others.sum(axis=1)  # with the digits that 1 - p has lost
-        return root * np.sqrt(p * rest), root * p
+        rest *= p
+        return root * np.sqrt(rest, out=rest), root * p
 
     def curvature_sum(self):
         """The sum of the second derivatives, of shape (n_classes, n_classes), for the same."""
-        weighted = self._p * self.sample_weight[:, None] if self.sample_weight.size else self._p
-        return np.diag(weighted.sum(axis=0)) - weighted.T @ self._p
+        weighted = self.p * self.sample_weight[:, None] if self.sample_weight.size else self.p
+        return np.diag(weighted.sum(axis=0)) - weighted.T @ self.p
 
     def overshoot(self, predictions, changes):
         """The largest p . z - z_k of a sample that weighs anything, z its raw predictions along a direction.

@@ -8,11 +8,12 @@ itself; the former are formed apart, for in a difference from that product next 
 from functools import partial
 
 import numpy as np
+from scipy import special
 
 from ..runtime.parallel import run_all
 
 _MOST_STRIPS = 8
-_CACHED = 250_000  # numbers of some rows: caches hold them
+_CACHED = 80_000  # numbers of some rows: caches hold them
 _STRIP_WORK = 50_000_000  # multiply-adds from which on a second thread pays
 
 
@@ -65,7 +66,8 @@ def _strips(n_samples, n_features, n_coef):
 
 def _add_rows(total, columns, factors, rows, coefs, places):
     """Add up some rows of [X 1], given by columns, which are quick to pick."""
-    own, shared = (np.ascontiguousarray(part.T) for part in factors((coefs @ columns).T, rows))
+    p = special.softmax(coefs @ columns, axis=0).T
+    own, shared = (np.ascontiguousarray(part.T) for part in factors(p, rows))
     n_classes, width = coefs.shape
     classes, features = np.divmod(places, width)
     products = shared[classes]

@@ -63,7 +63,7 @@ class SmallMatrix(MemoryMatrix):
         """Raw predictions, of shape (n_samples,) or (n_samples, n_classes)."""
         if loss.passes == "one":
             return self.X @ coefs[0, :-1] + coefs[0, -1]
-        return self.X @ coefs[:, :-1].T + coefs[:, -1]
+        return (coefs[:, :-1] @ self.X.T + coefs[:, -1:]).T
 
     def _transposed(self, loss, coefficients):
         """[X 1]^T coefficients, in rows."""
@@ -71,7 +71,7 @@ class SmallMatrix(MemoryMatrix):
         if loss.passes == "one":
             np.matmul(coefficients, self.X, out=product[0, :-1])
         else:
-            product[:, :-1] = (self.X.T @ coefficients).T
+            product[:, :-1] = coefficients.T @ self.X
         product[:, -1] = coefficients.sum(axis=0)
         return product
 

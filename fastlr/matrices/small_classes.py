@@ -22,18 +22,19 @@ class SmallClassSamples:
 
     def __init__(self, X, loss, l2, fit_intercept):
         n_samples, n_features = X.shape
-        self._X1 = np.ones((n_samples, n_features + 1))
-        self._X1[:, :-1] = X
+        self._columns = np.ones((n_features + 1, n_samples))
+        self._columns[:-1] = X.T
         self._loss, self._l2, self._fit_intercept = loss, l2, fit_intercept
         self._shape = loss.n_rows, n_features + 1
+        self._penalties = np.tile(np.append(np.full(n_features, l2), 0.0), loss.n_rows)
         self.misleading = (1.0 + 1e-12) * loss.value_at_zero
 
     def loss_gradient(self, coef):
         """Value and gradient of f."""
         W = coef.reshape(self._shape)
-        self._raw, self._hessian = self._X1 @ W.T, None
+        self._raw = (W @ self._columns).T
         value, residual = self._loss.update(self._raw)
-        gradient = (residual.T @ self._X1) / self._loss.weight_sum
+        gradient = (residual.T @ self._columns.T) / self._loss.weight_sum
         gradient[:, :-1] += self._l2 * W[:, :-1]
         if not self._fit_intercept:
             gradient[:, -1] = 0.0
@@ -55,33 +56,32 @@ class SmallClassSamples:
 
     def bound(self, gradient):
         """Bound on f - f*, see `objectives.softmax`."""
-        width, hessian = self._shape[1], self.hessian()
-        g_b = gradient[width - 1 :: width]
-        t = ScaledCholesky(hessian[width - 1 :: width, width - 1 :: width]).solve(g_b)
+        gradient = gradient.reshape(self._shape)
+        g_b = gradient[:, -1]
+        if not g_b.any():
+            return self.rough_bound(gradient)
+        curvature = self._loss.curvature_sum() / self._loss.weight_sum
+        t = ScaledCholesky(curvature + 1.0 / len(curvature)).solve(g_b)  # equal shifts of all classes change nothing
         t -= t.mean()
         if not np.ptp(t) <= 1.0:
             return math.inf
-        return t @ g_b + self.rough_bound(gradient - hessian[:, width - 1 :: width] @ t)
+        product = self._loss.curve(np.broadcast_to(t, self._raw.shape)).T @ self._columns.T
+        return t @ g_b + self.rough_bound(gradient - product / self._loss.weight_sum)
 
     def hessian(self):
         """Hessian of f where `loss_gradient` was last evaluated, with a curvature for equal changes of all classes."""
-        if self._hessian is None:
-            self._hessian = self._formed()
-        return self._hessian
-
-    def _formed(self):
-        (n_classes, width), every, each = self._shape, range(self._shape[1]), range(self._shape[0])
-        own, shared = self._loss.curvature_factors(self._raw, slice(None))
-        products = (shared[:, :, None] * self._X1[:, None]).reshape(len(shared), -1)
-        scaled = own.T[:, :, None] * self._X1
-        hessian = products.T @ products
+        n_classes, width = self._shape
+        own, shared = self._loss.curvature_factors(self._loss.p, slice(None))
+        products = (shared.T[:, None] * self._columns).reshape(n_classes * width, -1)
+        scaled = own.T[:, None] * self._columns
+        hessian = products @ products.T
         np.negative(hessian, out=hessian)
-        blocks = hessian.reshape(n_classes, width, n_classes, width)
-        blocks[each, :, each] = scaled.transpose(0, 2, 1) @ scaled
+        blocks, diagonal = hessian.reshape(n_classes, width, n_classes, width), hessian.reshape(-1)[:: len(hessian) + 1]
+        np.einsum("kikj->kij", blocks)[:] = scaled @ scaled.transpose(0, 2, 1)
         hessian /= self._loss.weight_sum
-        shift = hessian.diagonal().reshape(self._shape).mean(axis=0) / n_classes
-        blocks[:, every, :, every] += shift[:, None, None]
-        hessian.flat[:: len(hessian) + 1] += np.tile(np.append(np.full(width - 1, self._l2), 0.0), n_classes)
+        every_pair = np.einsum("kili->kli", blocks)
+        every_pair += diagonal.reshape(self._shape).sum(axis=0) / n_classes**2
+        diagonal += self._penalties
         if not self._fit_intercept:
             intercepts = slice(width - 1, None, width)
             hessian[intercepts] = hessian[:, intercepts] = 0.0

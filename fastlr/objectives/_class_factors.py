@@ -15,6 +15,7 @@ from ..linalg.factor import ScaledCholesky
 from ..runtime.parallel import run_all
 
 _LARGE = 5.0  # times the floor and the mean: curvatures that count for themselves
+_MORE = 1.001  # times the mean curvature of the others, beyond rounding where all are alike
 _RARE = 20.0  # see `usual_share`
 _THREAD_WORK = 200_000_000  # multiply-adds from which on a second thread pays
 
@@ -48,7 +49,7 @@ class ClassFactors:
         others = np.where(large, 0.0, weight)
         bases = (others * curvatures).sum(axis=1) / np.maximum(others.sum(axis=1), 1.0)
         bases = np.maximum(bases, floor * (curvatures @ weight) / n_rows)
-        large &= curvatures > bases[:, None]
+        large &= curvatures > _MORE * bases[:, None]
         self._scales = np.empty((n_classes, len(square)))
         self._factors = np.empty((n_classes, *square.shape), sample.dtype)
 

@@ -42,14 +42,14 @@ class Sample:
 
     def curvatures(self, coefs):
         """Curvatures p (1 - p) at coefficients of shape (n_classes, n_features + 1): of shape (n_rows, n_classes)."""
-        curvatures = np.empty((self.n_rows, len(coefs)))
+        curvatures = np.empty((len(coefs), self.n_rows)).T  # those of a class together
         for rows, p in self._probabilities(coefs):
-            curvatures[rows] = p * (1.0 - p)
+            np.multiply(p, 1.0 - p, out=curvatures[rows])
         return curvatures
 
     def _probabilities(self, coefs):
         for rows, block in self._matrix.blocks(len(coefs)):
-            yield rows, special.softmax(block @ coefs[:, :-1].T + coefs[:, -1], axis=1)
+            yield rows, special.softmax(coefs[:, :-1] @ block.T + coefs[:, -1:], axis=0).T
 
     def hessian(self, coefs, floor):
         """[X 1]^T D [X 1] / n_rows, D the classes' mean curvature, weighted, and no less than a share of its mean."""

@@ -53,10 +53,6 @@ class L2:
         """Its gradient, of W's shape."""
         return self.strength * W
 
-    def common_part(self, W):
-        """What all rows of W are better without, as softmax does not see it: float64 of shape (n_features,)."""
-        return W.mean(axis=0)
-
     def dual_bound(self, square):
         """What the certificate adds for a dual point that misses the penalty's gradient by this squared length.
 

@@ -194,11 +194,14 @@ class SoftmaxObjective(Objective):
         return share * self._n_factored_rows() * n_features / (8.0 * n_samples)
 
     def centred(self, coefs):
-        """Coefficients less what classes share: that changes no probability, and a penalty prefers it. See `L2`.
+        """Coefficients less what classes share: that changes no probability, and a penalty prefers it.
 
-        Intercepts have the mean 0.
+        Without an L1 penalty it is their mean, which is taken off intercepts anyhow.
         """
-        return coefs - np.append(self.penalty.common_part(coefs[:, :-1]), coefs[:, -1].mean())
+        common = np.add.reduce(coefs) / len(coefs)
+        if not self.penalty.is_smooth:
+            common[:-1] = self.penalty.common_part(coefs[:, :-1])
+        return coefs - common
 
     def _factors_each(self, floor):
         n_classes, width = self.shape

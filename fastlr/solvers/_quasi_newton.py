@@ -66,9 +66,10 @@ class QuasiNewton:
         factor = R[-1, -1] / changes_mapped[-1, -1] if self.rescaled else 1.0
         steps_gradient, mapped_gradient = self._products(gradient).T
         a, _ = dtrtrs(R, steps_gradient)
-        u, _ = dtrtrs(R, R.diagonal() * a + factor * (changes_mapped @ a - mapped_gradient), trans=1)
-        shares = np.column_stack([u, -factor * a]).ravel()
-        result = shares @ self._pairs[pairs].reshape(-1, gradient.size)
+        shares = np.empty((len(R), 2))
+        shares[:, 0], _ = dtrtrs(R, R.diagonal() * a + factor * (changes_mapped @ a - mapped_gradient), trans=1)
+        shares[:, 1] = -factor * a
+        result = shares.ravel() @ self._pairs[pairs].reshape(-1, gradient.size)
         result += direction.ravel() if factor == 1.0 else factor * direction.ravel()
         return result.reshape(gradient.shape)
 
