@@ -23,7 +23,7 @@ from fastlr.objectives.penalties import L2
 from fastlr.objectives.softmax import SoftmaxObjective
 from fastlr.solvers import SOLVERS, plan
 from fastlr.solvers._steps import evaluated, safeguarded_step
-from fastlr.solvers.newton_cholesky import _Newton
+from fastlr.solvers.newton_cholesky import Newton
 from fastlr.solvers.preconditioned_lbfgs import _Model
 
 
@@ -201,7 +201,7 @@ def test_a_step_is_searched_for_where_the_objective_still_falls():
 
     objective = SimpleNamespace(slopes=lambda coef, direction: slope)
     newton = SimpleNamespace(objective=objective, coef=None, gradient=np.array([[-1.0]]))
-    length = _Newton._search(newton, np.array([[1.0]]))
+    length = Newton._search(newton, np.array([[1.0]]))
     assert integrate.quad(slope, 0.0, length, points=[0.1])[0] < 0.0
 
 

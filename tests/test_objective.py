@@ -22,7 +22,7 @@ from fastlr.linalg.blas import single_threaded_blas
 from fastlr.matrices.csr import CSRMatrix
 from fastlr.objectives import relative_gap
 from fastlr.objectives.penalties import L2
-from fastlr.solvers.newton_cholesky import _Newton
+from fastlr.solvers.newton_cholesky import Newton
 
 SHAPES = [(1, 1), (7, 3), (40, 12), (12, 40)]
 
@@ -428,7 +428,7 @@ def test_the_decrement_bound_of_newton_steps_bounds_the_distance(shape, order, u
     certified = 0
     saturated = optimum.astype(float) - 40.0 * np.append(np.zeros(shape[1]), fit_intercept)
     for start in (saturated, *points_around(optimum.astype(float), fit_intercept)):
-        newton = _Newton(objective.inner, objective.rows(start))
+        newton = Newton(objective.inner, objective.rows(start))
         for _ in range(6):
             newton.refresh()
             if not newton.step():

@@ -19,9 +19,13 @@ from fastlr.kernels.operations import Operation
 from fastlr.losses.logistic import Logistic
 from fastlr.losses.weight_sets import WeightSets
 from fastlr.matrices.dense import DenseMatrix
+from fastlr.objectives.penalties import L2
+from fastlr.objectives.weight_sets import WeightSetsObjective
 from fastlr.runtime.rounds import _COUNT_BITS, _DONE, _TICKET, open_round
 from fastlr.runtime.team import Team
 from fastlr.runtime.threads import start, wait_for
+from fastlr.solvers import newton_cholesky
+from fastlr.solvers.together import solve_together
 
 # dtype and layout of X: read in place by rows and by columns, and converted.
 KINDS = [("float64", "C"), ("float64", "F"), ("float32", "C"), ("float32", "F"), ("uint8", "C"), ("uint8", "F")]
@@ -33,11 +37,8 @@ class Shared:
     def __init__(self, matrix, loss):
         self.matrix, self.loss, self.team = matrix, loss, matrix.team
 
-    def loss_gradients(self, sets, coefs):
-        return self.matrix.sweep_sets(self.loss, coefs, sets)
-
-    def intercept_columns(self, sets, coefs):
-        return self.matrix.intercept_columns(self.loss, coefs, sets)
+    def loss_gradients(self, sets, coefs, with_columns=False):
+        return self.matrix.sweep_sets(self.loss, coefs, sets, with_columns=with_columns)
 
 
 def shared(shape, n_sets, dtype="float64", order="C", n_threads=1):
@@ -57,8 +58,7 @@ def shared(shape, n_sets, dtype="float64", order="C", n_threads=1):
 def test_passes_are_those_of_numpy_for_each_set_of_weights(shape, n_sets, dtype, order):
     design, problems = shared(shape, n_sets, dtype, order)
     coefs = np.stack([problem.coef for problem in problems])
-    losses, gradients = design.loss_gradients(range(n_sets), coefs)
-    columns = design.intercept_columns(range(n_sets), coefs)
+    losses, gradients, columns = design.loss_gradients(range(n_sets), coefs, with_columns=True)
     intercept = np.eye(coefs.shape[1])[-1]
     for k, problem in enumerate(problems):
         X, weight, coef = problem.effective, problem.sample_weight, problem.coef
@@ -67,16 +67,16 @@ def test_passes_are_those_of_numpy_for_each_set_of_weights(shape, n_sets, dtype,
         assert_within(gradients[k], gradient, problem.gradient_bound())
         column = reference.hessian_product(X, weight, coef, intercept)
         assert_within(columns[k], column, 2 * np.abs(problem.with_ones).T @ problem.curvature_bound())
-    assert design.matrix.n_passes == 2
+    assert design.matrix.n_passes == 1
 
 
 @pytest.mark.parametrize(("dtype", "order"), KINDS)
 def test_what_is_computed_for_a_fit_does_not_depend_on_the_others(dtype, order):
     design, problems = shared((1_030, 37), 7, dtype, order)
     coefs = np.stack([problem.coef for problem in problems])
-    losses, gradients = design.loss_gradients(range(7), coefs)
+    losses, gradients, _ = design.loss_gradients(range(7), coefs)
     for sets in ([3], [6, 0], [5, 4, 3], [2, 6, 1, 0, 4]):
-        some_losses, some_gradients = design.loss_gradients(sets, coefs[sets])
+        some_losses, some_gradients, _ = design.loss_gradients(sets, coefs[sets])
         rtol = problems[0].rtol  # their place may decide how their sums are rounded
         np.testing.assert_allclose(some_losses, losses[sets], rtol=rtol)
         np.testing.assert_allclose(some_gradients, gradients[sets], rtol=rtol, atol=rtol * np.abs(gradients).max())
@@ -87,8 +87,9 @@ def test_number_of_threads_cannot_be_seen():
     for n_threads in (1, 2, 3):
         design, problems = shared((9_001, 60), 3, n_threads=n_threads)
         with design.team:
-            losses, gradients = design.loss_gradients(range(3), np.stack([problem.coef for problem in problems]))
-        results.add(losses.tobytes() + gradients.tobytes())
+            coefs = np.stack([problem.coef for problem in problems])
+            sums = design.loss_gradients(range(3), coefs, with_columns=True)
+        results.add(b"".join(part.tobytes() for part in sums))
     assert len(results) == 1
 
 
@@ -145,6 +146,55 @@ def test_fits_that_go_together_read_x_far_less_often_than_fits_alone():
     assert pack.n_passes < alone / 2
 
 
+def test_no_place_is_evaluated_twice_for_the_sake_of_its_certificate(monkeypatch):
+    X, y = labelled(1_500, 12, 1.0)
+    places, sweep = [], DenseMatrix.sweep_sets
+
+    def noted(self, loss, coefs, sets, *, with_columns):
+        places.extend((k, coef.tobytes()) for k, coef in zip(sets, coefs, strict=True))
+        return sweep(self, loss, coefs, sets, with_columns=with_columns)
+
+    monkeypatch.setattr(DenseMatrix, "sweep_sets", noted)
+    pack = pack_of(X, y, k_folds(1_500, 3))
+    for C in np.logspace(-2, 2, 3):
+        assert len(pack.fit(C, tol=1e-8, max_iter=100)) == 3
+    assert len(set(places)) == len(places)
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_where_all_are_at_their_optimum_no_step_is_taken(fit_intercept):
+    X, y = labelled(1_500, 12, 1.0)
+    problem = Problem(check_features(X), y.astype(np.int64), 2, np.empty(0), 1.0, fit_intercept)
+    leader = newton_cholesky.begin(problem.objective(np.float64, Team(1)))
+    leader.approach(1e-4, 100)
+    loss = WeightSets(problem.targets(), np.ones((2, 1_500)))
+    objective = WeightSetsObjective(leader.objective.matrix, loss, [leader.objective.penalty] * 2, fit_intercept)
+    ends, _ = solve_together(objective, [leader.coef] * 2, leader.steering, tol=1e-10, max_iter=100)
+    again, gradients = solve_together(objective, [end.coef for end in ends], leader.steering, tol=1e-10, max_iter=100)
+    for end, result, gradient in zip(ends, again, gradients, strict=True):
+        assert result.converged
+        assert result.n_iter == 0
+        assert result.gap == pytest.approx(end.gap)
+        np.testing.assert_array_equal(result.coef, end.coef)
+        np.testing.assert_allclose(gradient, leader.objective.loss_gradient(end.coef)[1], atol=1e-12)
+
+
+def test_another_penalty_is_taken_note_of_without_a_pass():
+    X, y = labelled(1_500, 12, 1.0)
+    problem = Problem(check_features(X), y.astype(np.int64), 2, np.empty(0), 1.0, True)
+    newton = newton_cholesky.begin(problem.objective(np.float64, Team(1)))
+    newton.approach(1e-6, 100)
+    n_passes = newton.objective.n_passes
+    newton.change_penalty(L2(0.03))
+    assert newton.objective.n_passes == n_passes
+    value, gradient = newton.objective.loss_gradient(newton.coef)
+    assert newton.value == pytest.approx(value, rel=1e-14)
+    np.testing.assert_allclose(newton.gradient, gradient, atol=1e-14)
+    newton.approach(1e-6, 100)
+    model = SklearnLogisticRegression(C=1 / (0.03 * 1_500), solver="newton-cholesky", tol=1e-12).fit(X, y)
+    np.testing.assert_allclose(newton.coef[:, :-1], model.coef_, atol=1e-2 * np.abs(model.coef_).max())
+
+
 def test_fits_unlike_the_mean_leave_the_pack_and_are_solved_alone():
     X, y = labelled(1_500, 12, 1.0)
     rng = np.random.default_rng(1)
@@ -186,7 +236,7 @@ def test_a_block_of_the_next_round_is_done_for_the_fits_of_that_round():
     X = check_features(np.ones((500_000, 1)))
     ones = read_only(np.ones((2, len(X))))
     fits, n_fits, starts = np.arange(2), np.zeros(1, np.int64), np.array([0, 4, len(X)])
-    state, sums, gradients = np.zeros(32, np.int64), np.zeros((2, 2, 2)), np.zeros((2, 2, 1))
+    state, sums, gradients = np.zeros(32, np.int64), np.zeros((2, 2, 3)), np.zeros((2, 4, 1))
     space = many.work_space(1, 2, np.float64)
     arguments = (X, Logistic(), ones[0], ones, fits, n_fits, np.zeros((2, 1)), np.zeros(2), starts, sums, gradients)
     many.serve(state, 0, 0, 0, *space, *arguments)  # compiled
@@ -204,7 +254,7 @@ def test_a_block_of_the_next_round_is_done_for_the_fits_of_that_round():
             break
     assert in_time
     assert np.isfinite(sums[0]).all()
-    np.testing.assert_array_equal(gradients[0], -2.0)  # four samples with residuals -1/2
+    np.testing.assert_array_equal(gradients[0, :2], -2.0)  # four samples with residuals -1/2
 
 
 def test_failures_are_in_the_order_of_the_fits_whichever_thread_ends_first(monkeypatch):

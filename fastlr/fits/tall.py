@@ -1,9 +1,9 @@
 """Many fits of two classes to more samples than features: one goes ahead, the others follow it together.
 
 Sets of weights that differ in a part of the samples, as folds do, have optima near one another and nearly the same
-Hessian. So for each C the fit to the mean of all sets is solved first. Every other fit starts from its optimum, plus
-what the two were apart at the last C, and takes its Hessian: a few steps are left, which all fits do together, with
-one pass over X for each.
+Hessian. So for each C the fit to the mean of all sets goes first. Every other fit goes as far from its last end as that
+one did, while its gradient is thought to change as much, and from there a step with its Hessian: that is the start. A
+few steps are left, which all fits do together, with one pass over X for each.
 """
 
 from dataclasses import replace
@@ -17,7 +17,7 @@ from ..solvers import newton_cholesky
 from ..solvers.together import solve_together
 from .problem import stacked_weights
 
-_LEAD_TOL = 1e-6  # its optimum is where others start, and further from theirs than this
+_LEAD_TOL = 1e-4  # others start from there, and are further from it than this
 _FEATURES_PER_SET = 8  # the weights of the sets that go together take an eighth of X's memory,
 _FEWEST_SETS = 5  # or are those of so many sets,
 _FEW_WEIGHTS = 1_000_000  # or so many numbers
@@ -54,15 +54,15 @@ class Pack:
         for k in sets:
             mean += stacked_weights(weight_of, [k], n_samples)[0]
         mean /= len(sets)
-        self._leader = replace(problem, sample_weight=mean).objective(dtype, team)
-        self._steering = None
-        self._optimum = None  # of the leader, at the last C
+        self._objective = replace(problem, sample_weight=mean).objective(dtype, team)  # the leader's
+        self._leader = None
         self.ends = {}
+        self._apart = {}  # by set, how far its last end was from the leader's, see `_end`
 
     @property
     def n_passes(self):
         """How often X was read."""
-        return self._leader.n_passes
+        return self._objective.n_passes
 
     def fit(self, C, *, tol, max_iter):
         """Fits for one C: finite, and best no smaller than the last.
@@ -80,36 +80,41 @@ class Pack:
         dict of SolverResult
             By set, of those that have converged. All other sets leave the pack.
         """
-        before = self._optimum
         ends = {}
-        if self._go_ahead(C, max(tol, _LEAD_TOL), max_iter):
-            apart = {k: coef - before for k, coef in self.ends.items()}
+        self._go_ahead(C, max(tol, _LEAD_TOL), max_iter)
+        if self._leader.steering is not None and np.isfinite(self._leader.coef).all():
             for group in self._groups:
-                ends.update(self._follow(group, C, apart, tol, max_iter))
-        self.ends.update({k: end.coef for k, end in ends.items()})
+                ends.update(self._follow(group, C, tol, max_iter))
         ends = {k: end for k, end in ends.items() if end.converged}
         self._groups = [group for group in ([k for k in group if k in ends] for group in self._groups) if group]
         return ends
 
     def _go_ahead(self, C, tol, max_iter):
-        """Solve for the leader; False where there is nothing to follow."""
-        penalty = self._penalty(C, self._leader.loss.weight_sum)
-        steering = self._steering and self._steering.with_penalty(penalty.diagonal - self._leader.penalty.diagonal)
-        self._leader = self._leader.with_penalty(penalty)
-        end = newton_cholesky.solve(self._leader, self._optimum, tol=tol, max_iter=max_iter, steering=steering)
-        self._optimum, self._steering = end.coef, end.steering
-        return end.steering is not None and bool(np.isfinite(end.coef).all())
+        """Move the leader to near its optimum."""
+        penalty = self._penalty(C, self._objective.loss.weight_sum)
+        if self._leader is None:
+            self._leader = newton_cholesky.begin(self._objective.with_penalty(penalty))
+        else:
+            self._leader.change_penalty(penalty)
+        self._leader.approach(tol, max_iter)
 
     def _penalty(self, C, weight_sum):
         return replace(self._problem, C=C).penalty(weight_sum)
 
-    def _follow(self, group, C, apart, tol, max_iter):
-        """Fits of one group, by set; `apart` is how far each was from the leader at the last C."""
-        loss = self._shared_loss(group)
+    def _follow(self, group, C, tol, max_iter):
+        """Fits of one group, by set."""
+        loss, leader = self._shared_loss(group), self._leader
         penalties = [self._penalty(C, weight_sum) for weight_sum in loss.weight_sums.tolist()]
-        objective = WeightSetsObjective(self._leader.matrix, loss, penalties, self._problem.fit_intercept)
-        starts = [self._optimum + apart.get(k, 0.0) for k in group]
-        ends = solve_together(objective, starts, self._steering, tol=tol, max_iter=max_iter)
+        objective = WeightSetsObjective(self._objective.matrix, loss, penalties, self._problem.fit_intercept)
+        lead = _end(leader.coef, leader.gradient, leader.objective.penalty)
+        starts = []
+        for k, penalty in zip(group, penalties, strict=True):
+            coef, gradient = lead + self._apart.get(k, 0.0)
+            starts.append(coef - leader.steering(gradient + _gradient(penalty, coef)))
+        ends, gradients = solve_together(objective, starts, leader.steering, tol=tol, max_iter=max_iter)
+        for k, penalty, end, gradient in zip(group, penalties, ends, gradients, strict=True):
+            self.ends[k] = end.coef
+            self._apart[k] = _end(end.coef, gradient, penalty) - lead
         return dict(zip(group, ends, strict=True))
 
     def _shared_loss(self, group):
@@ -118,3 +123,14 @@ class Pack:
             self._loss = WeightSets(self._problem.targets(), weights)
             self._group = group
         return self._loss
+
+
+def _end(coef, gradient, penalty):
+    """Where a fit ended, with the gradient of the loss there: of shape (2, 1, n_features + 1)."""
+    return np.stack([coef, gradient - _gradient(penalty, coef)])
+
+
+def _gradient(penalty, coef):
+    gradient = np.zeros_like(coef)
+    gradient[:, :-1] = penalty.gradient(coef[:, :-1])
+    return gradient

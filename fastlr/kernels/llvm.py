@@ -135,6 +135,17 @@ def prefetch(builder, pointer, *, level):
     builder.call(function, [builder.bitcast(pointer, cgutils.voidptr_t), int32(0), int32(level), int32(1)])
 
 
+@intrinsic
+def ask(typingctx, A, i, j):
+    """Ask for an entry of a matrix, to be in the second-level cache soon."""
+
+    def codegen(context, builder, signature, args):
+        prefetch(builder, item_pointer(context, builder, A, *args), level=2)
+        return context.get_dummy_value()
+
+    return types.void(A, types.intp, types.intp), codegen
+
+
 def loop(builder, start, stop, step, values, body):
     """``for k in range(start, stop, step): values = body(k, values)``; returns the last values."""
     before = builder.block

@@ -1,9 +1,10 @@
 """Many fits of two classes that share X: a tile of samples at a time, for all fits.
 
 A tile's raw predictions Z, of shape (n_fits, samples of the tile), stay in cache: formed from X, turned into weighted
-residuals in place, and multiplied with the same rows of X, by the products of `tiles`. X is read once for all fits,
-and nothing of size n_samples x n_fits is written. What is computed for a fit does not depend on which others there
-are, but for rounding: its place among them decides which instructions add its sums.
+residuals in place, and multiplied with the same rows of X, by the products of `tiles`; where they are asked for, so are
+the curvatures, as certificates need them. X is read once for all fits, and nothing of size n_samples x n_fits is
+written. What is computed for a fit does not depend on which others there are, but for rounding: its place among them
+decides which instructions add its sums.
 """
 
 import numpy as np
@@ -14,7 +15,7 @@ from ..runtime.rounds import NO_BLOCK, operation, take
 from .llvm import as_rows, smaller
 from .operations import Operation
 from .pointwise import formula_of
-from .tiles import FEW_COLUMNS, Loops, add_gradient, even, load, raw_predictions, tile_rows
+from .tiles import FEW_COLUMNS, Loops, add_gradient, load, raw_predictions, tile_rows
 
 MAX_FITS = FEW_COLUMNS  # beyond, products would be left to BLAS
 _LOOPS = Loops()
@@ -34,26 +35,28 @@ def work_space(n_features, n_fits, dtype):
     tuple of ndarray
     """
     rows = tile_rows(n_features, dtype)
-    tile, part = np.empty((rows, n_features), dtype), guarded_empty((even(n_fits), n_features), dtype)
-    return tile, part, guarded_empty(even(n_fits) * rows, dtype)
+    tile, part = np.empty((rows, n_features), dtype), guarded_empty((2 * n_fits, n_features), dtype)
+    return tile, part, guarded_empty(2 * n_fits * rows, dtype)
 
 
 @helper()
-def _weighted_derivatives(what, formula, z, y, weight, sums):
-    """Turn raw predictions into weighted derivatives of the loss; adds the loss and their sum to `sums`.
-
-    The first ones by `LOSS_GRADIENT`, else the second.
-    """
+def _weighted_derivatives(formula, z, bend, y, weight, sums):
+    """Turn raw predictions into weighted residuals, and write curvatures; adds the loss and sums of both to `sums`."""
     loss = 0.0
     total = 0.0
+    total_bend = 0.0
     for i in range(z.size):
         value, r, h = formula_of(formula, np.float64(z[i]), y[i])
-        derivative = weight[i] * (r if what == Operation.LOSS_GRADIENT else h)
+        r *= weight[i]
+        h *= weight[i]
         loss += weight[i] * value
-        total += derivative
-        z[i] = derivative
+        total += r
+        total_bend += h
+        z[i] = r
+        bend[i] = h
     sums[0] += loss
     sums[1] += total
+    sums[2] += total_bend
 
 
 @kernel()
@@ -82,10 +85,11 @@ def serve(
     intercepts : float64 array of shape (n_sets,)
     starts : int64 array of shape (n_blocks + 1,)
         First row of each block.
-    sums : float64 array of shape (n_blocks, n_sets, 2)
-        Written: loss, and sum of what multiplies X, of each block.
-    gradients : float64 array of shape (n_blocks, n_sets, n_features)
-        Written: products of the residuals, or by `INTERCEPT_COLUMN` of the curvatures, with X of each block.
+    sums : float64 array of shape (n_blocks, n_sets, 3)
+        Written: loss, and sums of the residuals and of the curvatures, of each block.
+    gradients : float64 array of shape (n_blocks, 2 n_sets, n_features)
+        Written: products of the residuals with X of each block, and by `LOSS_GRADIENT_COLUMN`, after those of all fits,
+        of the curvatures.
     """
     block = NO_BLOCK
     while True:
@@ -93,17 +97,18 @@ def serve(
         if block < 0:
             return seen
         # As the operation, anew for every block: the next round may be about other fits.
-        what = operation(state)
         m = n_fits[0]
+        n_products = 2 * m if operation(state) == Operation.LOSS_GRADIENT_COLUMN else m
         W, b = coef[: m + m % 2], intercepts[:m]
         sums[block] = 0.0
-        gradients[block, :m] = 0.0
+        gradients[block, :n_products] = 0.0
         for first in range(starts[block], starts[block + 1], tile.shape[0]):
             stop = smaller(first + tile.shape[0], starts[block + 1])
             rows = load(_LOOPS, X, first, stop - first, tile)
-            Z = as_rows(flat_raw, W.shape[0], stop - first)
-            raw_predictions(_LOOPS, X, first, rows, W, b, part, Z)
+            Z = as_rows(flat_raw, 2 * m, stop - first)
+            raw_predictions(_LOOPS, X, first, rows, W, b, part, Z[: W.shape[0]])
             for k in range(m):
                 weight = weights[sets[k], first:stop]
-                _weighted_derivatives(what, formula, Z[k], y[first:stop], weight, sums[block, k])
-            add_gradient(_LOOPS, X, first, rows, Z, part[: W.shape[0]], gradients[block, :m])
+                _weighted_derivatives(formula, Z[k], Z[m + k], y[first:stop], weight, sums[block, k])
+            n_rows = n_products + n_products % 2
+            add_gradient(_LOOPS, X, first, rows, Z[:n_rows], part[:n_rows], gradients[block, :n_products])

@@ -17,3 +17,4 @@ class Operation(IntEnum):
     GRAM = 8  # X X^T
     LOSS = 9  # loss and residuals
     STEP = 10  # a step of gradient descent, and loss and residuals there
+    LOSS_GRADIENT_COLUMN = 11  # LOSS_GRADIENT and INTERCEPT_COLUMN

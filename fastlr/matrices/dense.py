@@ -134,7 +134,7 @@ class DenseMatrix(MemoryMatrix):
         """Passes that go feature after feature, where X is read so."""
         return self._passes_for(loss)
 
-    def sweep_sets(self, loss, coefs, sets):
+    def sweep_sets(self, loss, coefs, sets, *, with_columns):
         """Summed losses and their gradients, of fits to sets of weights: one pass.
 
         Parameters
@@ -144,32 +144,25 @@ class DenseMatrix(MemoryMatrix):
         coefs : float64 array of shape (n_fits, n_features + 1)
         sets : int array of shape (n_fits,)
             The set of weights of each fit.
+        with_columns : bool
+            Whether [X 1]^T D 1, the last columns of the Hessians, are asked for too.
 
         Returns
         -------
         values : float64 array of shape (n_fits,)
         gradients : float64 array of shape (n_fits, n_features + 1)
+        columns : float64 array of shape (n_fits, n_features + 1), or None
 
         Raises
         ------
         ValueError
             If X holds NaN or infinity, which this pass finds.
         """
-        values, gradients = self._passes_for(loss).sweep(coefs, sets)
+        sums = self._passes_for(loss).sweep(coefs, sets, with_columns)
         self.n_passes += 1
-        if not np.isfinite(values).all():
+        if not np.isfinite(sums[0]).all():
             self.check_finite()
-        return values, gradients
-
-    def intercept_columns(self, loss, coefs, sets):
-        """[X 1]^T D 1 at the coefficients of each fit: one pass; parameters as of `sweep_sets`.
-
-        Returns
-        -------
-        float64 array of shape (n_fits, n_features + 1)
-        """
-        self.n_passes += 1
-        return self._passes_for(loss).intercept_columns(coefs, sets)
+        return sums
 
     def take(self, rows):
         """See `Matrix`."""

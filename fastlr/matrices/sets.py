@@ -24,11 +24,11 @@ class SetPasses:
         self._sets, self._n_fits = np.zeros(n_sets, np.int64), np.zeros(1, np.int64)
         self._coef = np.zeros((tiles.even(n_sets), n_features), matrix.dtype)
         self._intercepts = np.zeros(n_sets)
-        rows = softmax_block_rows(n_samples, n_features, n_sets)
+        rows = softmax_block_rows(n_samples, n_features, 2 * n_sets)
         starts = np.append(np.arange(0, n_samples, rows), n_samples)
         self._n_blocks = len(starts) - 1
-        self._sums = np.empty((self._n_blocks, n_sets, 2))
-        self._gradients = guarded_empty((self._n_blocks, n_sets, n_features))
+        self._sums = np.empty((self._n_blocks, n_sets, 3))
+        self._gradients = guarded_empty((self._n_blocks, 2 * n_sets, n_features))
         coefs = self._sets, self._n_fits, self._coef, self._intercepts
         self._task = Task(
             many.serve,
@@ -36,8 +36,8 @@ class SetPasses:
             partial(many.work_space, n_features, n_sets, matrix.dtype),
         )
 
-    def run(self, operation, coefs, sets):
-        """One round: (losses, of shape (n_fits,), and sums over X of shape (n_fits, n_features + 1))."""
+    def sweep(self, coefs, sets, with_columns):
+        """One round: losses, gradients and last columns of the Hessians, or None."""
         if self._n_fits[0] != len(sets):
             self._task.fastest.clear()  # passes for fewer fits were faster
         n_fits = self._n_fits[0] = len(sets)
@@ -45,17 +45,12 @@ class SetPasses:
         np.multiply(coefs[:, :-1], self._scale, out=self._coef[:n_fits], casting="same_kind")
         self._coef[n_fits : tiles.even(n_fits)] = 0.0
         self._intercepts[:n_fits] = coefs[:, -1]
+        operation = Operation.LOSS_GRADIENT_COLUMN if with_columns else Operation.LOSS_GRADIENT
         self._team.run(self._task, operation, self._n_blocks, _PRODUCT_WORK * self._n_entries * n_fits)
-        sums = np.empty((n_fits, coefs.shape[1]))
-        np.sum(self._gradients[:, :n_fits], axis=0, out=sums[:, :-1])
+        n_products = 2 * n_fits if with_columns else n_fits
+        sums = np.empty((n_products, coefs.shape[1]))
+        np.sum(self._gradients[:, :n_products], axis=0, out=sums[:, :-1])
         sums[:, :-1] *= self._scale
-        losses, sums[:, -1] = self._sums[:, :n_fits].sum(axis=0).T
-        return losses, sums
-
-    def sweep(self, coefs, sets):
-        """Losses and gradients."""
-        return self.run(Operation.LOSS_GRADIENT, coefs, sets)
-
-    def intercept_columns(self, coefs, sets):
-        """Last columns of the Hessians."""
-        return self.run(Operation.INTERCEPT_COLUMN, coefs, sets)[1]
+        losses, *totals = self._sums[:, :n_fits].sum(axis=0).T
+        sums[:, -1] = np.concatenate(totals)[:n_products]
+        return losses, sums[:n_fits], sums[n_fits:] if with_columns else None

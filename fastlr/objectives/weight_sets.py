@@ -27,27 +27,28 @@ class WeightSetsObjective:
             for penalty, weight_sum in zip(penalties, loss.weight_sums.tolist(), strict=True)
         ]
 
-    def loss_gradients(self, sets, coefs):
+    def loss_gradients(self, sets, coefs, *, with_columns):
         """Values and gradients of some sets: one pass.
 
         Parameters
         ----------
         sets : list of int
         coefs : list of float64 array of shape (1, n_features + 1)
+        with_columns : bool
+            Whether the last columns of the Hessians are asked for too.
 
         Returns
         -------
-        list of (value, gradient)
+        list of (value, gradient, column)
+            Without columns, None in their place.
         """
-        values, gradients = self.matrix.sweep_sets(self.loss, np.concatenate(coefs), sets)
-        parts = zip(sets, coefs, values.tolist(), gradients, strict=True)
-        return [self.of_sets[k].penalised(coef, value, gradient[None]) for k, coef, value, gradient in parts]
-
-    def gap_bounds(self, sets, coefs, gradients):
-        """Bounds on f - f* of some sets: one pass; `gradients` are those at `coefs`."""
-        columns = self.matrix.intercept_columns(self.loss, np.concatenate(coefs), sets)
-        parts = zip(sets, gradients, columns, strict=True)
-        return [self.of_sets[k].gap_bound(gradient, column) for k, gradient, column in parts]
+        parts = self.matrix.sweep_sets(self.loss, np.concatenate(coefs), sets, with_columns=with_columns)
+        values, gradients, columns = parts
+        ends = []
+        for i, k in enumerate(sets):
+            end = self.of_sets[k].penalised(coefs[i], float(values[i]), gradients[i : i + 1])
+            ends.append((*end, columns[i] if with_columns else None))
+        return ends
 
 
 class _SetObjective:
@@ -64,4 +65,5 @@ class _SetObjective:
         return self.penalty.dual_bound(float(np.vdot(gradient[:, :-1], gradient[:, :-1])))
 
     def gap_bound(self, gradient, column):
+        """Bound on f - f*; without an intercept `column` may be None."""
         return gap_bound(self.penalty, gradient, lambda: column / self._weight_sum)

@@ -63,8 +63,20 @@ class Steering(QuasiNewton):
         return float(np.vdot(gradient, self.map(gradient)))
 
 
-class _Newton:
-    """The state of one run: where it is, what it knows there, what steers it."""
+class Newton:
+    """The state of one run: where it is, what it knows there, what steers it.
+
+    Parameters
+    ----------
+    objective : LogisticObjective or SoftmaxObjective
+    coef : float64 array of shape (k, n_features + 1)
+    steering : Steering, optional
+
+    Attributes
+    ----------
+    coef, gradient : float64 arrays of shape (k, n_features + 1)
+    value : float
+    """
 
     def __init__(self, objective, coef, steering=None):
         self.objective = objective
@@ -108,14 +120,35 @@ class _Newton:
         self.refresh()
         return self._attempt()
 
-    def _is_due(self, tol):
-        """Whether without a penalty the step from here is to be one with the Hessian here."""
-        if self.objective.penalty:
-            return False
+    def approach(self, tol, max_iter):
+        """Steps until f is within a share of its minimum, as `steering` measures it and not certified."""
+        for _ in range(max_iter):
+            if self._left() <= 2.0 * tol * self.value or not self.step():
+                break
+
+    def change_penalty(self, penalty):
+        """Go on with another L2 penalty: X is not read."""
+        before, w = self.objective.penalty, self.coef[:, :-1]
+        self.objective = self.objective.with_penalty(penalty)
+        self.value += penalty.value(w) - before.value(w)
+        self.gradient = self.gradient.copy()
+        self.gradient[:, :-1] += penalty.gradient(w) - before.gradient(w)
+        self.steering = self.steering and self.steering.with_penalty(penalty.diagonal - before.diagonal)
+        self.hessian = self.length2 = self._bound = None
+        self.step_gap, self._n_lost = np.inf, 0
+
+    def _left(self):
+        """Twice f - f*, as `steering` measures it."""
+        if self.steering is None:
+            return np.inf
         if self.length2 is None:
             self.length2 = self.steering.norm2(self.gradient)
+        return self.length2
+
+    def _is_due(self, tol):
+        """Whether without a penalty the step from here is to be one with the Hessian here."""
         # It certifies twice what is left after it, at most: half of the squared length is the way to go.
-        return self.length2 <= 2.0 * tol * self.value
+        return not self.objective.penalty and self._left() <= 2.0 * tol * self.value
 
     def _is_exact(self):
         """Whether `steering` is the Hessian of the current coefficients, with nothing lost in rounding.
@@ -135,8 +168,7 @@ class _Newton:
         if not slope < 0.0:
             return False
         self.objective.remember()
-        if self.length2 is None:
-            self.length2 = self.steering.norm2(self.gradient)
+        self._left()
         exact = self._is_exact()
         doubtful = exact and self.steering.smallest_pivot <= DOUBTFUL
         if doubtful:
@@ -239,14 +271,25 @@ def _start_from_subsample(objective):
     sample = objective.subsample(sample_rows(n_samples, n_sampled))
     if not sample.loss.weight_sum > 0.0:
         return None
-    newton = _Newton(sample, *(_start_from_subsample(sample) or (np.zeros(objective.shape),)))
+    newton = Newton(sample, *(_start_from_subsample(sample) or (np.zeros(objective.shape),)))
     # Nearer than the subsample's optimum is to that of all rows is not worth a step.
-    enough = 0.1 * objective.n_coef / n_sampled
-    for _ in range(20):
-        if not newton.step() or newton.length2 < enough * newton.value:
-            break
+    newton.approach(0.05 * objective.n_coef / n_sampled, 20)
     newton.refresh()
     return newton.coef, newton.steering
+
+
+def begin(objective, start=None, steering=None):
+    """A run from `start`, by default from the optimum of a subsample; from zeros on small data, or where it misleads.
+
+    Returns
+    -------
+    Newton
+    """
+    state = _start_from_subsample(objective) if start is None else (objective.centred(start), steering)
+    newton = Newton(objective, *(state or (np.zeros(objective.shape),)))
+    if state and not newton.value <= objective.value_at_zero:
+        newton = Newton(objective, np.zeros(objective.shape))
+    return newton
 
 
 def solve(objective, start=None, *, tol, max_iter, callback=None, steering=None):
@@ -270,10 +313,7 @@ def solve(objective, start=None, *, tol, max_iter, callback=None, steering=None)
     -------
     SolverResult
     """
-    state = _start_from_subsample(objective) if start is None else (objective.centred(start), steering)
-    newton = _Newton(objective, *(state or (np.zeros(objective.shape),)))
-    if state and not newton.value <= objective.value_at_zero:  # a start that misleads
-        newton = _Newton(objective, np.zeros(objective.shape))
+    newton = begin(objective, start, steering)
     history, promise = [], Promise(tol)
     while True:
         gap = newton.gap(promise, tol)
@@ -283,7 +323,7 @@ def solve(objective, start=None, *, tol, max_iter, callback=None, steering=None)
             break
         if not newton.step(tol):
             if newton.n_iter == 0 and newton.coef.any():  # a start from which no step leads: zeros again
-                newton = _Newton(objective, np.zeros(objective.shape))
+                newton = Newton(objective, np.zeros(objective.shape))
                 if newton.step(tol):
                     continue
             gap = min(gap, relative_gap(newton.step_gap, newton.value))
