@@ -1,5 +1,6 @@
 """Every pass over a sparse X against the same pass in NumPy over its dense copy."""
 
+import itertools
 import tracemalloc
 
 import numpy as np
@@ -11,7 +12,7 @@ from scipy import sparse
 
 from fastlr import reference
 from fastlr._validation import check_sample_weight, check_sparse_features
-from fastlr.matrices.csr import compressed
+from fastlr.matrices.csr import CSRMatrix, compressed
 from fastlr.runtime.blocks import entry_blocks
 from fastlr.runtime.team import Rest, Team
 
@@ -252,6 +253,23 @@ def test_entries_beyond_the_last_row_are_not_read():
     expected = all_passes(problem.design(), problem.coef, problem.coef)
     results = all_passes(problem.but(X=padded).design(), problem.coef, problem.coef)
     assert all(np.asarray(results[name]).tobytes() == np.asarray(value).tobytes() for name, value in expected.items())
+
+
+@index_dtypes
+@dtypes
+@pytest.mark.parametrize("places", [[], [3], [0, 4, 5, 39]], ids=str)
+def test_some_columns_are_copied_row_after_row(dtype, indices, places):
+    X = random_csr(np.random.default_rng(3), (70, 40), dtype, indices)
+    padded = csr_of(
+        np.append(X.data, np.ones(5, dtype)), np.append(X.indices, [3] * 5).astype(indices), X.indptr, X.shape
+    )
+    some = CSRMatrix(check_sparse_features(padded)).columns(np.array(places, np.int64))
+    assert some.X.dtype == dtype
+    np.testing.assert_array_equal(some.X.toarray(), X.toarray()[:, places])
+    data, rows, indptr = some.by_columns()
+    by_columns = sparse.csc_array((data, rows.view(indices), indptr), shape=some.shape)
+    np.testing.assert_allclose(by_columns.toarray(), X.toarray()[:, places], rtol=1e-6 if dtype == "float32" else 1e-15)
+    assert all(len(set(rows[first:stop])) == stop - first for first, stop in itertools.pairwise(indptr))
 
 
 @st.composite

@@ -181,3 +181,14 @@ def test_a_descent_along_columns_ends_where_the_model_is_smallest(kind, shape, f
     assert (np.abs(slope[:-1][v == 0.0]) <= threshold[v == 0.0] + bound).all()
     assert abs(slope[-1]) <= bound
     assert (v == 0.0).any() and (v != 0.0).any()
+
+
+@kinds
+def test_a_descent_along_columns_ends_when_signs_hold(kind):
+    X, (loss, coefs) = features((40, 7)), draw((40, 7), True, 1)
+    matrix = KINDS[kind](X)
+    gradient = matrix.sweep(loss, coefs)[1][0]
+    model = gradient, coefs[0, :-1], np.zeros(7), 1.0, matrix.column_moments(loss)
+    before = matrix.n_passes
+    assert not matrix.descend(loss, *model, np.zeros(8), 0.0)
+    assert matrix.n_passes - before < 30

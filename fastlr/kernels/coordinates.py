@@ -199,6 +199,7 @@ def descend_columns(X, h, gradient, w, threshold, ridge, moments, step, tol, u, 
     Returns
     -------
     n_sweeps : int
+        It also ends when a sweep over all, but the first, has changed no sign.
     is_done : bool
         Whether all changes of the last sweep over all are within `tol`.
     """
@@ -217,7 +218,7 @@ def descend_columns(X, h, gradient, w, threshold, ridge, moments, step, tol, u, 
     change = np.inf
     for sweep in range(_COLUMN_SWEEPS):
         is_whole = sweep % _WHOLE_EVERY == 0 or change <= tol
-        change = 0.0
+        change, has_turned = 0.0, sweep == 0
         for j in range(n):
             old = w[j] + step[j]
             if bend[j] <= 0.0 or (old == 0.0 and not is_whole):
@@ -230,7 +231,8 @@ def descend_columns(X, h, gradient, w, threshold, ridge, moments, step, tol, u, 
                 add_column(X, j, d, h, u)
                 b -= first[j] * d * share
                 change = max(change, abs(d) * bend[j])
-        if is_whole and change <= tol:
+                has_turned |= new * old <= 0.0
+        if is_whole and (change <= tol or not has_turned):
             break
     step[n] = b
     return sweep + 1, is_whole and change <= tol

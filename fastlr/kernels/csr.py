@@ -118,6 +118,45 @@ def column_moments(data, indices, indptr, curvature, start, stop, first, second)
 
 
 @kernel(CONTRACT)
+def count_in_columns(indices, indptr, place, starts):
+    """Count the entries in some columns, row after row.
+
+    Parameters
+    ----------
+    indices, indptr
+        See `fused_pass`.
+    place : int32 array of shape (n_features,)
+        Of each column among those, -1 of others.
+    starts : int64 array of shape (n_samples + 1,)
+        Written: where the entries of each row would begin, were there no others.
+    """
+    count = 0
+    for i in range(indptr.size - 1):
+        starts[i] = count
+        for t in range(indptr[i], indptr[i + 1]):
+            count += place[indices[uint64(t)]] >= 0
+    starts[indptr.size - 1] = count
+
+
+@kernel(CONTRACT)
+def copy_columns(data, indices, indptr, place, some_data, some_indices):
+    """Copy the entries in some columns, in their order; see `count_in_columns`.
+
+    Parameters
+    ----------
+    some_data, some_indices : arrays with room for one more entry
+        Written.
+    """
+    count = 0
+    for t in range(indptr[0], indptr[indptr.size - 1]):
+        k, at = uint64(t), uint64(count)
+        # Written whether it counts or not: which do, no processor foretells.
+        some_data[at] = data[k]
+        some_indices[at] = place[indices[k]]
+        count += place[indices[k]] >= 0
+
+
+@kernel(CONTRACT)
 def serve(
     state, n_blocks, seen, task, z, residual,
     X, formula, y, sample_weight, w, intercept, starts, raw, curvature, sums, gradients, squares, result,

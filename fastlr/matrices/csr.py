@@ -3,6 +3,7 @@
 from functools import partial
 
 import numpy as np
+from scipy import sparse
 
 from .._validation import read_only
 from ..kernels import csr
@@ -81,20 +82,25 @@ class CSRMatrix(MemoryMatrix):
 
     def columns(self, places):
         """See `Matrix`."""
-        matrix = CSRMatrix(self.X[:, places], name=self._name, team=self.team)  # in less time than from columns
-        matrix._columns = self._compressed_columns()[:, places]
-        return matrix
-
-    def _compressed_columns(self):
-        """A copy of X that the first call makes."""
-        if self._columns is None:
-            self._columns = self.X.tocsc()
-            self._columns.sum_duplicates()
-        return self._columns
+        data, indices, indptr = self.arrays
+        place = np.full(self.shape[1], -1, np.int32)
+        place[places] = np.arange(len(places), dtype=np.int32)
+        starts = np.empty_like(indptr)
+        csr.count_in_columns(indices, indptr, place, starts)
+        size, kind = starts[-1] + 1, self.X.indices.dtype
+        some_data, some_indices = np.empty(size, data.dtype), np.empty(size, kind)
+        csr.copy_columns(data, indices, indptr, place, some_data, some_indices)
+        arrays = some_data[:-1], some_indices[:-1], starts.astype(self.X.indptr.dtype)
+        X = sparse.csr_array(arrays, shape=(self.shape[0], len(places)))
+        return CSRMatrix(X, name=self._name, team=self.team)
 
     def by_columns(self):
         """See `Matrix`."""
-        return compressed(self._compressed_columns())
+        if self._columns is None:
+            columns = self.X.tocsc()
+            columns.sum_duplicates()
+            self._columns = compressed(columns)
+        return self._columns
 
     def moments(self, loss):
         """See `Matrix`: one pass."""
