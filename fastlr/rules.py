@@ -12,6 +12,7 @@ MAX_LOST = 3  # steps in a row whose effect may be lost in rounding
 DOUBTFUL = 1e-9  # with pivots below this, of nearly collinear columns, a step may not solve its equations
 MISLEADING = (1.0 + 1e-12) * math.log(2.0)  # above the mean loss at zero, a start is worse than zeros
 ROUNDING = 4.0 * sys.float_info.epsilon  # error of an objective, over its value
+HIDING = 1e-10  # the same where coefficients are large and cancel out
 
 
 def relative_gap(gap, value):
@@ -34,3 +35,23 @@ def bound_of_shift(shift, g_b, missed):
 def missed_by(square, l2):
     """What a dual point costs that misses the gradient of l2 / 2 |W|^2 by this squared length; inf for l2 = 0."""
     return square / (2.0 * l2) if l2 > 0.0 else math.inf
+
+
+def descends(value, reached, length, decrement, slope):
+    """Whether a step makes f smaller: Armijo's rule, or where rounding may hide that, what is left of the slope.
+
+    Source: Hager & Zhang, A new conjugate gradient method with guaranteed descent and an efficient line search, SIAM
+    Journal on Optimization 16, 2005, (1.4) (approximate Wolfe conditions).
+
+    Parameters
+    ----------
+    value, reached : float
+        f at the start and at the end.
+    length : float
+        Of the step, over that of the direction.
+    decrement, slope : float
+        Minus the derivative of f along the direction at the start, and the derivative at the end.
+    """
+    if reached <= value - ARMIJO * length * decrement + ROUNDING * abs(reached):
+        return True
+    return reached <= value + HIDING * abs(value) and slope <= (1.0 - 2.0 * ARMIJO) * decrement

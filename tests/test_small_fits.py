@@ -128,6 +128,20 @@ def test_a_start_that_misleads_is_left_for_zeros(fit):
     np.testing.assert_array_equal(coef, fit(X, y, np.ones(200), 1e-2)[0])
 
 
+@pytest.mark.parametrize("fit", [kernel_fit, numpy_fit])
+@pytest.mark.parametrize("C", [1.0, 1e4, 1e6])
+def test_steps_are_not_shortened_where_rounding_hides_what_they_gain(fit, C):
+    """Raw columns that rise together: large terms of a raw prediction cancel out, and so its rounding is large."""
+    rng = np.random.default_rng(0)
+    trend = 1e4 * (1.0 + rng.random(8)) * np.linspace(0.3, 1.3, 300)[:, None]
+    X = trend + rng.normal(size=(300, 8)) * rng.lognormal(3.0, 1.0, 8)
+    y = ((X - X.mean(axis=0)) / X.std(axis=0) @ rng.normal(size=8) + rng.logistic(size=300) > 0.0).astype(int)
+    _, last = fit(X, y, np.ones(300), 1.0 / (300 * C), tol=1e-18)[:2]
+    gap, n_passes = (last[1], last[3]) if fit is kernel_fit else last[-1, 2:]
+    assert gap <= 1e-13
+    assert n_passes <= 25  # a step that is halved to nothing takes 30
+
+
 @pytest.mark.parametrize("factor", [1e160, 1e300])
 def test_what_overflows_is_not_certified(factor):
     X, y = labelled(200, 4)

@@ -42,7 +42,7 @@ def newton(samples, coef, *, tol, max_iter):
             coef = np.zeros_like(coef)
             continue
         if records:
-            if not reached <= value - rules.ARMIJO * length * decrement + noise:
+            if not rules.descends(value, reached, length, decrement, float(gradient @ step)):
                 length *= 0.5
                 if length < rules.SHORTEST:
                     break
@@ -50,7 +50,7 @@ def newton(samples, coef, *, tol, max_iter):
             if pivot > rules.DOUBTFUL and samples.largest_change() <= length:
                 step_gap = min(step_gap, decrement)
             step_gap = max(0.0, step_gap - (value - reached)) + noise
-            n_lost = n_lost + 1 if reached > value - noise else 0
+            n_lost = n_lost + 1 if reached > value - noise or decrement <= noise else 0
         coef, value, pivot = trial, reached, 0.0
         samples.remember()
         gap = rules.relative_gap(step_gap, value)
