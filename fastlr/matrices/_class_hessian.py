@@ -66,8 +66,11 @@ def _strips(n_samples, n_features, n_coef):
 
 def _add_rows(total, columns, factors, rows, coefs, places):
     """Add up some rows of [X 1], given by columns, which are quick to pick."""
-    p = special.softmax(coefs @ columns, axis=0).T
-    own, shared = (np.ascontiguousarray(part.T) for part in factors(p, rows))
+    own, shared = factors(special.softmax(coefs @ columns, axis=0).T, rows)
+    if len(places) == coefs.size:
+        total -= minus_hessian(own, shared, columns)
+        return
+    own, shared = np.ascontiguousarray(own.T), np.ascontiguousarray(shared.T)
     n_classes, width = coefs.shape
     classes, features = np.divmod(places, width)
     products = shared[classes]
@@ -79,3 +82,27 @@ def _add_rows(total, columns, factors, rows, coefs, places):
         scaled = own[k] * columns[features[same]]
         outer[same, same] = -(scaled @ scaled.T)
     total -= outer
+
+
+def minus_hessian(own, shared, columns):
+    """Minus the Hessian of some samples, for all coefficients.
+
+    Parameters
+    ----------
+    own, shared : float64 arrays of shape (n, n_classes)
+        See `SoftmaxLoss.curvature_factors`.
+    columns : float64 array of shape (width, n)
+        Those of [X 1].
+
+    Returns
+    -------
+    float64 array of shape (n_classes * width, n_classes * width)
+    """
+    n_classes, width = shared.shape[1], len(columns)
+    products = (shared.T[:, None] * columns).reshape(n_classes * width, -1)
+    outer = products @ products.T
+    blocks = np.einsum("kikj->kij", outer.reshape(n_classes, width, n_classes, width))
+    for k in range(n_classes):
+        scaled = own[:, k] * columns
+        np.negative(scaled @ scaled.T, out=blocks[k])
+    return outer

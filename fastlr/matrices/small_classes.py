@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import rules
 from ..linalg.factor import ScaledCholesky
+from ._class_hessian import minus_hessian
 from .small import factored
 
 
@@ -72,14 +73,10 @@ class SmallClassSamples:
         """Hessian of f where `loss_gradient` was last evaluated, with a curvature for equal changes of all classes."""
         n_classes, width = self._shape
         own, shared = self._loss.curvature_factors(self._loss.p, slice(None))
-        products = (shared.T[:, None] * self._columns).reshape(n_classes * width, -1)
-        scaled = own.T[:, None] * self._columns
-        hessian = products @ products.T
-        np.negative(hessian, out=hessian)
-        blocks, diagonal = hessian.reshape(n_classes, width, n_classes, width), hessian.reshape(-1)[:: len(hessian) + 1]
-        np.einsum("kikj->kij", blocks)[:] = scaled @ scaled.transpose(0, 2, 1)
-        hessian /= self._loss.weight_sum
-        every_pair = np.einsum("kili->kli", blocks)
+        hessian = minus_hessian(own, shared, self._columns)
+        hessian /= -self._loss.weight_sum
+        diagonal = hessian.reshape(-1)[:: len(hessian) + 1]
+        every_pair = np.einsum("kili->kli", hessian.reshape(n_classes, width, n_classes, width))
         every_pair += diagonal.reshape(self._shape).sum(axis=0) / n_classes**2
         diagonal += self._penalties
         if not self._fit_intercept:
