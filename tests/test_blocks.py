@@ -362,6 +362,19 @@ def test_a_large_row_group_and_columns_of_several_types_are_one_block(tmp_path):
     close(model.coef_, LogisticRegression(tol=1e-9).fit(expected, y).coef_)
 
 
+def test_the_last_sweep_brings_what_its_certificate_takes(monkeypatch):
+    rng = np.random.default_rng(7)
+    X = rng.normal(size=(30_000, 40))
+    y = (X[:, 0] + rng.logistic(size=len(X)) > 0.5).astype(int)
+    for kind in (DenseMatrix, BlocksMatrix):
+        monkeypatch.setattr(kind, "intercept_column", None)  # a pass of its own
+    monkeypatch.setattr(BlocksLoss, "ask", None)  # a round
+    for data in ((X, y), (in_blocks(X, y, cuts=[0, 10_000, 30_000]), None)):
+        model = LogisticRegression().fit(*data)
+        assert model.gap_ <= 1e-6
+        assert model.n_passes_ == model.n_iter_[0] + (1 if data[1] is not None else 2)  # the start, the subsample
+
+
 def test_a_memory_map_is_read_in_place(tmp_path):
     X = np.lib.format.open_memmap(tmp_path / "x.npy", "w+", np.float32, (200_000, 50))
     X[:] = np.random.default_rng(0).normal(size=X.shape)

@@ -384,6 +384,41 @@ def test_the_gap_bound_that_takes_no_pass_ends_a_fit_to_sparse_x(monkeypatch):
     assert model.gap_ <= 1e-8
 
 
+@weighted
+def test_the_gap_bound_from_two_gradients_is_no_less_than_the_duality_gap_of_its_dual_point(weights):
+    outcomes = set()
+    for seed in range(10):
+        problem = make_problem(50, 8, "float64", "C", weights, seed=seed)
+        share = problem.weights / problem.weights.sum()
+        rng = np.random.default_rng(seed)
+        objective = logistic_objective(problem.design(), l2=0.1)
+        for distance in (0.01, 0.1, 0.3, 3.0):
+            before = 0.1 * rng.normal(size=9)
+            _, gradient_before = objective.loss_gradient(before)
+            objective.remember()
+            coef = before + distance * rng.normal(size=9)
+            value, gradient = objective.loss_gradient(coef)
+            bound = objective.inner.gap_since(*map(objective.rows, (coef, gradient, before, gradient_before)), 1e9)
+            p, p_before = (expit(problem.with_ones @ at) for at in (coef, before))
+            q = p + share @ (p - problem.y) / (share @ (p - p_before)) * (p_before - p)
+            outcomes.add(bound < np.inf)
+            if ((q < 0) | (q > 1)).any():
+                assert bound == np.inf
+            elif bound < np.inf:
+                assert bound >= (value - dual_value(problem, 0.1, q)) * (1 - 1e-10) - 1e-14
+    assert outcomes == {True, False}
+
+
+def test_the_gap_bound_from_two_gradients_needs_what_an_intercept_and_a_penalty_need():
+    problem = make_problem(50, 8)
+    for options in ({"l2": 0.0}, {"l2": 0.1, "fit_intercept": False}):
+        objective = logistic_objective(problem.design(), **options)
+        places = 0.1 * problem.coef, 0.11 * problem.coef
+        (_, gradient_before), (_, gradient) = map(objective.loss_gradient, places)
+        known = map(objective.rows, (places[1], gradient, places[0], gradient_before))
+        assert objective.inner.gap_since(*known, 1e9) == np.inf
+
+
 def test_gap_bound_takes_one_pass_or_none_with_the_column_at_hand():
     problem = make_problem(50, 8)
     objective = logistic_objective(problem.design(), l2=0.1)

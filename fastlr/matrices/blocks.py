@@ -38,6 +38,7 @@ class BlocksLoss:
         self.n_rows = 1 if n_classes == 2 else n_classes
         self.value_at_zero = math.log(n_classes)
         self.position = Position()
+        self._moved = None, None, 0.0
 
     def best_intercepts(self):
         """See `LogisticLoss` and `SoftmaxLoss`."""
@@ -59,9 +60,15 @@ class BlocksLoss:
         """See `PointwiseLoss`."""
         self.position = self.position._replace(raw=self.position.start)
 
+    def move(self, position, largest_change):
+        """A pass led to `position`, which changed raw predictions by so much since its start."""
+        self.position, self._moved = position, (position.start, position.raw, largest_change)
+
     def largest_change(self):
-        """See `PointwiseLoss`."""
-        return max(self.ask(of_loss, "largest_change"))
+        """See `PointwiseLoss`; the pass that led here has brought it along, as a rule."""
+        start, raw, change = self._moved
+        is_known = start is self.position.start and raw is self.position.raw
+        return change if is_known else max(self.ask(of_loss, "largest_change"))
 
     def overshoot(self):
         """See `LogisticLoss`."""
@@ -144,16 +151,14 @@ class BlocksMatrix(Matrix):
         place = Place(self.X.next_stamp(), operation, coefs)
         # Of all that was, a pass overwrites what is not remembered.
         before = Position(start=loss.position.start, dtype=self.dtype)
-        results = self._map(loss, place, position=before)
-        total = add_up(results) if operation == "sweep" else list(results)
-        loss.position = loss.position._replace(raw=place, dtype=self.dtype)
-        if operation == "sweep":
-            loss.position = loss.position._replace(curvature=place)
-        return total
+        sums, changes = zip(*self._map(loss, place, position=before), strict=True)
+        here = {"raw": place, "dtype": self.dtype} | ({"curvature": place} if operation == "sweep" else {})
+        loss.move(loss.position._replace(**here), max(changes))
+        return sums
 
     def sweep(self, loss, coefs):
         """See `Matrix`."""
-        return self._pass(loss, "sweep", coefs)
+        return add_up(self._pass(loss, "sweep", coefs))
 
     def predict(self, loss, coefs):
         """See `Matrix`."""

@@ -90,6 +90,8 @@ class Part:
 def run(part, X, team, position, task, *args):
     """What a block has to say to a request; None where that takes X, which is None.
 
+    Of a pass: its sums, and the largest change of a raw prediction since `start`, 0.0 where that is None.
+
     Parameters
     ----------
     part : Part
@@ -103,7 +105,9 @@ def run(part, X, team, position, task, *args):
         matrix = None if X is None else part.matrix(X, position.dtype, team or Team(1))
         if not part.restore(matrix, position):
             return None
-        return part.stand(matrix, task) if isinstance(task, Place) else task(matrix, part.loss, *args)
+        if not isinstance(task, Place):
+            return task(matrix, part.loss, *args)
+        return part.stand(matrix, task), part.loss.largest_change() if position.start else 0.0
 
 
 def of_matrix(matrix, loss, name, *args):

@@ -132,6 +132,10 @@ class Objective:
         """Bound on f - f* that holds and takes no pass; inf where none is known."""
         return np.inf
 
+    def gap_since(self, coefs, gradient, before, gradient_before, enough: float) -> float:
+        """Bound on f - f* from two gradients alone; inf where none is known, or above `enough`."""
+        return np.inf
+
     def step_gap(
         self, coefs: np.ndarray, value: float, gradient: np.ndarray, step: np.ndarray, product: np.ndarray
     ) -> float:

@@ -21,6 +21,13 @@ q = p - t h, h = p (1 - p), t = g_b / sum_i c_i h_i, makes alpha sum to 0 and st
 
     f(coef) - f* <= g_b^2 / s + |g_w - t u|^2 / (2 l2),     s = sum_i c_i h_i, u = sum_i c_i h_i x_i     (`gap_bound`)
 
+Taking q = p + t (p' - p), p' and g' those at other coefficients coef', t = g_b / (g_b - g'_b), takes no u. With
+m = max_i |z'_i - z_i| <= 1, |p'_i - p_i| is at most h_i (e^m - 1) <= h_i m (1 + m), so that q stays in [0, 1] while
+|t| m (1 + m) <= 1, and KL(q_i || p_i) <= t^2 (1 + m) (p'_i - p_i) (z'_i - z_i). With v the difference g' - g of the
+gradients of the mean loss alone,
+
+    f(coef) - f* <= t^2 (1 + m) v . (coef' - coef) + |g_w + t v_w|^2 / (2 l2)     (`gap_since`)
+
 Taking q = p - h z_d, z_d = [X 1] d with the Newton step d = H^-1 g, in place of t, gives a bound that holds without a
 penalty as well, and is at most twice the true gap near the optimum:
 
@@ -223,6 +230,31 @@ class LogisticObjective(Objective):
         rest = gradient[0, :-1] - shift * self._column[:-1]
         moved = self.loss.moved_along_kept(shift) / self.loss.weight_sum
         return moved + self.penalty.dual_bound(float(rest @ rest))
+
+    def gap_since(self, coefs, gradient, before, gradient_before, enough):
+        """Bound on f - f* from what was known where `remember` was called, see the module's docstring: no pass.
+
+        Parameters
+        ----------
+        coefs, gradient, before, gradient_before : float64 arrays of shape (1, n_features + 1)
+            Where `loss_gradient` was last evaluated, and there.
+        enough : float
+            inf is returned where there is no bound as small.
+        """
+        step = before - coefs
+        change = gradient_before - gradient
+        change[:, :-1] -= self.penalty.gradient(step[:, :-1])
+        if not change[0, -1]:
+            return np.inf
+        share = -gradient[0, -1] / change[0, -1]
+        rest = gradient[0, :-1] + share * change[0, :-1]
+        missed = self.penalty.dual_bound(float(rest @ rest))
+        if not missed <= enough:
+            return np.inf
+        largest = self.loss.largest_change()
+        if not (largest <= 1.0 and abs(share) * largest * (1.0 + largest) <= 1.0):
+            return np.inf
+        return missed + share**2 * (1.0 + largest) * max(0.0, float(np.vdot(change, step)))
 
     def overshoot(self, directions):
         """How far the dual point of a step of Newton's method goes, where 1 is as far as it may: one pass.

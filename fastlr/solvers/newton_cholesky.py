@@ -91,6 +91,7 @@ class Newton:
         self.length2 = None  # squared length of the gradient as `steering` measures it, if known
         self._bound = None  # made where pivots are doubtful
         self.step_gap = np.inf  # bound on f - f* here, from steps with the exact Hessian
+        self._before = None  # coefficients and gradient before the last step
 
     def refresh(self):
         """Form the Hessian of the current coefficients; no steering where it overflows."""
@@ -190,6 +191,7 @@ class Newton:
         self._n_lost = self._n_lost + fresh if lost else 0
         contraction = np.sqrt(length2 / self.length2) if self.length2 > 0.0 else 0.0
         self._steers_well = not lost and contraction ** (1.0 + self._hessian_cost) < _FRESH_CONTRACTION
+        self._before = self.coef, self.gradient
         self.coef, self.value, self.gradient, self.length2 = self.coef + step, value, gradient, length2
         self.hessian = None
         self.n_iter += 1
@@ -248,7 +250,11 @@ class Newton:
             return gap
         rough = relative_gap(objective.rough_gap(self.gradient), self.value)
         if promise.is_near(rough):
-            gap = min(gap, relative_gap(objective.gap_bound(self.gradient, self.hessian), self.value))
+            at = self.coef, self.gradient
+            bound = objective.gap_since(*at, *self._before, enough=tol * self.value) if self._before else np.inf
+            if not relative_gap(bound, self.value) <= tol:
+                bound = objective.gap_bound(self.gradient, self.hessian)
+            gap = min(gap, relative_gap(bound, self.value))
             if gap > tol:
                 promise.missed(rough, gap)
         return gap

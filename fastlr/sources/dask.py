@@ -31,11 +31,11 @@ def _run(function, args, part, X, *own):
         return function(part, X, team, *args, *own)
 
 
-def _held(X, blocks):
-    """Futures of partitions that all are in the memory of workers, or None."""
+def _held(values, blocks):
+    """Futures of the blocks of a collection that all are in the memory of workers, or None."""
     distributed = sys.modules.get("distributed")  # loaded where workers hold anything
-    futures = {future.key: future for future in distributed.futures_of(X)} if distributed else {}
-    if not all(block.key in futures for block in blocks):
+    futures = {future.key: future for future in distributed.futures_of(values)} if distributed else {}
+    if not all(block is not None and block.key in futures for block in blocks):
         return None
     held = [futures[block.key] for block in blocks]
     distributed.wait(held)
@@ -96,7 +96,7 @@ class DaskSource:
         ]
         names = [f"partition {k} of X" for k in range(len(blocks))]
         self._X, self._columns = blocks, [*vectors, names]
-        self._held = _held(X, blocks)
+        self._held = [_held(*pair) for pair in zip((X, y, sample_weight), (blocks, *vectors), strict=True)]
 
     def ask(self, function, *args):
         """See `Source`."""
@@ -114,12 +114,16 @@ class DaskSource:
 
     def by_engine(self):
         """The same, of an engine where workers hold the partitions of X."""
-        if self._held is None:
+        X, *held = self._held
+        if X is None:
             return self
         *vectors, names = self._columns
-        vectors = [v if v[0] is None else self._held[0].client.compute(v) for v in vectors]
+        vectors = [
+            there or (blocks if blocks[0] is None else X[0].client.compute(blocks))
+            for there, blocks in zip(held, vectors, strict=True)
+        ]
         shape = self.n_features, self.dtype, self.is_sparse, self.feature_names
-        return HeldSource(Holders(self._held, *vectors, names), *shape)
+        return HeldSource(Holders(X, *vectors, names), *shape)
 
 
 class HeldSource(EngineSource):
