@@ -197,5 +197,6 @@ def test_what_is_wrong_with_a_partition_is_named(partitioned):
         with pytest.raises(ValueError, match="X must be two-dimensional"):
             fit(X[:, 0], y)
         frame = pytest.importorskip("dask.dataframe").from_dask_array(X.rechunk({1: -1}), columns=list("abcdefghi"))
-        with pytest.raises(TypeError, match="column 'b' of X is of type"):
-            fit(frame.assign(b=frame["b"].astype(str)), y.rechunk((X.chunks[0],)))
+        for kind in (str, "Float64"):
+            with pytest.raises(TypeError, match="column 'b' of X is of type"):
+                fit(frame.assign(b=frame["b"].astype(kind)), y.rechunk((X.chunks[0],)))

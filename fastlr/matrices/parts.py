@@ -55,6 +55,8 @@ class Part:
     def matrix(self, X, dtype, team):
         """The matrix of the block."""
         X = check_sparse_features(X, self._name) if sparse.issparse(X) else check_features(X, self._name)
+        if X.shape[0] != self._shape[0]:
+            raise ValueError(f"{self._name} must have a label for each row, got {self._shape[0]} for {X.shape[0]} rows")
         if X.shape != self._shape:
             raise ValueError(f"{self._name} has shape {X.shape}, where {self._shape} was expected")
         return compiled_matrix(X, dtype=dtype, team=team, name=self._name)

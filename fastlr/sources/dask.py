@@ -79,9 +79,12 @@ class DaskSource:
     def __init__(self, X, y, sample_weight):
         self.feature_names = None
         if hasattr(X, "columns"):
-            wrong = [name for name, dtype in X.dtypes.items() if getattr(dtype, "kind", "O") not in "biuf"]
+            # Types of pandas that may have missing values are none of NumPy's.
+            wrong = [k for k, dtype in X.dtypes.items() if not isinstance(dtype, np.dtype) or dtype.kind not in "biuf"]
             if wrong:
-                raise TypeError(f"column {wrong[0]!r} of X is of type {X.dtypes[wrong[0]]}: encode it as numbers")
+                raise TypeError(
+                    f"column {wrong[0]!r} of X is of type {X.dtypes[wrong[0]]}: make it one of NumPy's numbers"
+                )
             self.dtype, self.is_sparse = np.result_type(*X.dtypes), False
             if all(isinstance(name, str) for name in X.columns):
                 self.feature_names = list(X.columns)

@@ -45,6 +45,8 @@ class IteratorSource(Source):
         k = 0
         for block in blocks:
             X, *labels = block if isinstance(block, tuple) else (block,)
+            if len(labels) > 2:
+                raise ValueError(f"{self.name(k)} must be (X, y) or (X, y, sample_weight), got {len(block)} things")
             X = X if sparse.issparse(X) else as_real(X, self.name(k))
             if X.ndim != 2:
                 raise ValueError(f"{self.name(k)} must be two-dimensional, got an array of shape {X.shape}")

@@ -43,6 +43,8 @@ class ParquetSource(Source):
             if isinstance(error, FileNotFoundError):
                 raise
             raise OSError(f"X cannot be read: {error}") from error
+        except ValueError as error:  # of a filter, say
+            raise ValueError(f"X cannot be read: {error}") from error
         self._groups = [group for group in groups if group.row_groups[0].num_rows]
         if not self._groups:
             raise ValueError("X must not be empty: its files have no rows")
