@@ -189,13 +189,13 @@ def test_a_path_ends_where_it_is_told(data):
     np.testing.assert_array_equal(given.Cs, [0.1, 1.0])
 
 
-def test_along_a_fine_path_over_sparse_features_a_fit_takes_one_step_and_two_passes():
+def test_along_a_fine_path_over_sparse_features_a_fit_takes_a_step_and_a_pass_but_for_a_few():
     rng = np.random.default_rng(0)
     X = sparse.random_array((400, 600), density=0.1, rng=rng, format="csr")
     y = X @ (3.0 * rng.normal(size=600) * (np.arange(600) < 20)) + rng.logistic(size=400) > 0.0
     path = fastlr.path(X, y, Cs=50, ratio=0.1, tol=1e-4)
     assert path.gaps.max() <= 1e-4 and path.n_active[-1] > 100
-    assert path.n_iters.max() == 1 and path.n_passes <= 2 * len(path.Cs) + 2
+    assert path.n_iters.sum() <= 1.1 * len(path.Cs) and path.n_passes <= 1.2 * len(path.Cs)
 
 
 @pytest.mark.parametrize("options", [{"l1_ratio": 0.0}, {"ratio": 2.0}, {"Cs": 0}, {"max_features": -1}], ids=str)

@@ -384,6 +384,27 @@ def test_where_a_step_ends_the_divergence_of_its_dual_point_is_bounded(kind, use
             assert apart <= objective.divergence() <= (2.5 if length < 1.0 else np.inf) * apart
 
 
+@kinds
+@intercepts
+def test_what_a_step_with_some_features_pulls_all_with_is_its_gradient_and_product(kind, fit_intercept):
+    X, y, weight = make((200, 12))
+    whole = objective_of(X, y, weight, 0.01, 0.3, kind=kind, fit_intercept=fit_intercept)
+    places, rng = np.array([1, 4, 5, 11]), np.random.default_rng(3)
+    members = np.append(places, 12)
+    coef, step = np.zeros((2, 1, 13))
+    coef[:, members], step[:, members] = rng.normal(size=(2, 1, 5)) * (np.arange(5) < 4 + fit_intercept)
+    _, gradient = whole.loss_gradient(coef)
+    product = whole.hessian_product(step)
+    expected = whole.pull(coef + step, gradient + product)
+    bend = np.vdot(step, product) - 0.3 * np.vdot(step[:, :-1], step[:, :-1])
+    part = whole.columns(places)
+    part.loss_gradient(coef[:, members])
+    for _ in range(2):  # as the predictions are left where they were
+        a, divergence = whole.pull_of_step(step[:, members], part)
+        np.testing.assert_allclose(a, expected, rtol=1e-10, atol=1e-12)
+        assert divergence == pytest.approx(bend, rel=1e-10)
+
+
 @pytest.mark.parametrize("n_classes", [2, 4])
 def test_a_fit_is_certified_where_its_last_step_ends(n_classes, monkeypatch):
     X, y = (part[:400] for part in tall(n_classes))

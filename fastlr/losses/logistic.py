@@ -37,6 +37,7 @@ class LogisticLoss(PointwiseLoss):
 
     formula: Any = Logistic()
     value_at_zero = math.log(2.0)  # mean loss of coefficients that tell no sample from any other
+    _linear: Any = None  # what `linearised` returns
 
     def best_intercepts(self):
         """The intercept that is best where all else is zero (0 where none is): float64 of shape (1,)."""
@@ -59,6 +60,23 @@ class LogisticLoss(PointwiseLoss):
         if self.sample_weight.size:
             reach = reach[self.sample_weight > 0.0]
         return float(reach.max(initial=-np.inf))
+
+    def linearised(self):
+        """Weighted residuals of the dual point of a step, see `overshoot`, where `raw` is what that changes.
+
+        Returns
+        -------
+        residuals : Quadratic
+            As its second derivatives; the next call overwrites them.
+        divergence : float
+            Weighted sum of h z_d^2, at least that of KL(q || p).
+        """
+        if self._linear is None:
+            self._linear = _quadratic(np.empty_like(self.raw))
+        _, residual, curvature = self.at(self._remembered)
+        moved = curvature * self.raw
+        np.add(residual, moved, out=self._linear.curvature)
+        return self._linear, float(moved @ self.raw)
 
     def divergence(self):
         """Weighted sum of (q - p)^2 / (p (1 - p)), at least KL(q || p), p = sigmoid(raw).

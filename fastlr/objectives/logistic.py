@@ -262,11 +262,27 @@ class LogisticObjective(Objective):
         With z_d the change of z that the step makes, the largest p z_d and -(1 - p) z_d: at most 1, they leave
         q = p + h z_d between 0 and 1.
         """
+        return self._of_step(directions, self.loss.overshoot)
+
+    def _of_step(self, directions, question):
         self.loss.remember()
         self.matrix.predict(self.loss, directions)
-        reach = self.loss.overshoot()
+        answer = question()
         self.loss.recall()  # the next step begins there
-        return reach
+        return answer
+
+    def pull_of_step(self, step, part):
+        """What a step's dual point pulls the features with, and its divergence: see `step_gap`.
+
+        Parameters
+        ----------
+        step : float64 array of shape (1, n + 1)
+        part : LogisticObjective
+            The same over the n features of the step, which are not all: a pass over these, and one over all.
+        """
+        residuals, divergence = part._of_step(step, part.loss.linearised)
+        size = self.loss.weight_sum
+        return self.matrix.intercept_column(residuals)[None, :-1] / size, divergence / size
 
     def divergence(self):
         """Mean KL(q || p) at most, q the dual point of the step since `remember`, p the probabilities now."""

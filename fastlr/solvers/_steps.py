@@ -109,6 +109,28 @@ def rounding(objective, value):
     return 4.0 * np.finfo(objective.dtype).eps * abs(value)
 
 
+def slope_along(penalty, coef, gradient, step):
+    """Change of f along a step, to first order but for where a penalty bends; `gradient` is that of the smooth part."""
+    W, V = coef[:, :-1], step[:, :-1]
+    bends = penalty.value(W + V) - penalty.value(W) - float(np.vdot(penalty.gradient(W), V))
+    return float(np.vdot(gradient, step)) + bends
+
+
+def line_search(objective, coef, value, gradient, step):
+    """The end of a step, halved until it makes the objective smaller, and its length; None where none does."""
+    slope = slope_along(objective.penalty, coef, gradient, step)
+    if not slope < 0.0:
+        return None
+    length = 1.0
+    for _ in range(_MAX_TRIES):
+        ahead = coef + length * step
+        new_value, new_gradient = objective.loss_gradient(ahead)
+        if new_value <= value + ARMIJO * length * slope + rounding(objective, value) * (length == 1.0):
+            return ahead, new_value, new_gradient, length
+        length *= 0.5
+    return None
+
+
 def descends(objective, value, new_value, predicted, is_shorter):
     """Armijo's rule; where the decrease is lost in rounding, the gradient decides.
 

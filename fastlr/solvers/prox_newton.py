@@ -22,14 +22,13 @@ from ..objectives import relative_gap
 from ..runtime.blocks import sample_rows
 from ._l1_features import ALL_COEFFICIENTS, LARGEST_HESSIAN, Features, working_set
 from ._result import SolverResult, add_record, outcome_of
-from ._steps import ARMIJO, evaluated, first_evaluation, rounding
+from ._steps import evaluated, first_evaluation, line_search, rounding
 from .newton_cholesky import sampled_rows
 
 NEEDS = ("an L1 penalty",)
 
 _FEWEST, _FEWEST_SPARSE = 64, 512  # coefficients of a working set
 _GROWTH = 2.0  # of what is not zero, at most
-_MAX_HALVINGS = 30
 _MAX_SAMPLE_STEPS = 20
 _MAX_FAILED = 10  # models in a row whose steps fail
 _MAX_LOST = 3  # steps in a row whose effect was lost in rounding
@@ -52,11 +51,15 @@ class _Run:
         self.n_iter, self.history = 0, []
 
     def begin(self, start, features):
-        """Begin at coefficients, with some features if any are known."""
-        self._features, self._swept_at = features, 0
-        first = evaluated(first_evaluation(self.objective, start), self.objective)
-        self.coef, self.value, self._gradient = first
-        if features:
+        """Begin at coefficients, with features if any are known: those alone are read where all others are zero."""
+        self._features, objective = features, self.objective
+        members = np.arange(objective.shape[1])
+        if features and not features.is_whole and np.isin(np.flatnonzero(start.any(axis=0)), features.members).all():
+            members, objective = features.members, features.objective
+        coef, self.value, gradient = evaluated(first_evaluation(objective, start[:, members]), objective)
+        self.coef, self._gradient = (_lifted(part, members, self.objective.shape) for part in (coef, gradient))
+        self._swept_at = 0 if objective is self.objective else -1
+        if features and self._swept_at == 0:
             self._stand()
 
     def go_on(self, features):
@@ -100,15 +103,15 @@ class _Run:
                 is_last = False
             members, begun_at, was_known = self._features.members, self.n_iter, step is not None
             limits = self._near, 0.0 if is_last else _SOON
-            coef, _, step, gap = self._descend(self.coef[:, members], self._gradient[:, members], *limits, step)
+            coef, gradient, step, gap = self._descend(self.coef[:, members], self._gradient[:, members], *limits, step)
             self.coef = _lifted(coef, members, self.objective.shape)
-            a = self._sweep()
-            if gap == np.inf:
-                return
-            if step is None:  # first of all, whether other features are wanted
+            if step is None or gap == np.inf:  # first of all, whether other features are wanted
+                a = self._sweep()
+                if gap == np.inf:
+                    return
                 is_last = True
                 continue
-            a, bound = self._promise(step)
+            a, bound = self._promise(step, gradient)
             lost = bound > _SHORTER * best and self.value > before - rounding(self.objective, before)
             n_lost, best = n_lost + 1 if lost else 0, min(best, bound)
             is_stuck = self.n_iter >= self._max_iter or (was_known and self.n_iter == begun_at) or n_lost == _MAX_LOST
@@ -130,9 +133,14 @@ class _Run:
             self._swept_at = self.n_iter
         return self._pull()
 
-    def _promise(self, step):
+    def _promise(self, step, gradient):
         """What pulls the features at the end of a step, as the model has it, and the gap where it begins."""
         objective, whole = self.objective, _lifted(step, self._features.members, self.objective.shape)
+        if len(step) == 1 and not self._features.is_whole:
+            self._gradient = _lifted(gradient, self._features.members, objective.shape)
+            a, divergence = objective.pull_of_step(step, self._features.objective)
+            return a, relative_gap(objective.dual_gap(self.coef, self.value, a, divergence), self.value)
+        self._sweep()
         product = objective.hessian_product(whole)
         bound = objective.step_gap(self.coef, self.value, self._gradient, whole, product)
         return objective.pull(self.coef + whole, self._gradient + product), relative_gap(bound, self.value)
@@ -142,7 +150,7 @@ class _Run:
         features, members = self._features, self._features.members
         objective = features.objective
         objective.remember()
-        end = _line_search(objective, self.coef[:, members], self.value, self._gradient[:, members], step)
+        end = line_search(objective, self.coef[:, members], self.value, self._gradient[:, members], step)
         if end is None:
             objective.loss_gradient(self.coef[:, members])
             return False
@@ -215,7 +223,7 @@ class _Run:
                 rough = gap
             before = self.value
             objective.remember()
-            end = _line_search(objective, coef, before, gradient, step)
+            end = line_search(objective, coef, before, gradient, step)
             if end is None or n_lost == _MAX_LOST:  # rounding is in the way, or the Hessian misleads
                 self.value, gradient = objective.loss_gradient(coef)
                 n_failed += end is None
@@ -247,23 +255,6 @@ def _lifted(coef, members, shape):
     lifted = np.zeros(shape)
     lifted[:, members] = coef
     return lifted
-
-
-def _line_search(objective, coef, value, gradient, step):
-    """The end of a step, halved until it makes the objective smaller, and its length; None where none does."""
-    penalty, W, V = objective.penalty, coef[:, :-1], step[:, :-1]
-    bends = penalty.value(W + V) - penalty.value(W) - float(np.vdot(penalty.gradient(W), V))
-    slope = float(np.vdot(gradient, step)) + bends
-    if not slope < 0.0:
-        return None
-    length = 1.0
-    for _ in range(_MAX_HALVINGS):
-        ahead = coef + length * step
-        new_value, new_gradient = objective.loss_gradient(ahead)
-        if new_value <= value + ARMIJO * length * slope + rounding(objective, value) * (length == 1.0):
-            return ahead, new_value, new_gradient, length
-        length *= 0.5
-    return None
 
 
 def _start(objective):
