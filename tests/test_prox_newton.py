@@ -17,7 +17,7 @@ from fastlr.matrices.small import SmallMatrix
 from fastlr.objectives.logistic import LogisticObjective
 from fastlr.objectives.penalties import ElasticNet
 from fastlr.runtime.team import Team
-from fastlr.solvers import _l1_features, prox_newton
+from fastlr.solvers import _l1_features, _l1_models, prox_newton
 
 NONE = np.empty(0)
 KINDS = {
@@ -329,8 +329,24 @@ def test_signs_that_change_together_take_one_factor_together():
     v, q = rng.uniform(0.1, 1.0, size=200), rng.uniform(2.0, 3.0, size=200)
     violation, left = solve_faces(H, np.ones(200), v, q, 0.0, space_for(200, DPOTRF))
     assert not v.any()
-    assert violation == np.inf  # as what is zero was not looked at
+    assert violation == np.abs(q).max() - 1.0
     assert left == 0.0
+
+
+def test_models_whose_factors_are_dear_are_solved_as_far_as_a_step_is_worth(monkeypatch):
+    rng = np.random.default_rng(0)
+    A = rng.normal(size=(90, 81)) + 3.0 * rng.normal(size=(90, 1))
+    H, coefs, gradient = A.T @ A / 90.0, rng.normal(size=81), rng.normal(size=81)
+    left = {}
+    monkeypatch.setattr(_l1_models, "_SWEEPS", 1)
+    for name, factored in (("exact", 2e8), ("dear", 1.0)):
+        monkeypatch.setattr(_l1_models, "_FACTORED", factored)
+        at = coefs, gradient, np.arange(81) == 80, np.empty((1, 0), dtype=np.int64)
+        step = _l1_models.HessianModel(ElasticNet(0.2, 0.0), H, *at).minimise()
+        q, v = (gradient + H @ step)[:-1], (coefs + step)[:-1]
+        left[name] = np.where(v == 0.0, np.abs(q) - 0.2, np.abs(q + 0.2 * np.sign(v))).max()
+    assert left["exact"] <= 1e-9
+    assert 1e-9 < left["dear"] <= 0.02 * np.abs(gradient).max()
 
 
 @pytest.mark.parametrize("n", [1, 2, 33, 150])

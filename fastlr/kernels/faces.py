@@ -51,7 +51,7 @@ def solve_faces(H, threshold, v, q, n_factored, space):
     Returns
     -------
     violation : float
-        How far q is from a subgradient of the penalty, at most; inf where equations are left.
+        How far q is from a subgradient of the penalty, at most.
     n_factored : float
         What is left of it.
     """
@@ -61,10 +61,8 @@ def solve_faces(H, threshold, v, q, n_factored, space):
             if v[j] != 0.0:
                 space.places[size] = j
                 size += 1
-        if _solve_face(H, threshold, v, q, size, space):
+        if _solve_face(H, threshold, v, q, size, space) or n_factored <= 0.0:
             return _violation(threshold, v, q), n_factored
-        if n_factored <= 0.0:
-            return math.inf, n_factored
         n_factored -= size**3 / 6.0
 
 

@@ -16,13 +16,14 @@ from ..linalg.lapack import DPOTRF
 from ._conjugate_gradients import newton_direction
 
 _FACES = 20  # changes of signs that one model may take
-_FACTORED = 2e8  # multiply-adds of factors after the first that may follow each other without coordinate descent
+_FACTORED = 2e8  # multiply-adds of factors after the first that may follow each other without coordinate descent;
+# where a single one takes more, models are solved no further than the step is worth
 _SWEEPS = 3  # of coordinate descent, before the equations of what is not zero are tried
 _EXACT = 1e-12  # of the largest threshold: the model is solved to rounding,
 _ROUNDING = 1e-14  # which is that of its terms
 
 _NEAR = 1e-5  # a gradient, in thresholds, from which there is one step to go
-_SHARE = 0.1  # of its gradient that a step may leave at most
+_SHARE, _SHARE_OF_FACTORS = 0.1, 0.01  # of its gradient that a step may leave at most
 _CLOSE = 0.3  # of the gradient that is enough: changes of a sweep of which that is left, as a rule
 _HALF = 0.5  # of the tolerance, for what a step leaves; the rest is for what it misses
 
@@ -58,14 +59,17 @@ class HessianModel:
         from ..kernels.faces import solve_faces, space_for
 
         terms = self._H.diagonal() * np.abs(self._v) + np.abs(self._q)
-        tol = max(_EXACT * self._threshold.max(initial=0.0), _ROUNDING * terms.max(initial=0.0))
+        tol = max(_EXACT * self._penalty.l1, _ROUNDING * terms.max(initial=0.0))
+        if self._v.size**3 / 6.0 > _FACTORED:
+            left = violation(self._v, self._q, self._threshold) / self._penalty.l1
+            tol = max(tol, forced(left, _SHARE_OF_FACTORS) * self._penalty.l1)
         left, space = _FACTORED, space_for(self._v.size, DPOTRF)
         for _ in range(_FACES):
             descend(self._H, self._threshold, self._v, self._q, _SWEEPS, tol)
             self._centre()
             # Faces follow each other, fewer each time: coordinates in between would go back and forth.
-            violation, left = solve_faces(self._H, self._threshold, self._v, self._q, left, space)
-            if violation <= tol:
+            rest, left = solve_faces(self._H, self._threshold, self._v, self._q, left, space)
+            if rest <= tol:
                 break
         step = np.empty(self._start.size + len(self._across))
         step[self._w] = change = self._v - self._start
@@ -103,12 +107,9 @@ class ColumnModel:
         self._precondition = objective.preconditioner(moments=self._moments)
         self._of_intercept = np.append(first, total) / objective.loss.weight_sum
         self.step, self.product = np.zeros_like(coefs), np.zeros_like(coefs)
-        # A gradient that leaves a share of the threshold makes a gap of that share. So steps converge quadratically,
-        # and the last, from where values hardly differ, leaves what rounding does, or what the tolerance allows.
-        left = self._violation() / objective.penalty.l1
-        forced = min(_SHARE, left) * left if left > _NEAR else 0.0
+        # The last step, from where values hardly differ, leaves what rounding does, or what the tolerance allows.
         self._least = max(_HALF * tol, _ROUNDING) * objective.penalty.l1
-        self._enough = max(forced * objective.penalty.l1, self._least)
+        self._enough = max(forced(self._violation() / objective.penalty.l1) * objective.penalty.l1, self._least)
         self._last_worth = np.sqrt(tol) * value  # where the step ends, the gap is its square, or less
         if self._promise() <= self._last_worth:
             self._enough = self._least
@@ -151,8 +152,8 @@ class ColumnModel:
         """Whether what is zero leaves less than what is not: signs do not change much any more."""
         q, v = (self._gradient + self.product)[0, :-1], self._w + self.step[0, :-1]
         face = v != 0.0
-        inside = _violation(v[face], q[face], self._threshold[face])
-        return inside >= _violation(v[~face], q[~face], self._threshold[~face])
+        inside = violation(v[face], q[face], self._threshold[face])
+        return inside >= violation(v[~face], q[~face], self._threshold[~face])
 
     def _solve_face(self, last_pass):
         """Improve by conjugate gradients what is not zero, up to where the first becomes zero."""
@@ -189,7 +190,15 @@ class ColumnModel:
 
     def _violation(self):
         q = (self._gradient + self.product)[0]
-        return max(_violation(self._w + self.step[0, :-1], q[:-1], self._threshold), abs(q[-1]))
+        return max(violation(self._w + self.step[0, :-1], q[:-1], self._threshold), abs(q[-1]))
+
+
+def forced(left, share=_SHARE):
+    """What a step may leave of the gradient, where it is `left`, both in thresholds.
+
+    A gradient that leaves a share of the threshold makes a gap of that share. So steps converge quadratically.
+    """
+    return min(share, left) * left if left > _NEAR else 0.0
 
 
 def _ends(v, step):
@@ -208,7 +217,7 @@ def _change(v, new, q, new_q, threshold):
     return float(0.5 * (q + new_q) @ (new - v) + threshold @ (np.abs(new) - np.abs(v)))
 
 
-def _violation(v, q, threshold):
+def violation(v, q, threshold):
     """How far the gradient q of a model is from a subgradient of the penalty, at most."""
     return float(_violations(v, q, threshold).max(initial=0.0))
 
