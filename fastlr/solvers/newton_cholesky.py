@@ -135,7 +135,7 @@ class Newton:
         self.gradient = self.gradient.copy()
         self.gradient[:, :-1] += penalty.gradient(w) - before.gradient(w)
         self.steering = self.steering and self.steering.with_penalty(penalty.diagonal - before.diagonal)
-        self.hessian = self.length2 = self._bound = None
+        self.hessian = self.length2 = self._bound = self._before = None
         self.step_gap, self._n_lost = np.inf, 0
 
     def _left(self):
