@@ -571,3 +571,26 @@ def test_any_number_of_threads_gives_the_same_steps_along_columns(kind, formed):
     assert all(n_coef < 400 for _, n_coef in formed)
     np.testing.assert_array_equal(ends[0], ends[1])
     np.testing.assert_array_equal(ends[0], ends[2])
+
+
+def test_ends_of_a_step_change_fewer_signs_each_time_and_at_last_one():
+    v, step = np.array([1.0, -1.0, 2.0, 0.0, 3.0]), np.array([-8.0, 10.0, -4.0, 0.0, 1.0])
+    ends = list(_l1_models._ends(v, step))
+    assert [np.flatnonzero(end == 0.0).tolist() for end in ends] == [[0, 1, 2, 3], [0, 1, 3], [1, 3]]
+    np.testing.assert_allclose(ends[-1], v + 0.1 * step, atol=1e-15)
+    assert all((end * v >= 0.0).all() for end in ends)
+    [whole] = _l1_models._ends(v, 0.01 * step)
+    np.testing.assert_array_equal(whole, v + 0.01 * step)
+
+
+def test_equations_follow_each_other_until_no_coefficient_becomes_zero(monkeypatch):
+    X, y, weight = make((60, 700))
+    objective = objective_of(X, y, weight, 0.1 * largest_l1(X, y, weight), 0.0, kind="sparse")
+    coef, ends, done = objective.without_features(), [False, False, True], []
+    model = _l1_models.ColumnModel(objective, coef, *objective.loss_gradient(coef), 1e-8)
+    monkeypatch.setattr(objective, "descend", lambda *_: done.append("descent"))
+    monkeypatch.setattr(model, "_solve_face", lambda _: done.append("face") or ends.pop(0))
+    monkeypatch.setattr(model, "_is_settled", lambda: True)
+    monkeypatch.setattr(model, "_is_solved", lambda: not ends)
+    assert model.minimise(np.inf)
+    assert done == ["descent", "face", "face", "face"]

@@ -25,6 +25,7 @@ _ROUNDING = 1e-14  # which is that of its terms
 _NEAR = 1e-5  # a gradient, in thresholds, from which there is one step to go
 _SHARE, _SHARE_OF_FACTORS = 0.1, 0.01  # of its gradient that a step may leave at most
 _CLOSE = 0.3  # of the gradient that is enough: changes of a sweep of which that is left, as a rule
+_SHORTER = 0.25  # times a step along which too many signs would change
 _HALF = 0.5  # of the tolerance, for what a step leaves; the rest is for what it misses
 
 
@@ -128,7 +129,9 @@ class ColumnModel:
             if is_done:
                 share *= _CLOSE  # for changes within which more is left
             elif self._is_settled():
-                self._solve_face(last_pass)
+                for _ in range(_FACES):  # less each time; coordinates in between would go back and forth
+                    if self._solve_face(last_pass):
+                        break
                 if self._is_solved():
                     return True
         return False
@@ -156,7 +159,7 @@ class ColumnModel:
         return inside >= violation(v[~face], q[~face], self._threshold[~face])
 
     def _solve_face(self, last_pass):
-        """Improve by conjugate gradients what is not zero, up to where the first becomes zero."""
+        """Improve by conjugate gradients what is not zero; False where one became zero on the way."""
         v = self._w + self.step[0, :-1]
         face = np.append(v != 0.0, True)
         sides = (self._gradient + self.product + np.append(self._threshold * np.sign(v), 0.0)) * face
@@ -179,6 +182,7 @@ class ColumnModel:
             after = self._gradient + self.product
             if _change(v, new, before[0, :-1], after[0, :-1], self._threshold) <= 0.0:
                 break
+        return bool(new[face[:-1]].all()) or self._objective.n_passes >= last_pass
 
     def _multiply(self):
         """The product of the Hessian with the step, whose intercept is made the best."""
@@ -202,14 +206,15 @@ def forced(left, share=_SHARE):
 
 
 def _ends(v, step):
-    """Where a step may end, the boldest first: what would change its sign at zero; or up to where the first does."""
-    end = v + step
-    crossing = (end * v <= 0.0) & (v != 0.0)
-    yield np.where(crossing, 0.0, end)
+    """Where a step may end, the boldest first: what would change its sign at zero; at last up to where one does."""
     lengths = np.full(len(v), np.inf)
+    crossing = ((v + step) * v <= 0.0) & (v != 0.0)
     lengths[crossing] = -v[crossing] / step[crossing]
-    length = min(1.0, lengths.min(initial=np.inf))
-    yield np.where(lengths <= length, 0.0, v + length * step)
+    first, length = lengths.min(initial=1.0), 1.0
+    while length > first:
+        yield np.where(lengths <= length, 0.0, v + length * step)
+        length *= _SHORTER
+    yield np.where(lengths <= first, 0.0, v + first * step)
 
 
 def _change(v, new, q, new_q, threshold):
