@@ -19,6 +19,7 @@ from scipy.special import expit, xlogy
 from fastlr import LogisticRegression, reference
 from fastlr._validation import check_features, check_sparse_features
 from fastlr.linalg.blas import single_threaded_blas
+from fastlr.losses.logistic import LogisticLoss
 from fastlr.matrices.csr import CSRMatrix
 from fastlr.objectives import relative_gap
 from fastlr.objectives.penalties import L2
@@ -417,6 +418,16 @@ def test_the_gap_bound_from_two_gradients_needs_what_an_intercept_and_a_penalty_
         (_, gradient_before), (_, gradient) = map(objective.loss_gradient, places)
         known = map(objective.rows, (places[1], gradient, places[0], gradient_before))
         assert objective.inner.gap_since(*known, 1e9) == np.inf
+
+
+def test_the_largest_change_is_that_of_all_samples_and_nan_where_one_is():
+    loss = LogisticLoss(np.zeros(100_000), np.empty(0))
+    loss.raw[:] = 1.0
+    loss.remember()
+    loss.raw[[3, 70_001, 99_999]] = 2.0, -3.5, 4.0
+    assert loss.largest_change() == 4.5
+    loss.raw[40_000] = np.nan
+    assert np.isnan(loss.largest_change())
 
 
 def test_gap_bound_takes_one_pass_or_none_with_the_column_at_hand():

@@ -9,6 +9,8 @@ import numpy as np
 from .._validation import read_only
 from ..runtime.blocks import guarded_empty
 
+_IN_CACHE = 32_768  # numbers that are worked on at a time, so that what is made of them never leaves the caches
+
 
 def heaviest(sample_weight):
     """The index of the largest weight, and that; empty ones are ones."""
@@ -187,7 +189,8 @@ class PointwiseLoss:
 
     def largest_change(self) -> float:
         """The largest absolute change of a raw prediction since `remember`."""
-        return float(np.abs(self.raw - self._remembered).max())
+        parts = (slice(first, first + _IN_CACHE) for first in range(0, len(self.raw), _IN_CACHE))
+        return float(np.max([np.abs(self.raw[part] - self._remembered[part]).max() for part in parts]))
 
     def slopes(self) -> Callable[[float], float]:
         """Derivatives of the summed loss along the line from what was remembered to `raw`, without reading X.
