@@ -233,8 +233,8 @@ class _Batch:
     def fit_each(self, starts):
         """A path of fits for each set of weights, by where it starts.
 
-        Where passes are compiled, threads share out the sets, and with them what is between two passes. Those sets that
-        are left when there are no more for each thread share the threads.
+        Where passes are not short, threads share out the sets, and with them what is between two passes. Those sets
+        that are left when there are no more for each thread share the threads.
         """
         left = {k: [i for i in self._order.tolist() if (k, i) not in self._done] for k in starts}
         sets, n_threads = [k for k in left if left[k]], self.team.n_threads
@@ -261,7 +261,7 @@ class _Batch:
                     self.fits.failures[k, i] = failure
                 self._put((k, i), result.coef, result.value, result.gap, result.n_iter)
 
-        n_shared = 0 if self.problem.is_small else len(sets) - len(sets) % n_threads
+        n_shared = 0 if self.problem.has_short_passes else len(sets) - len(sets) % n_threads
         for some, n_workers in ((sets[:n_shared], n_threads), (sets[n_shared:], 1)):
             run_all(partial(fit, n_threads=n_threads // n_workers), some, n_workers, put)
 

@@ -20,6 +20,8 @@ from ..objectives.softmax import SoftmaxObjective
 _SMALL_PRODUCTS = 20_000
 _SMALL_TOL = 1e-18
 
+_SHORT_PRODUCTS = 2_000_000  # such products of many classes take no longer than what Python does for a step
+
 
 @dataclass
 class Problem:
@@ -64,6 +66,12 @@ class Problem:
     def is_small(self):
         """Whether passes are NumPy's."""
         return is_small(self.X, self.n_classes)
+
+    @property
+    def has_short_passes(self):
+        """Whether fits in several threads would wait for the interpreter's lock, which steps between passes take."""
+        is_other = self.n_classes == 2 or self.l1_ratio or self.is_sparse
+        return self.is_small or (not is_other and math.prod(self.X.shape) * self.n_classes <= _SHORT_PRODUCTS)
 
     @property
     def is_cheap(self):
