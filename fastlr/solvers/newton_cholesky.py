@@ -31,6 +31,7 @@ _MEMORY = 12  # pairs of L-BFGS
 _SHORT = 0.5  # share of the slope that may be left at the end of a step
 _MAX_HALVINGS = 60
 _FLOAT32_BLUR = 64.0 * float(np.finfo(np.float32).eps)  # pivots of float32 products below this may be rounding
+_STEP_PRODUCTS = 75_000  # of samples and coefficients of classes, whose pass takes as long as the rest of a step
 _FRESH_CONTRACTION = 0.05  # what a step with a fresh Hessian leaves of the gradient, typically
 _LAST_DIGITS, _MOST_LAST = 1e-16, 2  # squared distance from the optimum, in standard errors, and steps to get there
 
@@ -87,7 +88,7 @@ class Newton:
         self.n_iter = 0
         self._n_lost = 0  # steps in a row whose effect, or direction, was lost in rounding
         self._steers_well = True
-        self._hessian_cost = objective.hessian_cost
+        self._hessian_cost = _hessian_cost(objective)
         self.length2 = None  # squared length of the gradient as `steering` measures it, if known
         self._bound = None  # made where pivots are doubtful
         self.step_gap = np.inf  # bound on f - f* here, from steps with the exact Hessian
@@ -258,6 +259,14 @@ class Newton:
             if gap > tol:
                 promise.missed(rough, gap)
         return gap
+
+
+def _hessian_cost(objective):
+    """What a Hessian costs in steps, roughly."""
+    cost, products = objective.hessian_cost, objective.matrix.shape[0] * objective.n_coef
+    if objective.shape[0] == 1 or objective.matrix.is_sparse:
+        return cost
+    return (cost * products + 0.5 * _STEP_PRODUCTS) / (products + _STEP_PRODUCTS)
 
 
 def sampled_rows(n_samples, n_features):
