@@ -483,11 +483,15 @@ def test_collinear_columns_are_named(n_classes):
     assert np.isfinite(table.std_err).all()
 
 
-@pytest.mark.parametrize("n_classes", [2, 3])
-def test_separated_classes_are_refused(n_classes):
+@pytest.mark.parametrize("n_classes", [2, 3, 5])
+@pytest.mark.parametrize("along", ["columns", "any direction"])
+def test_separated_classes_are_refused(n_classes, along):
     rng = np.random.default_rng(0)
     y = np.arange(60) % n_classes
     X = np.eye(n_classes)[y] * 5 + rng.uniform(-1, 1, (60, n_classes))
+    if along == "any direction":
+        X = rng.normal(size=(200, 4))
+        y = (X @ rng.normal(size=(4, n_classes))).argmax(axis=1)
     with pytest.warns(match="perfectly separated"):
         model = fitted(X, y)
     with pytest.raises(ValueError, match="the classes are perfectly separated"):

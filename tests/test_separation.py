@@ -166,6 +166,31 @@ def test_of_many_classes_columns_are_named_and_classes(n_samples, kind, most, mo
     assert "separated from ash, oak, along x2:" in words_of(KINDS[kind](X), names[y])
 
 
+@pytest.mark.parametrize("shape", [(400, 10, 2), (60, 90, 2), (400, 8, 5), (1_500, 600, 2)], ids=str)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_fit_ends_once_its_loss_leaves_no_sample_on_the_wrong_side(kind, shape):
+    n_samples, n_features, n_classes = shape
+    rng = np.random.default_rng(n_samples)
+    X = rng.normal(size=(n_samples, n_features))
+    y = (X @ rng.normal(size=(n_features, n_classes))).argmax(axis=1)
+    weight = rng.uniform(0.5, 2.0, n_samples) * (rng.random(n_samples) < 0.9)
+    with pytest.warns(ConvergenceWarning, match="separated by a hyperplane"):
+        model = LogisticRegression(C=np.inf).fit(KINDS[kind](X), y, sample_weight=weight)
+    assert model.score(X[weight > 0], y[weight > 0]) == 1.0
+    assert model.n_passes_ < 100  # to a loss of 0 it is hundreds
+
+
+def test_a_small_loss_by_offsets_or_of_proportions_is_no_separation():
+    X, y, _ = make_data(100)
+    by_offsets = LogisticRegression(C=np.inf).fit(X, y, offset=8.0 * (2 * y - 1))
+    of_proportions = LogisticRegression(C=np.inf).fit(
+        np.sign(X), np.where(X[:, 0] > 0, 1 - 1e-4, 1e-4), proportions=True
+    )
+    for model in by_offsets, of_proportions:
+        assert model.objective_ < 0.5 * np.log(2) / 100
+        assert model.gap_ <= 1e-6
+
+
 def test_a_class_without_weight_is_none_that_is_named():
     X, _, rng = make_data(600)
     y = (X[:, :4] + rng.gumbel(size=(600, 4))).argmax(axis=1)

@@ -4,7 +4,7 @@ import numpy as np
 
 from .._validation import listed
 from ..linalg.factor import ScaledCholesky, dependent_places
-from .separation import refuse_separated
+from .separation import refuse_all_separated, refuse_separated
 
 # Squared distance from the optimum, in standard errors (g^T H^-1 g): from here on digits that a table shows are exact.
 _EXACT = 1e-16
@@ -49,6 +49,7 @@ class Optimum:
     def __init__(self, likelihood, params, names, tol, eps):
         penalty = likelihood.penalty()
         value, gradient = likelihood.penalised(params)
+        refuse_all_separated(likelihood, value)
         for steps in range(likelihood.most_steps):
             curvature = likelihood.information() + penalty
             factor = ScaledCholesky(curvature)

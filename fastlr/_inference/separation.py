@@ -26,13 +26,20 @@ def direction_of_recession(likelihood, params, factor):
 def refuse_separated(likelihood, params, factor, names):
     """Raise ValueError if there is no optimum; parameters as of `direction_of_recession`, and the names of a row."""
     direction = direction_of_recession(likelihood, params, factor)
-    if direction is None:
-        return
     if direction is params:
-        what = "the classes are perfectly separated by a hyperplane"
-    else:
+        _refuse("the classes are perfectly separated by a hyperplane")
+    elif direction is not None:
         columns = moved_columns(direction.reshape(-1, len(names)), likelihood.spread())
-        what = f"some samples are perfectly separated, along {listed([names[place] for place in columns])}"
+        _refuse(f"some samples are perfectly separated, along {listed([names[place] for place in columns])}")
+
+
+def refuse_all_separated(likelihood, value):
+    """Raise ValueError if the loss where a fit ended leaves no sample on the wrong side."""
+    if likelihood.is_plain and value < likelihood.loss.loss_of_wrong_side():
+        _refuse("the classes are perfectly separated by a hyperplane")
+
+
+def _refuse(what):
     raise ValueError(
         f"{what}: without a penalty coefficients have no finite estimates, and no standard errors. Pass a model with "
         'penalty="firth" or a finite C'

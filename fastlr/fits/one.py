@@ -234,7 +234,7 @@ def _run(problem, first, team, *, solver, tol, max_iter, start, steering, report
         start = result.coef
         is_blurred = objective.dtype == np.float32 and objective.n_passes - before < most  # by products in float32
         steps = steps if is_blurred else steps[1:]
-        if result.gap <= tol or n_iter >= max_iter or not steps:
+        if result.gap <= tol or n_iter >= max_iter or not steps or objective.shows_separation(result.value):
             break
         if is_blurred or name == "gram_newton":
             objective, n_read = problem.objective(np.float64, team), objective.n_passes

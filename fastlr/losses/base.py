@@ -1,5 +1,6 @@
 """What losses of one raw prediction for each sample share: targets, weights, and where the last pass left them."""
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -16,6 +17,12 @@ def heaviest(sample_weight):
     """The index of the largest weight, and that; empty ones are ones."""
     place = int(sample_weight.argmax()) if sample_weight.size else 0
     return place, float(sample_weight[place]) if sample_weight.size else 1.0
+
+
+def loss_of_wrong_side(sample_weight):
+    """Summed loss, at least, with a sample on the wrong side of a hyperplane, where losses are logistic or softmax."""
+    some = sample_weight[sample_weight > 0.0]
+    return math.log(2.0) * (float(some.min()) if some.size else 1.0)
 
 
 def largest_moves(sample_weight, predictions):

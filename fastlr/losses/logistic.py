@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import reference
-from .base import PointwiseLoss
+from .base import PointwiseLoss, loss_of_wrong_side
 
 _FAR = 10.0  # raw predictions from where on the loss is an exponential
 
@@ -137,6 +137,10 @@ class LogisticLoss(PointwiseLoss):
         change = self._towards(self.raw)
         change = change[self.sample_weight > 0.0] if self.sample_weight.size else change
         return float(change.min()), float(change.max())
+
+    def loss_of_wrong_side(self):
+        """See `loss_of_wrong_side`; 0 where targets between 0 and 1 have no side."""
+        return loss_of_wrong_side(self.sample_weight) if ((self.y == 0.0) | (self.y == 1.0)).all() else 0.0
 
     def separates(self):
         """Whether all samples that weigh anything lie on the right side of the hyperplane, by `raw`."""

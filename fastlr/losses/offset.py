@@ -66,6 +66,10 @@ class OffsetLogisticLoss(LogisticLoss):
     def _log_odds(self):
         return self.raw + self.offset
 
+    def loss_of_wrong_side(self):
+        """0: where offsets put all samples on their sides, X may separate none."""
+        return 0.0
+
     def best_intercepts(self):
         """The intercept that is best where all else is zero (0 where none is): float64 of shape (1,)."""
         mean = float(self.y @ self.weights()) / self.weight_sum

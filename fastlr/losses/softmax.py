@@ -7,7 +7,7 @@ from scipy import special
 
 from .. import reference
 from .._validation import read_only
-from .base import heaviest, largest_moves
+from .base import heaviest, largest_moves, loss_of_wrong_side
 from .quadratic import Quadratic
 
 _FAR = 4.5e-5  # probability from where on that of another class is an exponential
@@ -260,6 +260,10 @@ class SoftmaxLoss:
     def largest_spread(self, changes):
         """The largest difference between the changes of two raw predictions of a sample."""
         return max(float(np.ptp(change, axis=1).max()) for _, change in changes)
+
+    def loss_of_wrong_side(self):
+        """See `loss_of_wrong_side`."""
+        return loss_of_wrong_side(self.sample_weight)
 
     def separates(self, predictions):
         """Whether all samples that weigh anything have their own class's raw prediction above all others."""

@@ -82,6 +82,10 @@ class BlocksLoss:
         """See `LogisticLoss`."""
         return all(self.ask(of_loss, "separates"))
 
+    def loss_of_wrong_side(self):
+        """See `LogisticLoss`."""
+        return min(self.ask(of_loss, "loss_of_wrong_side"))
+
     def slopes(self):
         """See `PointwiseLoss`."""
         return lambda length: math.fsum(self.ask(slope, length))

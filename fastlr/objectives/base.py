@@ -89,6 +89,14 @@ class Objective:
             self.least = value, coefs.copy()
         return value, gradient
 
+    def shows_separation(self, value: float) -> bool:
+        """Whether a value of f is so small that all samples lie on their sides, and there is no penalty: no optimum."""
+        if self.penalty or not value < math.log(2.0):
+            return False
+        if "wrong side" not in self._known:
+            self._known["wrong side"] = self.loss.loss_of_wrong_side() / self.loss.weight_sum
+        return value < 0.5 * self._known["wrong side"]  # half of it, for rounding
+
     def hessian_product(self, directions: np.ndarray) -> np.ndarray:
         """Hessian of f, where `loss_gradient` was last evaluated, times directions, without forming it: one pass."""
         inner = directions

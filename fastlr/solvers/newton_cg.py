@@ -56,7 +56,8 @@ def solve(objective, start=None, *, tol, max_iter, callback=None, max_passes=np.
         direction = None if objective.penalty else truncated(gradient)
         gap, reached, direction = certificate(value, gradient, direction)
         add_record(history, callback, n_iter, value, np.linalg.norm(gradient), gap, objective.n_passes)
-        if reached or n_iter >= max_iter or objective.n_passes >= last_pass or progress.n_lost == _MAX_LOST:
+        ended = n_iter >= max_iter or objective.n_passes >= last_pass or objective.shows_separation(value)
+        if reached or ended or progress.n_lost == _MAX_LOST:
             break
         if direction is None:
             direction = truncated(gradient)

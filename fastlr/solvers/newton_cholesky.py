@@ -334,7 +334,7 @@ def solve(objective, start=None, *, tol, max_iter, callback=None, steering=None)
         gap = newton.gap(promise, tol)
         length = np.linalg.norm(newton.gradient)
         add_record(history, callback, newton.n_iter, newton.value, length, gap, objective.n_passes)
-        if gap <= tol or newton.n_iter >= max_iter:
+        if gap <= tol or newton.n_iter >= max_iter or objective.shows_separation(newton.value):
             break
         if not newton.step(tol):
             if newton.n_iter == 0 and newton.coef.any():  # a start from which no step leads: zeros again

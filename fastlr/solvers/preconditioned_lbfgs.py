@@ -100,7 +100,7 @@ def steps(objective, start=None, *, tol, max_iter, callback=None, max_passes=np.
         gap, reached, direction = certificate(value, gradient, direction)
         add_record(history, callback, n_steps, value, np.linalg.norm(gradient), gap, objective.n_passes)
         ended = n_steps >= _STEPS_PER_ITERATION * max_iter or objective.n_passes >= last_pass
-        if reached or ended or progress.n_lost == _MAX_LOST:
+        if reached or ended or progress.n_lost == _MAX_LOST or objective.shows_separation(value):
             break
         end = yield from safeguarded_step(objective, coef, value, gradient, direction)
         if end is None:
