@@ -22,8 +22,8 @@ from fastlr.matrices import matrix_for
 from fastlr.objectives.penalties import L2
 from fastlr.objectives.softmax import SoftmaxObjective
 from fastlr.solvers import SOLVERS, plan
+from fastlr.solvers._newton import Newton
 from fastlr.solvers._steps import evaluated, safeguarded_step
-from fastlr.solvers.newton_cholesky import Newton
 from fastlr.solvers.preconditioned_lbfgs import _Model
 
 

@@ -23,7 +23,7 @@ from fastlr.losses.logistic import LogisticLoss
 from fastlr.matrices.csr import CSRMatrix
 from fastlr.objectives import relative_gap
 from fastlr.objectives.penalties import L2
-from fastlr.solvers.newton_cholesky import Newton
+from fastlr.solvers._newton import Newton
 
 SHAPES = [(1, 1), (7, 3), (40, 12), (12, 40)]
 
