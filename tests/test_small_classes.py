@@ -95,7 +95,7 @@ def test_a_start_that_misleads_is_not_taken():
 
 @pytest.mark.parametrize(
     ("shape", "n_classes", "is_small"),
-    [((150, 4), 3, True), ((60, 60), 3, False), ((178, 13), 3, True), ((2_000, 4), 10, False), ((150, 4), 2, False)],
+    [((150, 4), 3, True), ((60, 120), 3, False), ((178, 13), 3, True), ((2_000, 4), 10, False), ((150, 4), 2, False)],
 )
 def test_where_hessians_hardly_show_there_is_one_for_each_step(shape, n_classes, is_small):
     problem = Problem(np.zeros(shape), np.zeros(shape[0], np.int64), n_classes, NO_WEIGHT, 1.0, True)

@@ -24,7 +24,7 @@ _MAX_ENTRIES = 200_000  # of X: beyond, threads and fits that share passes are f
 _MAX_FEATURES = 128  # beyond, LAPACK's factors are
 _KEPT = 0.05  # see `kernels.newton.fit_paths`; a Hessian costs as much as one to five passes
 _LEAST_FITS = 32  # that are worth loading, or once compiling, a kernel where NumPy serves single ones
-_HESSIAN_WORK = 1_000_000  # multiply-adds of a Hessian of many classes, and its factor, that hardly show
+_HESSIAN_WORK = 11_000_000  # multiply-adds of a Hessian of many classes and its factor: as long as some L-BFGS steps
 _THREAD_WORK = 1_000_000  # entries of X times fits that are worth a thread
 _GROUP_WORK = 5_000_000  # of a group of sets, in multiply-adds of its Hessians; after each, Ctrl-C gets through
 _GROUP_WEIGHTS = 1_000_000  # of a group, at most
@@ -76,7 +76,7 @@ def suits_classes(problem):
         return False
     n_samples, n_features = problem.X.shape
     n_coef = problem.n_classes * (n_features + 1)
-    return n_samples * n_coef**2 + n_coef**3 // 3 <= _HESSIAN_WORK
+    return n_samples * n_coef**2 + n_coef**3 // 6 <= _HESSIAN_WORK
 
 
 def solve_classes(problem, start, *, tol, max_iter):
