@@ -41,7 +41,7 @@ def descends(value, reached, length, decrement, slope):
     """Whether a step makes f smaller: Armijo's rule, or where rounding may hide that, what is left of the slope.
 
     Source: Hager & Zhang, A new conjugate gradient method with guaranteed descent and an efficient line search, SIAM
-    Journal on Optimization 16, 2005, (1.4) (approximate Wolfe conditions).
+    Journal on Optimization 16, 2005 (approximate Wolfe conditions).
 
     Parameters
     ----------

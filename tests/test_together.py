@@ -25,6 +25,7 @@ from fastlr.runtime.rounds import _COUNT_BITS, _DONE, _TICKET, open_round
 from fastlr.runtime.team import Team
 from fastlr.runtime.threads import start, wait_for
 from fastlr.solvers import newton_cholesky
+from fastlr.solvers._steps import Promise
 from fastlr.solvers.together import solve_together
 
 # dtype and layout of X: read in place by rows and by columns, and converted.
@@ -190,7 +191,9 @@ def test_another_penalty_is_taken_note_of_without_a_pass():
     value, gradient = newton.objective.loss_gradient(newton.coef)
     assert newton.value == pytest.approx(value, rel=1e-14)
     np.testing.assert_allclose(newton.gradient, gradient, atol=1e-14)
+    gap = newton.gap(Promise(np.inf), 1.0)
     newton.approach(1e-6, 100)
+    assert value - newton.value <= gap / (1.0 + gap) * value  # not from gradients of the penalty before
     model = SklearnLogisticRegression(C=1 / (0.03 * 1_500), solver="newton-cholesky", tol=1e-12).fit(X, y)
     np.testing.assert_allclose(newton.coef[:, :-1], model.coef_, atol=1e-2 * np.abs(model.coef_).max())
 

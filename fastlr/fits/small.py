@@ -70,7 +70,7 @@ def solve(problem, start, *, tol, max_iter):
 
 
 def suits_classes(problem):
-    """Whether a problem of many classes is solved by `solve_classes`: where Hessians cost little more than passes."""
+    """Whether a problem of many classes is solved by `solve_classes`: where a Hessian for each step costs little."""
     is_other = problem.n_classes == 2 or problem.l1_ratio or np.isinf(problem.C) or sparse.issparse(problem.X)
     if is_other or not problem.is_small:
         return False
