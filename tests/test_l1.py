@@ -372,6 +372,14 @@ def test_where_float32_rounds_too_much_a_fit_to_working_sets_goes_on_in_float64(
     assert model.objective_ == pytest.approx(exact.objective_, rel=1e-8)
 
 
+def test_many_classes_in_float32_go_on_in_float64_where_steps_are_lost_in_rounding():
+    rng = np.random.default_rng(2)
+    X = np.where(rng.random((1_000, 48)) < 0.8, 0.0, rng.normal(size=(1_000, 48)) + rng.normal(size=48))
+    y = np.argmax(0.5 * X @ rng.normal(size=(48, 4)) + rng.gumbel(size=(1_000, 4)), axis=1)
+    model = LogisticRegression(C=10.0, l1_ratio=1.0).fit(X.astype(np.float32), y)
+    assert model.gap_ <= 1e-6
+
+
 @pytest.mark.parametrize("seed", [39, 51])  # coordinates that go back and forth; a damped last step
 def test_many_classes_at_a_weak_penalty_are_certified(seed):
     rng = np.random.default_rng(seed)

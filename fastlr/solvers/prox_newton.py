@@ -210,7 +210,8 @@ class _Run:
         gap, best, n_lost, n_failed = np.inf, np.inf, 0, 0
         while True:
             if step is None:
-                limit = np.inf if self.n_iter >= self._max_iter else limit
+                is_stuck = self.n_iter >= self._max_iter or n_lost > _MAX_LOST
+                limit = np.inf if is_stuck else limit
                 step, product, rough, gap = features.step(coef, self.value, gradient, self._tol, limit)
                 if step is None:
                     return coef, gradient, None, np.inf
@@ -224,14 +225,14 @@ class _Run:
             before = self.value
             objective.remember()
             end = line_search(objective, coef, before, gradient, step)
-            if end is None or n_lost == _MAX_LOST:  # rounding is in the way, or the Hessian misleads
+            if end is None:  # rounding is in the way, or the Hessian misleads
                 self.value, gradient = objective.loss_gradient(coef)
-                n_failed += end is None
-                is_mended = end is None and n_failed <= _MAX_FAILED and features.mend(step)
+                n_failed += 1
+                is_mended = n_failed <= _MAX_FAILED and features.mend(step)
                 if features.is_fresh and not is_mended:
                     return coef, gradient, step, np.inf if features.goes_too_far(step) else gap
                 features.forget()
-                step, n_lost = None, 0
+                step = None
                 continue
             self.n_iter, n_failed = self.n_iter + 1, 0
             features.learn(end[0] - coef, end[2] - gradient)
@@ -248,6 +249,8 @@ class _Run:
                 return coef, gradient, None, rough
             lost = rough > _SHORTER * best and self.value > before - rounding(objective, before)
             n_lost, best = n_lost + 1 if lost else 0, min(best, rough)
+            if n_lost >= _MAX_LOST:  # the Hessian misleads; if a new one does not help, rounding is in the way
+                features.forget()
 
 
 def _lifted(coef, members, shape):
