@@ -3,6 +3,7 @@
 import re
 import threading
 import tracemalloc
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -23,7 +24,7 @@ from fastlr.matrices.scales import standardisation
 from fastlr.runtime.team import Team
 from fastlr.sources import source_of
 from fastlr.sources.iterators import IteratorSource
-from fastlr.sources.local import LocalBlocks, read_ahead
+from fastlr.sources.local import LocalBlocks, NumberedSource, read_ahead
 from fastlr.sources.progress import size
 
 CUTS = [0, 90, 100, 330, 600]
@@ -238,15 +239,36 @@ def test_the_same_bits_for_any_number_of_threads():
 def test_the_next_block_is_read_while_this_one_is_worked_on():
     reading = threading.Event()
 
-    def blocks():
-        yield 0
-        reading.set()
-        yield 1
-
-    found = read_ahead(blocks())
+    found = read_ahead([lambda: 0, lambda: reading.set() or 1])
     assert next(found) == 0
     assert reading.wait(10)
     assert list(found) == [1]
+    wait_until(lambda: not readers())
+
+
+@pytest.mark.parametrize("n_readers", [1, 2])
+def test_the_first_blocks_of_a_pass_are_read_while_the_one_before_ends(n_readers):
+    asked = []
+
+    class Numbers(NumberedSource):
+        labels, n_features = [()] * 3, 1
+
+        def _read(self, k):
+            asked.append(k)
+            return k
+
+        def name(self, k):
+            return str(k)
+
+    Numbers.n_readers = n_readers
+    blocks = LocalBlocks(Numbers(), "abc", [1, 1, 1])
+    take = partial(blocks.map, lambda part, k, team: f"{part}{k}")
+    assert list(take()) == ["a0", "b1", "c2"]
+    wait_until(lambda: asked == [0, 1, 2, 0, 1][: 3 + n_readers])
+    assert list(take()) == ["a0", "b1", "c2"]
+    assert next(take()) == "a0"  # nothing goes on where a pass has ended early
+    assert list(take()) == ["a0", "b1", "c2"]
+    del take, blocks
     wait_until(lambda: not readers())
 
 

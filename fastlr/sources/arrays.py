@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from .local import Source
+from .local import NumberedSource
 
 _BLOCK_BYTES = 2**24
 
 
-class ArraySource(Source):
+class ArraySource(NumberedSource):
     """Blocks of as many of an array's own chunks as make some megabytes.
 
     Parameters
@@ -25,14 +25,12 @@ class ArraySource(Source):
         rows *= max(1, _BLOCK_BYTES // (rows * self.n_features * self.dtype.itemsize))
         self._bounds = [*range(0, n_samples, rows), n_samples]
         vectors = self._vector(y, "y"), self._vector(sample_weight, "sample_weight")
-        self.labels = [tuple(v if v is None else v[rows] for v in vectors) for rows in self._slices()]
+        self._rows = [slice(*bounds) for bounds in zip(self._bounds, self._bounds[1:], strict=False)]
+        self.labels = [tuple(v if v is None else v[rows] for v in vectors) for rows in self._rows]
 
     def _chunk_rows(self):
         chunk = (self._X.chunks or (1,))[0]
         return max(chunk) if isinstance(chunk, tuple) else chunk  # of Dask within xarray: all sizes
-
-    def _slices(self):
-        return [slice(*bounds) for bounds in zip(self._bounds, self._bounds[1:], strict=False)]
 
     def _vector(self, values, name):
         if values is None:
@@ -48,11 +46,9 @@ class ArraySource(Source):
         """See `Source`."""
         return f"block {k} of X (from row {self._bounds[k]})"
 
-    def _read(self):
-        """See `Source`."""
-        for k, rows in enumerate(self._slices()):
-            try:
-                block = np.asarray(self._X[rows])
-            except (OSError, ValueError, RuntimeError) as error:  # of a file that is truncated or broken, say
-                raise OSError(f"{self.name(k)} cannot be read: {error}") from error
-            yield block
+    def _read(self, k):
+        """See `NumberedSource`."""
+        try:
+            return np.asarray(self._X[self._rows[k]])
+        except (OSError, ValueError, RuntimeError) as error:  # of a file that is truncated or broken, say
+            raise OSError(f"{self.name(k)} cannot be read: {error}") from error

@@ -1,10 +1,20 @@
 """Blocks that a caller's own function makes: for all that nothing else reads."""
 
+from functools import partial
+from itertools import repeat, takewhile
+
 import numpy as np
 from scipy import sparse
 
 from .._validation import as_real
 from .local import Source, read_ahead
+
+_END = object()
+
+
+def _ahead(blocks):
+    """The same blocks; a thread gets the next one while the caller works on one."""
+    return takewhile(lambda block: block is not _END, read_ahead(repeat(partial(next, blocks, _END))))
 
 
 class IteratorSource(Source):
@@ -22,7 +32,7 @@ class IteratorSource(Source):
             raise ValueError("y and sample_weight must be None where X is a callable: its blocks have their own")
         self._make = make
         self._shapes, self.labels, dtypes = [], [], []
-        for k, (X, *labels) in enumerate(read_ahead(self._rows())):
+        for k, (X, *labels) in enumerate(_ahead(self._rows())):
             if X.shape[1] != (self._shapes or [X.shape])[0][1]:
                 first = f"block 0 has {self._shapes[0][1]}"
                 raise ValueError(f"{self.name(k)} has {X.shape[1]} columns, where {first}")
@@ -58,8 +68,12 @@ class IteratorSource(Source):
         """See `Source`."""
         return f"block {k} of X"
 
-    def _read(self):
+    def read(self):
         """See `Source`."""
+        return _ahead(self._again())
+
+    def _again(self):
+        """X of each block, which has the shape that it had."""
         expected, k = len(self._shapes), 0
         for X, *_ in self._rows():
             if k == expected or X.shape != self._shapes[k]:

@@ -1,25 +1,26 @@
-"""Blocks that this process reads, one after the other, the next one while it works on one."""
+"""Blocks that this process reads, one after the other, the next ones while it works on one."""
 
 import itertools
 from abc import ABC, abstractmethod
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 
-_END = object()
 
-
-def read_ahead(blocks):
-    """The same blocks; a thread gets the next one while the caller works on one."""
-    blocks = iter(blocks)
-    reader = ThreadPoolExecutor(1, thread_name_prefix="fastlr-reader")
+def read_ahead(calls, n_readers=1):
+    """What calls return, in their order; threads do the next `n_readers` calls while the caller works on one result."""
+    readers, ahead = ThreadPoolExecutor(n_readers, thread_name_prefix="fastlr-reader"), deque()
     try:
-        following = reader.submit(next, blocks, _END)
-        while (block := following.result()) is not _END:
-            following = reader.submit(next, blocks, _END)
-            yield block
+        for call in calls:
+            ahead.append(readers.submit(call))
+            if len(ahead) > n_readers:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
     finally:
-        reader.shutdown(wait=False, cancel_futures=True)  # nobody waits for a block that is not wanted any more
+        readers.shutdown(wait=False, cancel_futures=True)  # nobody waits for blocks that are not wanted any more
 
 
 class Source(ABC):
@@ -39,12 +40,13 @@ class Source(ABC):
     feature_names = None
 
     @abstractmethod
-    def _read(self):
-        """What a thread gets of each block of X, in their order."""
-
     def read(self):
         """Blocks of X, in their order: arrays or SciPy CSR. One may be overwritten when the next is asked for."""
-        return read_ahead(self._read())
+
+    def passes(self):
+        """`read` again and again."""
+        while True:
+            yield self.read()
 
     @abstractmethod
     def name(self, k):
@@ -62,6 +64,31 @@ class Source(ABC):
     def blocks(self, function, n_rows, *args):
         """The blocks with parts ``function(y, sample_weight, name, *args)``; `n_rows` of each block."""
         return LocalBlocks(self, self.ask(function, *args), n_rows)
+
+
+class NumberedSource(Source):
+    """Blocks that are read by number, several at a time; those that a pass begins with, while the one before ends."""
+
+    n_readers = 1
+
+    @abstractmethod
+    def _read(self, k):
+        """What a thread gets of a block of X."""
+
+    def _blocks(self, numbers):
+        """The blocks of these numbers."""
+        return read_ahead((partial(self._read, k) for k in numbers), self.n_readers)
+
+    def read(self):
+        """See `Source`."""
+        return self._blocks(range(len(self.labels)))
+
+    def passes(self):
+        """See `Source`."""
+        n_blocks = len(self.labels)
+        blocks = self._blocks(itertools.cycle(range(n_blocks)))
+        while True:
+            yield itertools.islice(blocks, n_blocks)
 
 
 class Starts:
@@ -94,6 +121,7 @@ class LocalBlocks(Starts):
     def __init__(self, source, parts, n_rows):
         super().__init__(n_rows, source.n_features, source.is_sparse)
         self._source, self._parts = source, parts
+        self._passes = None
 
     def map(self, function, *args, each=None, reads=True):
         """Results of ``function(part, X, team, *args)``, one for each block, in their order.
@@ -105,9 +133,13 @@ class LocalBlocks(Starts):
         reads : bool
             Whether X is read; if not, it is None.
         """
-        blocks = self._source.read() if reads else itertools.repeat(None, len(self._parts))
-        if reads and self.progress:
-            blocks = self.progress.of(blocks)
         own = [()] * len(self._parts) if each is None else [(one,) for one in each]
+        blocks = self._pass() if reads else itertools.repeat(None, len(self._parts))
         for part, X, last in zip(self._parts, blocks, own, strict=True):
             yield function(part, X, self.team, *args, *last)
+
+    def _pass(self):
+        passes, self._passes = self._passes or self._source.passes(), None
+        blocks = next(passes)
+        yield from self.progress.of(blocks) if self.progress else blocks
+        self._passes = passes  # where a pass ended early, the next one begins anew

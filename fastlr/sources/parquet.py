@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .local import Source, read_ahead
+from .local import NumberedSource
 
 
 def _arrow():
@@ -14,8 +14,10 @@ def _arrow():
     return pyarrow
 
 
-class ParquetSource(Source):
+class ParquetSource(NumberedSource):
     """Blocks of a data set.
+
+    Two row groups are read at a time: one waits for the file while another is decoded.
 
     Parameters
     ----------
@@ -25,6 +27,8 @@ class ParquetSource(Source):
     names : list of str
         Columns to read, in their order; empty for all but y and sample_weight.
     """
+
+    n_readers = 2
 
     def __init__(self, data, y, sample_weight, names):
         self._arrow = arrow = _arrow()
@@ -91,14 +95,14 @@ class ParquetSource(Source):
         group = self._groups[k]
         return f"row group {group.row_groups[0].id} of {group.path}"
 
-    def _read(self):
-        """See `Source`."""
-        return (self._columns(k, self.feature_names) for k in range(len(self._groups)))
+    def _read(self, k):
+        """See `NumberedSource`."""
+        return self._columns(k, self.feature_names)
 
-    def read(self):
-        """See `Source`; the caller's thread joins the columns, for those of pyarrow are busy with the next ones."""
+    def _blocks(self, numbers):
+        """See `NumberedSource`; the caller's thread joins columns, for those of pyarrow are busy with the next ones."""
         space = np.empty(max(group.row_groups[0].num_rows for group in self._groups) * self.n_features, self.dtype)
-        for columns in read_ahead(self._read()):
+        for columns in super()._blocks(numbers):
             n_rows = sum(map(len, columns[0]))
             block = space[: n_rows * self.n_features].reshape(n_rows, -1, order="F")
             for j in range(self.n_features):
