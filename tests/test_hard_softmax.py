@@ -185,14 +185,26 @@ def test_hessians_have_the_same_bits_for_any_number_of_threads():
     np.testing.assert_allclose(results[0], expected, rtol=1e-9, atol=1e-10 * np.abs(expected).max())
 
 
-def test_the_hessian_keeps_the_digits_of_probabilities_near_one():
-    coef = np.zeros((3, 2))
-    coef[0, -1] = 40.0
+@pytest.mark.parametrize("slope", [0.0, 1e-20])  # of both there is a way of its own
+def test_the_hessian_keeps_the_digits_of_probabilities_near_one(slope):
+    coef = np.array([[slope, 40.0], [0.0, 0.0], [0.0, 0.0]])
     problem = make_softmax_problem((6, 1, 3))
     design = problem.design()
     hessian = design.matrix.class_sandwich(design.loss, coef)
     # 1 - p = 2 exp(-40) of the first class, of which 1.0 - p would leave nothing.
     assert hessian[1, 1] == pytest.approx(6 * 2 * np.exp(-40.0), rel=1e-10)
+
+
+@pytest.mark.parametrize("kind", ["float32-F", "csr-float64-int32"])
+@pytest.mark.parametrize("weights", [None, "random"])
+def test_hessians_of_samples_of_like_probabilities_are_those_of_the_reference(kind, weights):
+    problem = make_softmax_problem((40, 5, 4), kind, weights)
+    coef = problem.coef * ([0.0] * 5 + [1.0])
+    design = problem.design()
+    hessian = design.matrix.class_sandwich(design.loss, coef)
+    expected = reference.softmax_hessian(problem.dense, problem.sample_weight, coef)
+    np.testing.assert_allclose(hessian, expected, rtol=1e-12, atol=1e-13 * np.abs(expected).max())
+    np.testing.assert_array_equal(hessian, hessian.T)
 
 
 def test_a_step_is_searched_for_where_the_objective_still_falls():

@@ -156,8 +156,8 @@ class SoftmaxLoss:
             first = first + weight @ towards
         return second, first
 
-    def curvature_factors(self, p, rows, near=False):
-        """Second derivatives of the loss of some samples, in factors.
+    def joint_factors(self, p, rows, near=False):
+        """Second derivatives of the loss of some samples, of two classes each, in factors.
 
         Parameters
         ----------
@@ -169,19 +169,26 @@ class SoftmaxLoss:
 
         Returns
         -------
-        own, shared : float64 arrays of shape (n, n_classes)
-            The derivative for classes k and l of a sample is -shared_k shared_l, for k twice own_k squared.
+        float64 array of shape (n, n_classes)
+            Minus the derivative for classes k and l of a sample is the product of these two. What is left of a class by
+            itself is minus the sum of those with all others.
         """
-        root = np.sqrt(self.sample_weight[rows, None]) if self.sample_weight.size else 1.0
-        places, top = np.arange(len(p)), p.argmax(axis=1)
         if near:
             p = np.where(self._far(p, rows), 0.0, p)
-        rest = (p.sum(axis=1, keepdims=True) if near else 1.0) - p
+        return self._roots(rows) * p
+
+    def own_factors(self, p, rows):
+        """The roots of the second derivatives of classes by themselves; parameters of `joint_factors`."""
+        places, top = np.arange(len(p)), p.argmax(axis=1)
+        rest = 1.0 - p
         others = p.copy(order="K")
         others[places, top] = 0.0
         rest[places, top] = others.sum(axis=1)  # with the digits that 1 - p has lost
         rest *= p
-        return root * np.sqrt(rest, out=rest), root * p
+        return self._roots(rows) * np.sqrt(rest, out=rest)
+
+    def _roots(self, rows):
+        return np.sqrt(self.sample_weight[rows, None]) if self.sample_weight.size else 1.0
 
     def curvature_sum(self):
         """The sum of the second derivatives, of shape (n_classes, n_classes), for the same."""

@@ -2,10 +2,10 @@
 
 With r_i = x_i and a 1 behind it, the block of classes k and l is sum_i h_ikl r_i r_i^T, h_ikk = s_i p_ik (1 - p_ik)
 and h_ikl = -s_i p_ik p_il. The latter, for all pairs of classes, are one product of a matrix of rows p_i (x) r_i with
-itself; the former are formed apart, for in a difference from that product next to nothing would be left of p near 1.
+itself. The former are minus the sums of the others of their class, as 1 - p_ik is the sum of p_il: in a difference from
+that product next to nothing would be left of p near 1. Where all samples have the same probabilities, all blocks are
+multiples of sum_i s_i r_i r_i^T.
 """
-
-from functools import partial
 
 import numpy as np
 from scipy import special
@@ -28,25 +28,30 @@ def class_sandwich(matrix, loss, coefs, places=None, near=False):
     places : int array of shape (m,), optional
         Ascending indices of `coefs.ravel()`, those of rows and columns; by default all.
     near : bool
-        See `SoftmaxLoss.curvature_factors`.
+        Whether to leave out classes that samples are far from, as if there were none; with no `places`.
 
     Returns
     -------
     float64 array of shape (m, m)
         Symmetric.
     """
-    places = np.arange(coefs.size) if places is None else places
-    bounds = _strips(*matrix.shape, len(places))
+    if places is None and not (near or coefs[:, :-1].any()):
+        return _of_alike(matrix, loss, special.softmax(coefs[:, -1]))
+    size = coefs.size if places is None else len(places)
+    bounds = _strips(*matrix.shape, size)
     parts = [None] * (len(bounds) - 1)
-    most = max(len(places), _CACHED // len(places))
-
-    factors = partial(loss.curvature_factors, near=near)
+    most = max(size, _CACHED // size)
 
     def add_up(strip, check):
-        total = np.zeros((len(places), len(places)))
+        total = np.zeros((size, size))
         for rows, block in matrix.rows_with_ones(first=bounds[strip], stop=bounds[strip + 1], most=most):
             check()
-            _add_rows(total, np.ascontiguousarray(block.T), factors, rows, coefs, places)
+            columns = np.ascontiguousarray(block.T)
+            p = special.softmax(coefs @ columns, axis=0).T
+            if places is None:
+                total -= minus_hessian(loss.joint_factors(p, rows, near), columns)
+            else:
+                _add_some(total, columns, loss.own_factors(p, rows), loss.joint_factors(p, rows), places)
         return total
 
     run_all(add_up, range(len(parts)), matrix.team.n_threads, parts.__setitem__)
@@ -64,33 +69,38 @@ def _strips(n_samples, n_features, n_coef):
     return [n_samples * strip // n_strips for strip in range(n_strips + 1)]
 
 
-def _add_rows(total, columns, factors, rows, coefs, places):
-    """Add up some rows of [X 1], given by columns, which are quick to pick."""
-    own, shared = factors(special.softmax(coefs @ columns, axis=0).T, rows)
-    if len(places) == coefs.size:
-        total -= minus_hessian(own, shared, columns)
-        return
-    own, shared = np.ascontiguousarray(own.T), np.ascontiguousarray(shared.T)
-    n_classes, width = coefs.shape
-    classes, features = np.divmod(places, width)
-    products = shared[classes]
+def _of_alike(matrix, loss, p):
+    """The same where all samples have the same probabilities."""
+    matrix.n_passes += 1
+    square, joint = 0.0, np.ones((1, 1))
+    for rows, block in matrix.rows_with_ones():
+        scaled = loss.joint_factors(joint, rows) * block
+        square = square + scaled.T @ scaled
+    return minus_hessian_of_alike(p, -square)
+
+
+def _add_some(total, columns, own, joint, places):
+    """Add up the rows of [X 1] with these columns, which are quick to pick, for some coefficients."""
+    own, joint = np.ascontiguousarray(own.T), np.ascontiguousarray(joint.T)
+    classes, features = np.divmod(places, len(columns))
+    products = joint[classes]
     products *= columns[features]
     outer = products @ products.T
-    bounds = np.searchsorted(classes, range(n_classes + 1)).tolist()
-    for k in range(n_classes):
+    bounds = np.searchsorted(classes, range(len(own) + 1)).tolist()
+    for k in range(len(own)):
         same = slice(bounds[k], bounds[k + 1])
         scaled = own[k] * columns[features[same]]
         outer[same, same] = -(scaled @ scaled.T)
     total -= outer
 
 
-def minus_hessian(own, shared, columns):
+def minus_hessian(joint, columns):
     """Minus the Hessian of some samples, for all coefficients.
 
     Parameters
     ----------
-    own, shared : float64 arrays of shape (n, n_classes)
-        See `SoftmaxLoss.curvature_factors`.
+    joint : float64 array of shape (n, n_classes)
+        See `SoftmaxLoss.joint_factors`.
     columns : float64 array of shape (width, n)
         Those of [X 1].
 
@@ -98,11 +108,24 @@ def minus_hessian(own, shared, columns):
     -------
     float64 array of shape (n_classes * width, n_classes * width)
     """
-    n_classes, width = shared.shape[1], len(columns)
-    products = (shared.T[:, None] * columns).reshape(n_classes * width, -1)
+    n_classes, width = joint.shape[1], len(columns)
+    products = (joint.T[:, None] * columns).reshape(n_classes * width, -1)
     outer = products @ products.T
-    blocks = np.einsum("kikj->kij", outer.reshape(n_classes, width, n_classes, width))
-    for k in range(n_classes):
-        scaled = own[:, k] * columns
-        np.negative(scaled @ scaled.T, out=blocks[k])
+    by_class = outer.reshape(n_classes, width, n_classes, width)
+    own = np.einsum("kikj->ikj", by_class)
+    own[:] = 0.0
+    others = by_class.sum(axis=0)
+    own[:] = -0.5 * (others + others.T)  # so as to be symmetric to the last bit
     return outer
+
+
+def minus_hessian_of_alike(p, square):
+    """The same of samples that have the same probabilities, and X^T X.
+
+    Parameters
+    ----------
+    p : float64 array of shape (n_classes,)
+    square : float64 array of shape (width, width)
+        That of [X 1], weighted.
+    """
+    return np.kron(minus_hessian(p[None], np.ones((1, 1))), square)

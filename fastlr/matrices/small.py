@@ -20,7 +20,7 @@ from .memory import MemoryMatrix
 MAX_SAMPLES = 1_000
 MAX_ENTRIES = 20_000
 
-MAX_PRODUCTS = 60_000  # of entries of X and classes, where these are many
+MAX_PRODUCTS = 100_000  # of entries of X and classes, where these are many
 
 
 def is_small(X, n_classes=2):

@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import rules
 from ..linalg.factor import ScaledCholesky
-from ._class_hessian import minus_hessian
+from ._class_hessian import minus_hessian, minus_hessian_of_alike
 from .small import factored
 
 
@@ -33,6 +33,7 @@ class SmallClassSamples:
     def loss_gradient(self, coef):
         """Value and gradient of f."""
         W = coef.reshape(self._shape)
+        self._is_alike = not W[:, :-1].any()
         self._raw = (W @ self._columns).T
         value, residual = self._loss.update(self._raw)
         gradient = (residual.T @ self._columns.T) / self._loss.weight_sum
@@ -72,8 +73,7 @@ class SmallClassSamples:
     def hessian(self):
         """Hessian of f where `loss_gradient` was last evaluated, with a curvature for equal changes of all classes."""
         n_classes, width = self._shape
-        own, shared = self._loss.curvature_factors(self._loss.p, slice(None))
-        hessian = minus_hessian(own, shared, self._columns)
+        hessian = self._minus_hessian()
         hessian /= -self._loss.weight_sum
         diagonal = hessian.reshape(-1)[:: len(hessian) + 1]
         every_pair = np.einsum("kili->kli", hessian.reshape(n_classes, width, n_classes, width))
@@ -84,6 +84,13 @@ class SmallClassSamples:
             hessian[intercepts] = hessian[:, intercepts] = 0.0
             hessian[intercepts, intercepts] = np.eye(n_classes)
         return hessian
+
+    def _minus_hessian(self):
+        p, joint = self._loss.p, self._loss.joint_factors
+        if not self._is_alike:
+            return minus_hessian(joint(p, slice(None)), self._columns)
+        scaled = joint(np.ones((1, 1)), slice(None)).T * self._columns
+        return minus_hessian_of_alike(p[0], scaled @ scaled.T)
 
     def factor(self):
         """The Hessian's, see `factored`."""
