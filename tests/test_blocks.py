@@ -362,7 +362,7 @@ def test_a_folder_and_a_data_set_of_parquet_files_are_read_by_name(tmp_path):
         columns = {"b": X[a:b, 1], "label": y[a:b], "a": X[a:b, 0], "c": (X[a:b, 2] > 0)}
         pq.write_table(arrow.table(columns), tmp_path / f"{k}.parquet")
     expected = LogisticRegression(tol=1e-9).fit(np.column_stack([X[:, 1], X[:, 0], X[:, 2] > 0]), y)
-    for data in (tmp_path, str(tmp_path), dataset.dataset(tmp_path)):
+    for data in (tmp_path, str(tmp_path), sorted(tmp_path.iterdir()), dataset.dataset(tmp_path)):
         model = LogisticRegression(tol=1e-9).fit(data, "label")
         assert model.feature_names_in_.tolist() == ["b", "a", "c"]
         np.testing.assert_allclose(model.coef_, expected.coef_, rtol=1e-5)
@@ -513,7 +513,9 @@ def test_errors_of_a_callers_own_are_theirs():
         LogisticRegression().fit(make)
 
 
-@pytest.mark.parametrize("case", ["null", "category", "text", "no column", "no y", "truncated", "selection"])
+@pytest.mark.parametrize(
+    "case", ["null", "category", "text", "no column", "no feature", "no y", "truncated", "selection", "scanner"]
+)
 def test_what_is_wrong_with_parquet_files_is_named(case, tmp_path):
     arrow, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     columns = {f"x{j}": arrow.array(X[:, j]) for j in range(3)} | {"label": Y}
@@ -527,6 +529,8 @@ def test_what_is_wrong_with_parquet_files_is_named(case, tmp_path):
         error, message = TypeError, "column 'x1' of X .row group 0 of .*x.parquet. is of type (dictionary|string)"
     elif case == "no column":
         y, message = "target", "X has no column 'target'"
+    elif case == "no feature":
+        columns, message = {"label": Y}, "X has no column for a feature, but .'label'."
     elif case == "no y":
         y, message = None, "requires y to be passed"
     pq.write_table(arrow.table(columns), file, row_group_size=100)
@@ -536,8 +540,26 @@ def test_what_is_wrong_with_parquet_files_is_named(case, tmp_path):
     elif case == "selection":
         dataset = pytest.importorskip("pyarrow.dataset")
         data, message = dataset.dataset(file).filter(dataset.field("x0") > 0), "X cannot be read: .*filtered"
+    elif case == "scanner":
+        data, error = pytest.importorskip("pyarrow.dataset").dataset(file).scanner(), TypeError
+        message = "X must be a path of Parquet files or .* got Scanner"
     with pytest.raises(error, match=message):
         LogisticRegression().fit(data, y)
+
+
+def test_an_array_of_xarray_that_may_be_made_of_one_of_dask_is_read_by_its_chunks():
+    class Labelled:
+        shape, dtype, ndim, chunks = X.shape, X.dtype, 2, ((250, 350), (9,))
+
+        def __dask_graph__(self):
+            return None
+
+        def __getitem__(self, rows):
+            return X[rows]
+
+    model, expected = LogisticRegression(tol=1e-9).fit(Labelled(), Y), LogisticRegression(tol=1e-9).fit(X, Y)
+    np.testing.assert_allclose(model.coef_, expected.coef_, rtol=1e-3, atol=1e-5)
+    np.testing.assert_array_equal(model.predict(Labelled()), model.predict(X))
 
 
 def test_a_chunk_that_cannot_be_read_is_named():

@@ -192,6 +192,8 @@ def test_what_is_wrong_with_a_partition_is_named(partitioned):
             fit(da.where(X == X[100, 7], np.nan, X), y, weight)
         with pytest.raises(ValueError, match=r"y must have shape \(600,\)"):
             fit(X, y[:-1])
+        with pytest.raises(ValueError, match=r"y must have one value per sample, got an array of shape \(\)"):
+            fit(X, "label")
         with pytest.raises(ValueError, match="requires y"):
             fit(X)
         with pytest.raises(ValueError, match="X must be two-dimensional"):

@@ -4,6 +4,7 @@ import builtins
 import inspect
 import io
 import warnings
+from collections import UserDict
 from contextlib import redirect_stdout
 from decimal import Decimal
 from pathlib import Path
@@ -441,6 +442,17 @@ def test_arrays_on_another_device_are_refused_in_a_sentence_that_says_what_to_pa
         MODEL.predict(OnAnotherDevice())
     with pytest.raises(TypeError, match="X must be an array, got LazyFrame"):
         LogisticRegression().fit(pl.DataFrame(X).lazy(), Y)
+
+
+def test_what_holds_arrays_by_name_is_refused():
+    with pytest.raises(TypeError, match="X must be an array, got UserDict: pass one of those that it holds"):
+        LogisticRegression().fit(UserDict(X=X), Y)  # as a group of HDF5 and the like
+
+
+def test_columns_of_polars_that_hold_numbers_are_not_named_where_labels_are_wrong():
+    frame = pl.DataFrame(X).with_columns(flag=pl.Series(Y > 0))
+    with pytest.raises(ValueError, match=rf"inconsistent numbers of samples: \[{len(Y)}, {len(Y) - 1}\]"):
+        LogisticRegression().fit(frame, Y[:-1])
 
 
 def test_arrays_of_another_namespace_are_read_where_they_lie():

@@ -103,7 +103,8 @@ def read_blocks(source, class_weight, C, fit_intercept, l1_ratio):
     if not LEAST_SUM <= totals.sum() < np.inf:
         raise ValueError(f"sample_weight must have a finite sum of at least {LEAST_SUM:.1e}, got {totals.sum():.1e}")
     if not (totals > 0.0).all():
-        raise ValueError(f"class {classes[totals.argmin()]!r} has no weight: leave its samples out of X in blocks")
+        label = classes.tolist()[totals.argmin()]
+        raise ValueError(f"class {label!r} has no weight: leave its samples out of X in blocks")
     n_coef = (len(classes) if len(classes) > 2 else 1) * (source.n_features + 1)
     if l1_ratio and n_coef > LARGEST_HESSIAN:
         raise ValueError(

@@ -164,7 +164,7 @@ class LogisticRegression(LogisticModel):
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features), or blocks of rows
-            Real, finite. Blocks are read anew for each pass: an array of h5py, Zarr or xarray; Parquet files, as a path
+            Real, finite. Blocks are read anew for each pass: an array of h5py, Zarr or xarray; Parquet files, as paths
             or a `pyarrow.dataset.Dataset`; or a callable that returns a fresh iterator of (X, y) or
             (X, y, sample_weight), X dense or CSR.
         y : array-like of shape (n_samples,)

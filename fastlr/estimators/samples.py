@@ -95,12 +95,18 @@ def refuse_other_columns(X, error=None):
     names, dtypes = getattr(X, "columns", None), getattr(X, "dtypes", None)
     if names is None or dtypes is None:
         return
-    others = [name for name, dtype in zip(names, dtypes, strict=True) if getattr(dtype, "kind", "O") not in "biuf"]
+    others = [name for name, dtype in zip(names, dtypes, strict=True) if not _is_of_numbers(dtype)]
     if others:
         raise (ValueError if isinstance(error, ValueError) else TypeError)(
             f"X must hold real numbers, got text, dates or categories in columns {listed(others)}: encode them, with "
             "pandas.get_dummies(X, drop_first=True) for example"
         ) from error
+
+
+def _is_of_numbers(dtype):
+    if hasattr(dtype, "is_numeric"):  # of polars
+        return dtype.is_numeric() or str(dtype) == "Boolean"
+    return getattr(dtype, "kind", "O") in "biuf"
 
 
 def of_numpy(values, name="X"):
@@ -114,4 +120,7 @@ def of_numpy(values, name="X"):
     values = as_array(values, name)
     if not (values is None or isinstance(values, numbers.Number) or any(hasattr(values, part) for part in _OF_ARRAYS)):
         raise TypeError(f"{name} must be an array, got {type(values).__name__}")
+    is_group = hasattr(values, "keys") and not any(hasattr(values, part) for part in ("dtype", "columns"))
+    if is_group and not isinstance(values, dict):  # for these scikit-learn has words
+        raise TypeError(f"{name} must be an array, got {type(values).__name__}: pass one of those that it holds")
     return values

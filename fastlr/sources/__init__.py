@@ -16,9 +16,9 @@ def source_of(X, y=None, sample_weight=None, names=()):
     Parameters
     ----------
     X : object
-        A collection of Dask; a path of Parquet files or a `pyarrow.dataset.Dataset`, whose y and sample_weight are
-        names of columns; an array with chunks that slices, of h5py, Zarr or xarray; a callable that returns a fresh
-        iterator of blocks; an engine, see `engine.EngineSource`.
+        An array or a frame of Dask; a path of Parquet files, a list of paths or a `pyarrow.dataset.Dataset`, whose y
+        and sample_weight are names of columns; an array with chunks that slices, of h5py, Zarr or xarray; a callable
+        that returns a fresh iterator of blocks; an engine, see `engine.EngineSource`.
     y, sample_weight : object, optional
         None where labels are not asked for.
     names : list of str
@@ -59,8 +59,14 @@ def refuse_blocks(X):
 
 
 def is_dask(X):
-    """Whether X is a collection of Dask."""
-    return hasattr(X, "__dask_graph__")
+    """Whether X is an array or a frame of Dask; those of xarray may be made of one."""
+    return hasattr(X, "to_delayed") and isinstance(getattr(X, "ndim", None), int)
+
+
+def _is_path(X):
+    if isinstance(X, str):  # other text is no path, and refused like all that is no array
+        return bool(os.path.dirname(X) or os.path.splitext(X)[1] or os.path.exists(X))
+    return isinstance(X, os.PathLike)
 
 
 def _kind(X):
@@ -70,9 +76,8 @@ def _kind(X):
         return "dask"
     if hasattr(X, "map_cells"):
         return "engine"
-    if isinstance(X, str):  # other text is no path, and refused like all that is no array
-        return "parquet" if os.path.dirname(X) or os.path.splitext(X)[1] or os.path.exists(X) else None
-    if isinstance(X, os.PathLike) or type(X).__module__ == "pyarrow._dataset":
+    are_paths = isinstance(X, (list, tuple)) and len(X) and all(map(_is_path, X))
+    if are_paths or _is_path(X) or type(X).__module__ == "pyarrow._dataset":
         return "parquet"
     if hasattr(X, "chunks") and hasattr(X, "dtype") and len(getattr(X, "shape", ())) == 2:
         return "array"

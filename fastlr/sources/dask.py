@@ -15,6 +15,7 @@ import numpy as np
 from scipy import sparse
 
 from ..runtime.team import Team
+from . import is_dask
 from .engine import Cell, EngineSource
 from .local import Starts
 
@@ -250,8 +251,10 @@ def _vector(values, name, X, n_blocks):
     """A block of a vector for each of X."""
     if values is None:
         return [None] * n_blocks
-    if not hasattr(values, "__dask_graph__"):
+    if not is_dask(values):
         values = da.from_array(np.asarray(values), chunks=-1)
+        if values.ndim != 1:
+            raise ValueError(f"{name} must have one value per sample, got an array of shape {values.shape}")
     if hasattr(values, "chunks") and hasattr(X, "chunks") and not np.isnan([*X.chunks[0], *values.chunks[0]]).any():
         if values.shape != X.shape[:1]:
             raise ValueError(f"{name} must have shape {X.shape[:1]}, one value per sample, got {values.shape}")

@@ -21,7 +21,7 @@ class ParquetSource(NumberedSource):
 
     Parameters
     ----------
-    data : path or pyarrow.dataset.Dataset
+    data : path, list of paths or pyarrow.dataset.Dataset
     y, sample_weight : str, optional
         Names of columns.
     names : list of str
@@ -43,6 +43,9 @@ class ParquetSource(NumberedSource):
             groups = [group for file in files for group in file.split_by_row_group()]
         except AttributeError as error:
             raise TypeError("X must be a data set of Parquet files") from error
+        except TypeError as error:
+            kind = type(data).__name__
+            raise TypeError(f"X must be a path of Parquet files or a pyarrow.dataset.Dataset, got {kind}") from error
         except (arrow.ArrowException, OSError) as error:
             if isinstance(error, FileNotFoundError):
                 raise
@@ -55,6 +58,8 @@ class ParquetSource(NumberedSource):
         vectors = y, sample_weight
         wanted = [column for column in vectors if column is not None]
         self.feature_names = names or [name for name in self._schema.names if name not in wanted]
+        if not self.feature_names:
+            raise ValueError(f"X has no column for a feature, but {self._schema.names}")
         for column in [*self.feature_names, *wanted]:
             if column not in self._schema.names:
                 raise ValueError(f"X has no column {column!r}, but {self._schema.names}")
