@@ -1,6 +1,7 @@
 """Fits that share passes: the passes against NumPy, the fits against fits alone."""
 
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from sklearn.linear_model import LogisticRegression as SklearnLogisticRegression
 from fastlr import fit_many, reference
 from fastlr._validation import check_features, read_only
 from fastlr.fits import many as fits_many
+from fastlr.fits import tall
 from fastlr.fits.problem import Problem
 from fastlr.fits.tall import Pack
 from fastlr.kernels import many
@@ -145,6 +147,54 @@ def test_fits_that_go_together_read_x_far_less_often_than_fits_alone():
         assert len(pack.fit(C, tol=1e-8, max_iter=100)) == 5
     alone = sum(fit_many(X[train], y[train], Cs=np.logspace(-3, 3, 7), tol=1e-8).n_passes for train, _ in folds)
     assert pack.n_passes < alone / 2
+
+
+def test_a_path_of_optima_goes_on_along_the_polynomial_in_the_inverse_of_c():
+    def end(u):
+        return np.array([[3.0 - u, 2.0 + 5.0 * u - u * u]])
+
+    ends = [(u, end(u)) for u in (0.9, 0.4, 0.1)]
+    np.testing.assert_allclose(tall.ahead(ends, 0.02), end(0.02), rtol=1e-14)
+    np.testing.assert_allclose(tall.ahead(ends, 0.1), end(0.1), rtol=1e-14)
+    line = [(u, 3.0 - u) for u in (0.9, 0.4)]
+    assert tall.ahead(line, 0.1) == pytest.approx(2.9)
+    assert tall.ahead(line[:1], 0.1) is None
+    assert tall.ahead([(0.5, 2.5), (0.49, 2.51)], 0.1) is None  # much further than those are apart
+
+
+def test_a_set_starts_by_what_was_nearer_the_last_time():
+    leader = SimpleNamespace(steering=_Still())
+    track, penalty = tall._Track(), L2(0.0)
+    zeros, one = np.zeros((2, 1, 3)), np.ones((2, 1, 3))
+    starts = []
+    # The set goes on along a line of its own, while the leader stays, and then as the leader does.
+    for u, lead, end in ((4.0, 0, 1), (3.0, 0, 2), (2.0, 0, 3), (1.0, 0, 4), (0.5, 5, 9), (0.25, 7, 11)):
+        starts.append(track.start(u, lead * one, penalty, leader)[0, 0])
+        track.arrive(u, lead * one, zeros + end)
+    # Its last end, as far as the leader moved; from the fourth on the line, which then was further off than the leader.
+    assert starts[:5] == pytest.approx([0.0, 1.0, 2.0, 4.0, 4.5])
+    assert starts[5] == pytest.approx(9.0 + 2.0)
+    track.arrive(0.25, 7 * one, zeros + 11)  # the same C again is no other place of the path
+    assert [u for u, _ in track.ends] == [1.0, 0.5, 0.25]
+
+
+class _Still:
+    """Steering that moves nothing and measures all alike."""
+
+    hessian = np.eye(3)
+
+    def __call__(self, gradient):
+        return np.zeros_like(gradient)
+
+
+def test_fits_that_foretell_their_own_ends_take_fewer_steps(monkeypatch):
+    X, y = labelled(13_000, 20, 2.0)  # of which a fold is too large for a kernel of its own
+    options = {"Cs": np.logspace(0, 4, 6), "folds": k_folds(13_000, 3), "tol": 1e-9}
+    fits = fit_many(X, y, **options)
+    monkeypatch.setattr(tall, "ahead", lambda ends, u: None)
+    following = fit_many(X, y, **options)
+    assert fits.n_iters.sum() < 0.8 * following.n_iters.sum()
+    np.testing.assert_allclose(fits.objectives, following.objectives, rtol=2e-9)
 
 
 def test_no_place_is_evaluated_twice_for_the_sake_of_its_certificate(monkeypatch):

@@ -4,8 +4,12 @@ Sets of weights that differ in a part of the samples, as folds do, have optima n
 Hessian. So for each C the fit to the mean of all sets goes first. Every other fit goes as far from its last end as that
 one did, while its gradient is thought to change as much, and from there a step with its Hessian: that is the start. A
 few steps are left, which all fits do together, with one pass over X for each.
+
+Where the penalty hardly matters any more, optima are smooth in 1/C, and the last ones of a set alone lead nearer to the
+next one. A set starts by whichever of the two was nearer the last time.
 """
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -21,6 +25,7 @@ _LEAD_TOL = 1e-4  # others start from there, and are further from it than this
 _FEATURES_PER_SET = 8  # the weights of the sets that go together take an eighth of X's memory,
 _FEWEST_SETS = 5  # or are those of so many sets,
 _FEW_WEIGHTS = 1_000_000  # or so many numbers
+_ENDS = 3  # of a set, that its own path is drawn through
 
 
 class Pack:
@@ -56,8 +61,12 @@ class Pack:
         mean /= len(sets)
         self._objective = replace(problem, sample_weight=mean).objective(dtype, team)  # the leader's
         self._leader = None
-        self.ends = {}
-        self._apart = {}  # by set, how far its last end was from the leader's, see `_end`
+        self._tracks = {k: _Track() for k in sets}
+
+    @property
+    def ends(self):
+        """See the class."""
+        return {k: track.ends[-1][1][0] for k, track in self._tracks.items() if track.ends}
 
     @property
     def n_passes(self):
@@ -107,14 +116,11 @@ class Pack:
         penalties = [self._penalty(C, weight_sum) for weight_sum in loss.weight_sums.tolist()]
         objective = WeightSetsObjective(self._objective.matrix, loss, penalties, self._problem.fit_intercept)
         lead = _end(leader.coef, leader.gradient, leader.objective.penalty)
-        starts = []
-        for k, penalty in zip(group, penalties, strict=True):
-            coef, gradient = lead + self._apart.get(k, 0.0)
-            starts.append(coef - leader.steering(gradient + _gradient(penalty, coef)))
+        tracks = [self._tracks[k] for k in group]
+        starts = [track.start(1.0 / C, lead, penalty, leader) for track, penalty in zip(tracks, penalties, strict=True)]
         ends, gradients = solve_together(objective, starts, leader.steering, tol=tol, max_iter=max_iter)
-        for k, penalty, end, gradient in zip(group, penalties, ends, gradients, strict=True):
-            self.ends[k] = end.coef
-            self._apart[k] = _end(end.coef, gradient, penalty) - lead
+        for track, penalty, end, gradient in zip(tracks, penalties, ends, gradients, strict=True):
+            track.arrive(1.0 / C, lead, _end(end.coef, gradient, penalty))
         return dict(zip(group, ends, strict=True))
 
     def _shared_loss(self, group):
@@ -123,6 +129,65 @@ class Pack:
             self._loss = WeightSets(self._problem.targets(), weights)
             self._group = group
         return self._loss
+
+
+class _Track:
+    """The path of one set along a rising C: it foretells where the next fit ends, after the leader or on its own.
+
+    Attributes
+    ----------
+    ends : list of (float, float64 array of shape (2, 1, n_features + 1))
+        The last few: 1/C, and the end, see `_end`.
+    """
+
+    def __init__(self):
+        self.ends = []
+        self._apart = 0.0  # the last end from the leader's
+        self._goes_alone = False
+
+    def start(self, u, lead, penalty, leader):
+        """Where the fit for 1/C = u starts.
+
+        Parameters
+        ----------
+        u : float
+        lead : float64 array of shape (2, 1, n_features + 1)
+            Where the leader is, see `_end`.
+        penalty : L2
+        leader : Newton
+
+        Returns
+        -------
+        float64 array of shape (1, n_features + 1)
+        """
+        self._hessian = leader.steering.hessian
+        own = ahead(self.ends, u)
+        places = [lead + self._apart] if own is None else [lead + self._apart, own]
+        self._guesses = [coef - leader.steering(gradient + _gradient(penalty, coef)) for coef, gradient in places]
+        return self._guesses[-1 if self._goes_alone else 0]
+
+    def arrive(self, u, lead, end):
+        """Take note of the end for 1/C = u."""
+        missed = [(guess - end[0]).ravel() for guess in self._guesses]
+        distances = [d @ self._hessian @ d for d in missed]
+        self._goes_alone = distances[-1] < distances[0]
+        self._apart = end - lead
+        self.ends = [*[known for known in self.ends if known[0] != u][1 - _ENDS :], (u, end)]
+
+
+def ahead(ends, u):
+    """Where the last ends of a path lead, (1/C, array) each, at 1/C = u: on the polynomial through them.
+
+    Returns
+    -------
+    array, or None
+        None with fewer than two, or where u is further from the last one than that is from the one before.
+    """
+    if len(ends) < 2 or ends[-1][0] - u > ends[-2][0] - ends[-1][0]:
+        return None
+    places = [place for place, _ in ends]
+    shares = [math.prod((u - other) / (place - other) for other in places if other != place) for place in places]
+    return sum(share * end for share, (_, end) in zip(shares, ends, strict=True))
 
 
 def _end(coef, gradient, penalty):
