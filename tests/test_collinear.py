@@ -8,7 +8,7 @@ from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
 from fastlr import LogisticRegression, fit_many
-from fastlr.fits import undetermined
+from fastlr.objectives import base
 
 KINDS = {"C": np.asarray, "F": np.asfortranarray, "csr": sparse.csr_array, "float32": np.float32}
 TWINS = {
@@ -104,7 +104,7 @@ def test_of_many_fits_coefficients_are_of_least_norm_too():
 
 def test_columns_that_are_fine_are_not_looked_at(monkeypatch):
     X, y, _ = make_data(3_000)
-    monkeypatch.setattr(undetermined, "idle_directions", None)
+    monkeypatch.setattr(base, "idle_directions", None)
     is_silent(X, y)
 
 
@@ -142,3 +142,37 @@ def test_sparse_columns_beyond_those_that_a_hessian_is_formed_of():
         with pytest.warns(ConvergenceWarning, match="are collinear, x5, x9, x600: ") as caught:
             LogisticRegression(C=np.inf, tol=tol).fit(sparse.hstack([X, X[:, [5]] - X[:, [9]]], format="csr"), y)
         assert len(caught) == 1
+
+
+def standardised(X):
+    return (X - X.mean(axis=0)) / X.std(axis=0)
+
+
+@pytest.mark.parametrize("solver", ["auto", "newton_cg", "preconditioned_lbfgs"])
+@pytest.mark.parametrize("n_samples", [300, 3_000])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_columns_that_rounding_of_float32_alone_sets_apart(n_classes, n_samples, solver):
+    X, y, rng = make_data(n_samples)
+    y = y + (rng.random(n_samples) < 0.3) * (n_classes - 2)
+    made_up = np.column_stack([X, X[:, 0] + X[:, 1] - 3 * X[:, 2], np.eye(3)[rng.integers(0, 3, n_samples)]])
+    rounded = standardised(made_up).astype(np.float32)
+    assert np.linalg.matrix_rank(rounded.astype(float)) == 7
+    model, words = fit(rounded, y, solver=solver)
+    assert "collinear, x0, x1, x2, x3, x4, x5, x6: " in words
+    plain = is_silent(np.column_stack([X, made_up[:, 4:6]]), y, tol=1e-12)
+    assert model.objective_ == pytest.approx(plain.objective_, rel=1e-6)
+    assert np.abs(model.coef_).max() < 10
+
+
+@pytest.mark.parametrize("n_classes", [3, 5])
+def test_a_subsample_in_which_a_column_is_constant_leads_nowhere_far(n_classes):
+    rng = np.random.default_rng(0)
+    X = np.column_stack([np.eye(4)[rng.integers(0, 4, 9_000)], rng.normal(size=(9_000, 3)), np.zeros(9_000)])
+    X[rng.choice(9_000, 2 * n_classes, replace=False), 7] = 1
+    y = (X @ rng.normal(size=(8, n_classes)) / 2 + rng.gumbel(size=(9_000, n_classes))).argmax(axis=1)
+    y[X[:, 7] == 1] = np.repeat(np.arange(n_classes), 2)
+    model, words = fit(standardised(X), y, solver="preconditioned_lbfgs")
+    assert "collinear, x0, x1, x2, x3: " in words
+    plain = is_silent(X[:, 1:], y, tol=1e-12)
+    assert model.objective_ == pytest.approx(plain.objective_, rel=1e-6)
+    assert model.n_passes_ < 90

@@ -207,3 +207,22 @@ def test_more_columns_than_a_hessian_is_for():
     blocks = sparse.kron(sparse.eye_array(1_750), np.array([[1, 0], [0, 1], [1, 1.0]])).tocsr()
     twice = sparse.vstack([blocks, blocks]).tocsr()
     assert words_of(twice, np.repeat([0, 1], blocks.shape[0])) == ""
+
+
+def table_of_factors(seed, levels, n_samples):
+    """All dummies of each factor, which are collinear, and columns far from zero; four classes."""
+    rng = np.random.default_rng(seed)
+    dummies = [np.eye(n_levels)[rng.integers(0, n_levels, n_samples)] for n_levels in levels]
+    X = np.column_stack([*dummies, 1900 + 10 * rng.normal(size=(n_samples, 2))])
+    raw = X[:, :-2] @ rng.normal(size=(X.shape[1] - 2, 4)) + rng.gumbel(size=(n_samples, 4))
+    return X, raw.argmax(axis=1)
+
+
+@pytest.mark.parametrize("seed, levels, n_samples", [(1, (3, 2), 24), (5, (3, 2), 24), (0, (40, 3, 3), 700)])
+def test_where_columns_are_collinear_too_it_is_found_before_all_steps_are_taken(seed, levels, n_samples):
+    X, y = table_of_factors(seed, levels, n_samples)
+    assert is_separated(X[:60], y[:60])
+    with pytest.warns(ConvergenceWarning, match="Some samples are perfectly separated") as caught:
+        model = LogisticRegression(C=np.inf).fit(X, y)
+    assert len(caught) == 1
+    assert model.n_iter_[0] < 60

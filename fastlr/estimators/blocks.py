@@ -112,6 +112,7 @@ def read_blocks(source, class_weight, C, fit_intercept, l1_ratio):
             "penalty on so many needs X in memory"
         )
     blocks = source.blocks(_part, n_rows, classes, factors, source.n_features)
+    blocks.dtype = source.dtype
     arguments = blocks, np.empty(0, np.int64), len(classes), np.empty(0), C, fit_intercept, l1_ratio
     return BlocksProblem(*arguments, totals=totals), classes
 

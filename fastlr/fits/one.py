@@ -19,7 +19,7 @@ from ..solvers._result import Outcome, SolverResult, outcome_of
 from . import small
 from .absent import of_one_class, present_classes, with_others, without_others
 from .row_space import RowSpace, has_small_row_space
-from .undetermined import separation_of, without_idle_parts
+from .undetermined import separation_of, without_collinear, without_idle_parts
 
 _logger = logging.getLogger("fastlr")
 
@@ -216,6 +216,8 @@ def _run(problem, first, team, *, solver, tol, max_iter, start, steering, report
     while True:
         name, most = steps[0]
         before = objective.n_passes
+        if name != "newton_cholesky":  # whose Hessians show it
+            start = without_collinear(objective, start)
         limits = {"tol": aim, "max_iter": max_iter - n_iter, "callback": report and partial(report, name)}
         if most < math.inf:
             limits["max_passes"] = most
@@ -234,7 +236,8 @@ def _run(problem, first, team, *, solver, tol, max_iter, start, steering, report
         start = result.coef
         is_blurred = objective.dtype == np.float32 and objective.n_passes - before < most  # by products in float32
         steps = steps if is_blurred else steps[1:]
-        if result.gap <= tol or n_iter >= max_iter or not steps or objective.shows_separation(result.value):
+        ended = result.gap <= tol or n_iter >= max_iter or not steps or result.separation is not None
+        if ended or objective.shows_separation(result.value):
             break
         if is_blurred or name == "gram_newton":
             objective, n_read = problem.objective(np.float64, team), objective.n_passes
@@ -247,7 +250,7 @@ def _run(problem, first, team, *, solver, tol, max_iter, start, steering, report
         if objective.separates(result.coef):
             result.gap, result.outcome = np.inf, Outcome.SEPARATED
         else:
-            separation = separation_of(objective, result.coef)
+            separation = result.separation or separation_of(objective, result.coef)
             result.coef, collinear = without_idle_parts(objective, result.coef, result.steering)
     result.coef = objective.centred(result.coef)
     return Fit(result, name, n_passes, separation, collinear)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..linalg.factor import ScaledCholesky
-from ..objectives.collinear import idle_directions, of_least_norm
+from ..objectives.collinear import of_least_norm
 from ..objectives.separation import separation
 from ..objectives.softmax import FACTORED_FEATURES as LARGEST_FACTOR
 from ..runtime.blocks import sample_rows
@@ -26,6 +26,16 @@ def separation_of(objective, coefs):
     return separation(objective, coefs, solve)
 
 
+def without_collinear(objective, start):
+    """A start, or None, from which columns that others make up stay where they are, where there is no penalty."""
+    is_settled = objective.penalty or objective.made_up is not None
+    if is_settled or objective.dtype != np.float64 or objective.shape[1] > LARGEST_FACTOR:
+        return start
+    if not _may_be_collinear(objective, None):
+        return start
+    return objective.fix_collinear(np.zeros(objective.shape) if start is None else start)
+
+
 def without_idle_parts(objective, coefs, steering):
     """Coefficients of least norm where columns are collinear, and the places of those that are.
 
@@ -41,16 +51,18 @@ def without_idle_parts(objective, coefs, steering):
     -------
     coefs : float64 array of shape (k, n_features + 1)
     places : sequence of int
-        See `idle_directions`. Of more than `LARGEST_FACTOR` columns none are known: that takes too much memory.
+        See `Idle`. Of more than `LARGEST_FACTOR` columns none are known: that takes too much memory.
     """
     if objective.shape[1] > LARGEST_FACTOR or not _may_be_collinear(objective, steering):
         return coefs, ()
-    directions, places = idle_directions(objective)
-    return of_least_norm(coefs, directions), places
+    idle = objective.idle()
+    return of_least_norm(coefs, idle.directions), idle.places
 
 
 def _may_be_collinear(objective, steering):
-    """Whether a Hessian is singular, or products of some rows are."""
+    """Whether columns are known to be, a Hessian is singular, or products of some rows are."""
+    if objective.made_up is not None:
+        return bool(objective.made_up)
     if steering is not None:
         return steering.is_singular
     n_samples, n_features = objective.matrix.shape

@@ -31,20 +31,31 @@ def dependent_places(matrix):
 
 
 def null_space(matrix):
-    """Directions of which a symmetric, semidefinite matrix of shape (n, n) makes nothing, of shape (n_directions, n).
+    """Directions of which a symmetric, semidefinite matrix makes nothing.
 
     A Cholesky factor whose pivots are sought, P^T H P = U^T U, leaves rows of zeros where some rows are made up of
     others: with U = [U1 U2] above these, the columns of [-U1^-1 U2; 1] are such directions.
 
     Source: Higham, Analysis of the Cholesky decomposition of a semi-definite matrix, 1990.
+
+    Parameters
+    ----------
+    matrix : float64 array of shape (n, n)
+
+    Returns
+    -------
+    directions : float64 array of shape (n_directions, n)
+    made_up : int array of shape (n_directions,)
+        The row that each direction makes up of the independent ones; never the last, unless it is zero.
     """
     diagonal = matrix.diagonal()
     scale = 1.0 / np.sqrt(np.where(diagonal > 0.0, diagonal, 1.0))
+    scale[-1] *= 2.0  # the largest is the first pivot
     factor, places, rank, _ = dpstrf(matrix * scale * scale[:, None], tol=COLLINEAR)
     made_up = solve_triangular(factor[:rank, :rank], factor[:rank, rank:])
     directions = np.zeros((len(matrix) - rank, len(matrix)))
     directions[:, places - 1] = np.column_stack([-made_up.T, np.eye(len(directions))])
-    return directions * scale
+    return directions * scale, places[rank:] - 1
 
 
 class ScaledCholesky:

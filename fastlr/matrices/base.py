@@ -48,6 +48,8 @@ class Matrix(ABC):
         Factor of all features: the matrix is ``scale * X``.
     n_passes : int
         How often X was read.
+    eps : float
+        Rounding of an entry of X, over its size.
     in_memory : bool
         Whether it is a `MemoryMatrix`; if not, all but sums takes `sample`.
     """
@@ -58,6 +60,7 @@ class Matrix(ABC):
         self.X = X
         self.shape = X.shape
         self.dtype = np.dtype(dtype)
+        self.eps = rounding_of(X)
         self.scale = scale
         self.team = team or Team(1)
         self.n_passes = 0
@@ -210,3 +213,8 @@ class Matrix(ABC):
     def check_finite(self) -> None:
         """Raise ValueError if X holds NaN or infinity; called when a sum over X came out not finite."""
         check_finite(self.X, self._name)
+
+
+def rounding_of(X):
+    """Rounding of an entry of X, over its size: that of float32 where the entries are float32 or float16."""
+    return float(np.finfo(np.float32 if X.dtype in (np.float32, np.float16) else np.float64).eps)

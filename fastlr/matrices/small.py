@@ -13,6 +13,7 @@ from scipy.linalg.lapack import dpotrf
 
 from .. import reference, rules
 from .._validation import read_only
+from .base import rounding_of
 from .memory import MemoryMatrix
 
 # Measured: fits up to here take as long either way, give or take 0.1 ms. Beyond, compiled passes get ahead, with many
@@ -44,6 +45,7 @@ class SmallMatrix(MemoryMatrix):
 
     def __init__(self, X, name="X"):
         super().__init__(read_only(X.astype(np.float64, copy=False)), np.float64, name)
+        self.eps = rounding_of(X)
 
     def take(self, rows):
         """See `Matrix`."""

@@ -4,8 +4,10 @@ import numpy as np
 from scipy import special
 
 from .._validation import check_features
+from ..linalg.factor import ScaledCholesky
 from ..losses.quadratic import Quadratic
 from ..matrices import matrix_for
+from ..rules import DOUBTFUL
 from ..runtime.blocks import sample_rows
 
 _PICKED = 500_000  # entries of rows that are copied at a time
@@ -23,6 +25,8 @@ class Sample:
     Attributes
     ----------
     n_rows : int
+    is_part : bool
+        Whether these are not all rows.
     dtype : numpy dtype
         What products with X are computed in.
     weight : float64 array of shape (n_rows,)
@@ -32,13 +36,14 @@ class Sample:
     def __init__(self, matrix, loss, n_rows):
         n_samples = matrix.shape[0]
         self.n_rows = min(n_rows, n_samples)
-        if self.n_rows < n_samples or not matrix.in_memory:
+        self.is_part = self.n_rows < n_samples
+        if self.is_part or not matrix.in_memory:
             rows = sample_rows(n_samples, self.n_rows)
             matrix, loss = matrix.sample(loss, rows)
         self._matrix, self.dtype = matrix, matrix.dtype
         weight = loss.weights()
         self.weight = weight / max(weight.mean(), np.finfo(np.float64).tiny)
-        self._dense = self._square = self._extent = None
+        self._dense = self._square = self._extent = self._unseen = None
 
     def curvatures(self, coefs):
         """Curvatures p (1 - p) at coefficients of shape (n_classes, n_features + 1): of shape (n_rows, n_classes)."""
@@ -65,6 +70,18 @@ class Sample:
         if self._square is None:
             self._square = self._sandwich(self.weight)
         return self._square
+
+    def unseen(self, standardisation):
+        """What a block misses of columns that are next to constant here, though not in all rows: variances.
+
+        `standardisation` gives means and variances over all rows, for a pass: asked only where something looks amiss.
+        """
+        if self._unseen is None:
+            square, self._unseen = self.square(), 0.0
+            if self.is_part and ScaledCholesky(square).smallest_pivot <= DOUBTFUL:
+                seen = square.diagonal()[:-1] - square[-1, :-1] ** 2 / square[-1, -1]
+                self._unseen = np.maximum(standardisation()[1] - seen, 0.0)
+        return self._unseen
 
     def extents(self):
         """How far rows of [X 1] reach, weighted: squared lengths, columns on a scale, float64 of shape (n_rows,)."""

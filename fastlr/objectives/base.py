@@ -6,6 +6,7 @@ import math
 import numpy as np
 
 from ..matrices.scales import largest_entries, standardisation
+from .collinear import Idle, idle_directions, of_least_norm
 
 _ULP = float(np.finfo(np.float64).eps)
 
@@ -29,6 +30,8 @@ class Objective:
     shape : tuple of int
         Of coefficients: (k, n_features + 1), rows [w, b].
     n_coef : int
+    made_up : list of int, or None
+        Features whose coefficients stay where they are, see `fix_collinear`; None before.
     value_at_zero : float
         Value of the mean loss of coefficients that tell no sample from any other.
     least : float, float64 array
@@ -36,6 +39,7 @@ class Objective:
     """
 
     least: tuple[float, np.ndarray | None] = (math.inf, None)
+    made_up: list | None = None
 
     def __init__(self, matrix, loss, penalty, fit_intercept=True):
         self.matrix = matrix
@@ -60,8 +64,28 @@ class Objective:
     def with_penalty(self, penalty) -> "Objective":
         """The same objective with another penalty; what is known of X and of the last evaluation is shared."""
         other = copy.copy(self)
-        other.penalty, other.least = penalty, (math.inf, None)
+        other.penalty, other.least, other.made_up = penalty, (math.inf, None), None
         return other
+
+    @property
+    def fixed(self) -> list:
+        """Places of coefficients of a row that stay where they are: `made_up`, and an intercept that is not fitted."""
+        return (self.made_up or []) + ([] if self.fit_intercept else [self.matrix.shape[1]])
+
+    def idle(self) -> Idle:
+        """`idle_directions`; the first time passes, after which raw predictions are no longer those of before."""
+        if "idle" not in self._known:
+            self._known["idle"] = idle_directions(self)
+        return self._known["idle"]
+
+    def fix_collinear(self, coefs: np.ndarray) -> np.ndarray:
+        """Coefficients of least norm, from which those of columns that others make up are not to move.
+
+        Without a penalty nothing is lost, and the Hessian can be inverted.
+        """
+        idle = self.idle()
+        self.made_up = idle.made_up.tolist()
+        return of_least_norm(coefs, idle.directions) if self.made_up else coefs
 
     def subsample(self, rows: np.ndarray) -> "Objective":
         """The same objective over some of the rows, which are copied; `rows` are ascending indices."""
@@ -85,6 +109,8 @@ class Objective:
     def of_sums(self, coefs: np.ndarray, value: float, gradient: np.ndarray) -> tuple[float, np.ndarray]:
         """`loss_gradient` from the summed loss and its gradient, which is overwritten, where others made the pass."""
         value, gradient = penalised(self, coefs, value, gradient, self.loss.weight_sum)
+        if self.made_up:
+            gradient[:, self.made_up] = 0.0
         if value < self.least[0]:
             self.least = value, coefs.copy()
         return value, gradient
@@ -100,14 +126,13 @@ class Objective:
     def hessian_product(self, directions: np.ndarray) -> np.ndarray:
         """Hessian of f, where `loss_gradient` was last evaluated, times directions, without forming it: one pass."""
         inner = directions
-        if not self.fit_intercept:
+        if self.fixed:
             inner = directions.copy()
-            inner[:, -1] = 0.0
+            inner[:, self.fixed] = 0.0
         product = self.matrix.product(self.loss, inner)
         product /= self.loss.weight_sum
         product[:, :-1] += self.penalty.diagonal * directions[:, :-1]
-        if not self.fit_intercept:
-            product[:, -1] = directions[:, -1]
+        product[:, self.fixed] = directions[:, self.fixed]
         return product
 
     @property
@@ -195,8 +220,7 @@ class Objective:
         """
         gram = self.matrix.sandwich(self.loss.weighted())
         if not self.fit_intercept:
-            gram[-1] = gram[:, -1] = 0.0
-            gram[-1, -1] = 1.0
+            fix(gram, [-1])
         return gram
 
     def largest_moves(self, directions: np.ndarray) -> np.ndarray:
@@ -212,12 +236,15 @@ class Objective:
         """
         return self.matrix.ask_of_predictions(self.loss, "largest_moves", directions)
 
-    def reach(self, directions: np.ndarray) -> float:
-        """Bound on `overshoot` from the largest entries of columns, which the first time take a pass."""
+    def reaches(self, directions: np.ndarray) -> np.ndarray:
+        """Bounds on `largest_moves` from the largest entries of columns, which the first time take a pass."""
         if "largest" not in self._known:
             self._known["largest"] = largest_entries(self.matrix)
-        changes = np.abs(directions[:, :-1]) @ self._known["largest"] + np.abs(directions[:, -1])
-        return float(np.sort(changes)[-2:].sum())  # of one class, or of the two whose changes differ most
+        return np.abs(directions[:, :-1]) @ self._known["largest"] + np.abs(directions[:, -1])
+
+    def reach(self, directions: np.ndarray) -> float:
+        """Bound on `overshoot` from `reaches`: that of one class, or of the two whose changes differ most."""
+        return float(np.sort(self.reaches(directions))[-2:].sum())
 
     def standardisation(self):
         """Means and variances of the columns, see `matrices.scales`; the first time a pass."""
@@ -246,3 +273,9 @@ def penalised(objective, coefs, value, gradient, weight_sum):
     if not objective.fit_intercept:
         gradient[:, -1] = 0.0
     return value, gradient
+
+
+def fix(matrix, places):
+    """Make rows and columns of a square matrix those of the identity: of coefficients that stay where they are."""
+    matrix[places] = matrix[:, places] = 0.0
+    matrix[places, places] = 1.0

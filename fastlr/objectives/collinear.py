@@ -3,16 +3,36 @@
 Columns far from 0 look collinear in sums of products too, so a pass looks at what each direction is to X.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from ..linalg.factor import null_space
 from .separation import moved_columns
 
 _AGREE = 1e-10  # so many digits of columns, see `unpenalised`
+_ROUNDINGS = 2.0  # of the entries of X, that what is left of them may be
+
+
+class Idle(NamedTuple):
+    """Directions that change no raw prediction.
+
+    Attributes
+    ----------
+    directions : float64 array of shape (n_directions, n_features + 1)
+    places : int array
+        Of the columns that take part, n_features for the intercept; none for columns of zeros alone.
+    made_up : int array of shape (n_directions,)
+        Of a column for each direction, without which the others are independent.
+    """
+
+    directions: np.ndarray
+    places: np.ndarray
+    made_up: np.ndarray
 
 
 def idle_directions(objective):
-    """Directions that change no raw prediction: three passes.
+    """`Idle` directions, to the digits of X: three passes, four where there are any.
 
     Parameters
     ----------
@@ -20,16 +40,18 @@ def idle_directions(objective):
 
     Returns
     -------
-    directions : float64 array of shape (n_directions, n_features + 1)
-    places : int array
-        Of the columns that take part, n_features for the intercept; none for columns of zeros alone.
+    Idle
     """
     mean, variance = objective.standardisation()
     size = np.append(np.sqrt(variance + mean * mean), 1.0)
-    directions = null_space(objective.gram())
-    changes = objective.largest_moves(directions) if len(directions) else np.empty(0)
-    directions = directions[changes <= _AGREE * (np.abs(directions) * size).max(axis=1)]
-    return directions, moved_columns(directions, size) if (directions * size).any() else np.empty(0, int)
+    directions, made_up = null_space(objective.gram())
+    if len(directions):
+        alike = _AGREE * (np.abs(directions) * size).max(axis=1)
+        rounded = _ROUNDINGS * objective.matrix.eps * objective.reaches(directions)
+        idle = objective.largest_moves(directions) <= np.maximum(alike, rounded)
+        directions, made_up = directions[idle], made_up[idle]
+    places = moved_columns(directions, size) if (directions * size).any() else np.empty(0, int)
+    return Idle(directions, places, made_up)
 
 
 def of_least_norm(coefs, directions):

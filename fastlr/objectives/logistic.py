@@ -42,7 +42,7 @@ Dual coordinate descent methods for logistic regression, Machine Learning 85, 20
 import numpy as np
 
 from ..rules import bound_of_shift, dual_shift
-from .base import Objective
+from .base import Objective, fix
 
 _CONSTANT = float(np.finfo(np.float64).eps)  # of its square: the spread of a column that the intercept can replace,
 _ALIKE = 1e-6  # and the least of one that nothing does: what is left along others like it
@@ -122,9 +122,7 @@ class LogisticObjective(Objective):
         hessian = self.matrix.sandwich(loss or self.loss)
         hessian /= self.loss.weight_sum
         hessian.flat[: -1 : self.n_coef + 1] += self.penalty.diagonal  # all of the diagonal but its last entry
-        if not self.fit_intercept:
-            hessian[-1] = hessian[:, -1] = 0.0
-            hessian[-1, -1] = 1.0
+        fix(hessian, self.fixed)
         return hessian
 
     def preconditioner_cost(self, floor=0.0):
@@ -165,6 +163,7 @@ class LogisticObjective(Objective):
         diagonal[diagonal == 0.0] = 1.0
         if not self.penalty:  # steps along a column that the intercept can replace would be of rounding alone
             diagonal[self.standardisation()[1] == 0.0] = np.inf
+            diagonal[self.made_up or []] = np.inf
         inverse, share = 1.0 / diagonal, total / weight_sum
         held = None if self.fit_intercept else inverse * mean / (1.0 / share + mean @ (inverse * mean))
 
@@ -296,8 +295,7 @@ class LogisticObjective(Objective):
         """What is a direction of recession if there is one: see `separation`."""
         self.loss_gradient(coefs)
         side = self.matrix.intercept_column(self.loss.towards_far())
-        if not self.fit_intercept:
-            side[-1] = 0.0
+        side[self.fixed] = 0.0
         return solve(side[None] / self.loss.weight_sum)
 
     def sides(self, direction):

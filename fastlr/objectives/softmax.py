@@ -26,12 +26,14 @@ Source: Boyd & Vandenberghe, Convex Optimization, 2004, 5.4; Yu, Huang & Lin, Du
 logistic regression and maximum entropy models, Machine Learning 85, 2011 (the dual problem).
 """
 
+from functools import partial
+
 import numpy as np
 
 from ..linalg.factor import ScaledCholesky, null_space
 from ._class_factors import ClassFactors, usual_share
 from ._sample import Sample
-from .base import Objective
+from .base import Objective, fix
 
 _FEW_FEATURES = 128  # up to here every class gets a factor of its own, formed from a subsample
 FACTORED_FEATURES = 3_000  # up to here all classes share one at least
@@ -136,10 +138,8 @@ class SoftmaxObjective(Objective):
             return solve(self.matrix.gather(self.loss, "towards_far", coefs) / self.loss.weight_sum)
         n_classes, width = self.shape
         near = self.matrix.class_sandwich(self.loss, coefs, near=True)[width:, width:]  # less those of the first class
-        if not self.fit_intercept:
-            near[width - 1 :: width] = near[:, width - 1 :: width] = 0.0
-            near[range(width - 1, len(near), width), range(width - 1, len(near), width)] = 1.0
-        free = null_space(near).reshape(-1, n_classes - 1, width)
+        fix(near, self._is_fixed(np.arange(len(near))))
+        free = null_space(near)[0].reshape(-1, n_classes - 1, width)
         free = np.pad(free, ((0, 0), (1, 0), (0, 0)))
         if not len(free):
             return np.zeros(self.shape)
@@ -215,15 +215,16 @@ class SoftmaxObjective(Objective):
 
     def _factored_blocks(self, floor):
         sample = self._sample(self._n_factored_rows())
+        finished = partial(self._finished, unseen=sample.unseen(self.standardisation))
         if self._coefs.any() and self._factors_each(floor):
             curvatures = sample.curvatures(self._coefs)
-            return ClassFactors(sample, curvatures, floor, self._finished, self.matrix.team.n_threads)
+            return ClassFactors(sample, curvatures, floor, finished, self.matrix.team.n_threads)
         if self._coefs.any():
             block = sample.hessian(self._coefs, floor)
         else:  # all samples and classes are alike
             share = 1.0 / self.shape[0]
             block = share * (1.0 - share) * sample.square()
-        factor = ScaledCholesky(self._finished(block))
+        factor = ScaledCholesky(finished(block))
         return lambda gradient: np.ascontiguousarray(factor.solve(gradient.T).T)
 
     def _sample(self, n_rows):
@@ -255,23 +256,23 @@ class SoftmaxObjective(Objective):
             hessian.reshape(n_classes, width, n_classes, width)[:, range(width), :, range(width)] += shift[
                 :, None, None
             ]
-        is_intercept = (np.arange(self.n_coef) if places is None else places) % width == width - 1
-        diagonal = hessian.reshape(-1)[:: len(hessian) + 1]
-        diagonal[~is_intercept] += self.penalty.diagonal
-        if not self.fit_intercept:
-            hessian[is_intercept] = hessian[:, is_intercept] = 0.0
-            diagonal[is_intercept] = 1.0
+        places = np.arange(self.n_coef) if places is None else places
+        hessian.reshape(-1)[:: len(hessian) + 1][places % width != width - 1] += self.penalty.diagonal
+        fix(hessian, self._is_fixed(places))
         return hessian
 
-    def _finished(self, block):
+    def _is_fixed(self, places):
+        """Indices of those of some places of `coefs.ravel()` that are `fixed`."""
+        return np.flatnonzero(np.isin(places % self.shape[1], self.fixed))
+
+    def _finished(self, block, unseen):
         """What a block of the loss's Hessian is with the penalty."""
         diagonal = block.reshape(-1)[:: len(block) + 1]
+        diagonal[:-1] += unseen * diagonal[-1]
         if self.dtype == np.float32:
             diagonal *= 1.0 + _BLUR
         diagonal[:-1] += self.penalty.diagonal
-        if not self.fit_intercept:
-            block[-1] = block[:, -1] = 0.0
-            block[-1, -1] = 1.0
+        fix(block, self.fixed)
         return block
 
     def _diagonal_blocks(self):
@@ -293,6 +294,7 @@ class SoftmaxObjective(Objective):
             direction = np.empty(self.shape)
             direction[:, :-1] = (gradient[:, :-1] - gradient[:, -1:] * mean) / diagonal
             direction[:, -1] = gradient[:, -1] / share - direction[:, :-1] @ mean
+            direction[:, self.fixed] = 0.0
             return direction
 
         return apply

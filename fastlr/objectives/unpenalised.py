@@ -41,6 +41,7 @@ class NewtonBound:
         self._objective = objective
         self._mean, variance = objective.standardisation()
         self._variance = np.where(variance == 0.0, np.inf, variance)
+        self._variance[objective.made_up or []] = np.inf
         self._known = np.isfinite(variance).all()
 
     def standardised(self, gradient):

@@ -7,6 +7,7 @@ import numpy as np
 
 from ..linalg.factor import ScaledCholesky
 from ..objectives import relative_gap
+from ..objectives.separation import separation
 from ..objectives.unpenalised import NewtonBound
 from ..rules import DOUBTFUL, MAX_LOST
 from ._quasi_newton import QuasiNewton
@@ -18,6 +19,8 @@ _MAX_HALVINGS = 60
 _FLOAT32_BLUR = 64.0 * float(np.finfo(np.float32).eps)  # pivots of float32 products below this may be rounding
 _STEP_PRODUCTS = 75_000  # of samples and coefficients of classes, whose pass takes as long as the rest of a step
 _FRESH_CONTRACTION = 0.05  # what a step with a fresh Hessian leaves of the gradient, typically
+_LEAST_CURVATURE = 1e-15  # of a column, over its variance: where there is less, gradients are rounding
+_PATIENCE = 16  # steps that were to certify and have not, before it is asked whether samples are separated
 _LAST_DIGITS, _MOST_LAST = 1e-16, 2  # squared distance from the optimum, in standard errors, and steps to get there
 
 
@@ -78,12 +81,40 @@ class Newton:
         self._bound = None  # made where pivots are doubtful
         self.step_gap = np.inf  # bound on f - f* here, from steps with the exact Hessian
         self._before = None  # coefficients and gradient before the last step
+        self._n_due = self._asked_at = 0  # steps that were to certify without a penalty, see `separation`
 
     def refresh(self):
         """Form the Hessian of the current coefficients; no steering where it overflows."""
+        self._form()
+        if self._may_be_collinear():
+            self.coef = self.objective.fix_collinear(self.coef)
+            self.value, self.gradient = self.objective.loss_gradient(self.coef)
+            self._form()
+            self._bound = None
+        self.length2 = None
+
+    def _form(self):
         self.hessian = self.objective.hessian()
         self.steering = Steering(self.hessian) if np.isfinite(self.hessian).all() else None
-        self.length2 = None
+        if self.steering and self.steering.is_singular and self.objective.made_up is not None:
+            least = _LEAST_CURVATURE * np.append(self.objective.standardisation()[1], 0.0)
+            self.steering = Steering(self.hessian + np.diag(np.tile(least, len(self.coef))))
+
+    def separation(self):
+        """A `Separation` where steps that were to certify have not, now and then; None where there is none."""
+        is_turn = self._n_due >= _PATIENCE and self._n_due.bit_count() == 1 and self._n_due != self._asked_at
+        if self.objective.dtype != np.float64 or not is_turn:
+            return None
+        self._asked_at = self._n_due
+        found = separation(self.objective, self.coef, self.steering.map)
+        self.value, self.gradient = self.objective.loss_gradient(self.coef)
+        return found
+
+    def _may_be_collinear(self):
+        """Whether columns may be, where that is not known, and there is no penalty to decide what is theirs."""
+        objective, is_singular = self.objective, self.steering and self.steering.is_singular
+        is_open = not objective.penalty and objective.made_up is None
+        return is_singular and is_open and objective.dtype == np.float64
 
     def step(self, tol=0.0):
         """Go one step; False when none makes the objective smaller.
@@ -95,8 +126,10 @@ class Newton:
         """
         if self._n_lost >= MAX_LOST:
             return False
-        if self.steering is None or not self._steers_well or self._is_due(tol):
+        is_due = self._is_due(tol)
+        if self.steering is None or not self._steers_well or is_due:
             self.refresh()
+        self._n_due += is_due
         fresh = self.hessian is not None
         if self._attempt():
             return True

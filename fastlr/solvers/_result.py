@@ -6,6 +6,8 @@ from enum import Enum
 
 import numpy as np
 
+from ..objectives.separation import Separation
+
 
 class Outcome(Enum):
     """Why a fit ended."""
@@ -43,6 +45,8 @@ class SolverResult:
         as well, the number of features that are not zero.
     steering : callable or None
         Maps a gradient to the inverse of an approximate Hessian times it, from solvers that have one to hand on.
+    separation : Separation or None
+        What a solver that has looked for it has found.
     """
 
     coef: np.ndarray
@@ -52,6 +56,7 @@ class SolverResult:
     outcome: Outcome
     history: list[dict] = field(default_factory=list)
     steering: Callable | None = None
+    separation: Separation | None = None
 
     @property
     def converged(self) -> bool:

@@ -84,12 +84,15 @@ def solve(objective, start=None, *, tol, max_iter, callback=None, steering=None)
     SolverResult
     """
     newton = begin(objective, start, steering)
-    history, promise = [], Promise(tol)
+    history, promise, separation = [], Promise(tol), None
     while True:
         gap = newton.gap(promise, tol)
         length = np.linalg.norm(newton.gradient)
         add_record(history, callback, newton.n_iter, newton.value, length, gap, objective.n_passes)
         if gap <= tol or newton.n_iter >= max_iter or objective.shows_separation(newton.value):
+            break
+        separation = newton.separation()
+        if separation is not None:
             break
         if not newton.step(tol):
             if newton.n_iter == 0 and newton.coef.any():  # a start from which no step leads: zeros again
@@ -101,4 +104,4 @@ def solve(objective, start=None, *, tol, max_iter, callback=None, steering=None)
     if gap <= tol and newton.n_iter and not objective.penalty:
         newton.to_last_digits(max_iter - newton.n_iter)
     outcome = outcome_of(gap, newton.n_iter, tol, max_iter)
-    return SolverResult(newton.coef, newton.value, gap, newton.n_iter, outcome, history, newton.steering)
+    return SolverResult(newton.coef, newton.value, gap, newton.n_iter, outcome, history, newton.steering, separation)

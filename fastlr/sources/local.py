@@ -94,6 +94,8 @@ class NumberedSource(Source):
 class Starts:
     """Shape and first rows of blocks, and numbers for their passes."""
 
+    dtype = np.dtype(np.float64)  # of the entries of X, for whoever knows it to set
+
     def __init__(self, n_rows, n_features, is_sparse):
         self.starts = np.concatenate([[0], np.cumsum(n_rows)]).tolist()
         self.shape = self.starts[-1], n_features
