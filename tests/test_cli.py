@@ -111,10 +111,38 @@ def test_text_and_missing_values_are_dealt_with_where_that_is_asked_for(tmp_path
         "fastlr fit: column 'age' has 1 missing values: pass --drop-missing, or --drop 'age'\n"
     )
     assert main([*arguments, "--drop-missing"]) == 2
-    assert capsys.readouterr().err == "fastlr fit: column 'city' holds no numbers: pass --one-hot, or --drop 'city'\n"
+    assert (
+        capsys.readouterr().err
+        == "fastlr fit: column 'city' holds no numbers, but 'Ulm': pass --one-hot, or --drop 'city'\n"
+    )
     assert main([*arguments, "--drop-missing", "--one-hot"]) == 0
     assert "119 samples" in capsys.readouterr().out
     assert from_json(out.read_text()).feature_names_in_.tolist() == [*NAMES, "city=Bonn", "city=Köln", "city=Ulm"]
+
+
+@pytest.mark.parametrize("options", [{"sep": ";"}, {"sep": "|"}, {"sep": ";", "decimal": ","}, {"encoding": "utf-16"}])
+@pytest.mark.parametrize("packed", ["", ".gz", ".zip"])
+def test_csv_files_as_they_come(options, packed, tmp_path, capsys):
+    def printed(name, *arguments, **of_file):
+        frame.to_csv(tmp_path / name, index=False, **of_file)
+        assert main(["fit", str(tmp_path / name), "--target", "bought, net", *arguments]) == 0
+        return capsys.readouterr().out.split(" samples, ")[1].rsplit(";", 1)[0]
+
+    frame = FRAME.rename(columns={"age": " age ", "bought": "bought, net"})
+    asked = [word for name, value in options.items() if name != "sep" for word in (f"--{name}", value)]
+    assert printed("x.csv" + packed, *asked, **options) == printed("plain.csv")
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_features_of_svmlight_files_have_the_numbers_of_the_file(first, tmp_path, capsys):
+    path = str(tmp_path / "x.svm")
+    dump_svmlight_file(X, LABELS == "yes", path, zero_based=not first)
+    for options in ([], ["--inference"]):
+        assert main(["fit", path, *options]) == 0
+        found = re.findall(r"^(\d+) +(-?\d+\.\d+)", capsys.readouterr().out, re.MULTILINE)
+        coefs = [float(value) for _, value in sorted(found)]
+        assert sorted(name for name, _ in found) == [str(j + first) for j in range(3)]
+        np.testing.assert_allclose(coefs, Theirs(tol=1e-10).fit(X, LABELS).coef_[0], rtol=0.01)
 
 
 def test_what_a_fit_warns_of_is_one_line(tmp_path, capsys):
@@ -142,6 +170,10 @@ def bad_files(folder):
     np.savez(folder / "no_y.npz", X=X)
     FRAME.to_csv(folder / "fine.csv", index=False)
     FRAME.assign(age=np.inf).to_csv(folder / "infinite.csv", index=False)
+    FRAME.to_csv(folder / "rows.csv")
+    FRAME.assign(city="Köln").to_csv(folder / "latin.csv", index=False, encoding="latin-1")
+    FRAME.to_csv(folder / "decimal.csv", index=False, sep=";", decimal=",")
+    FRAME.assign(income=["1e3", "?"] * 60).to_csv(folder / "mark.csv", index=False)
     yield from [
         (["missing.csv"], "No such file"),
         (["data.xlsx"], "must end in one of .csv"),
@@ -170,6 +202,13 @@ def bad_files(folder):
         (["fine.csv", "--target", "bought", "--penalty", "l1", "--inference"], "penalty"),
         (["fine.csv", "--target", "bought", "--model", "no/folder/m.json"], "no/folder"),
         (["infinite.csv", "--target", "bought"], "infinity"),
+        (["rows.csv", "--target", "bought"], "no name: pass --drop 'Unnamed: 0'"),
+        (["latin.csv", "--target", "bought"], "latin.csv is not in utf-8: pass its --encoding"),
+        (["latin.csv", "--target", "bought", "--encoding", "latin"], "column 'city' holds no numbers, but 'Köln'"),
+        (["latin.csv", "--target", "bought", "--encoding", "none"], "--encoding must be one that Python knows: .*none"),
+        (["decimal.csv", "--target", "bought"], f"column 'age' holds no numbers, but '{X[0, 0]}'".replace(".", ",")),
+        (["mark.csv", "--target", "bought"], "column 'income' holds no numbers, but '.'"),
+        (["one.svm", "--decimal", ","], "--decimal is for CSV files"),
     ]
 
 

@@ -97,7 +97,7 @@ def test_the_commands_of_the_first_page_do_what_they_say(tmp_path, monkeypatch, 
     rng = np.random.default_rng(0)
     X = rng.normal(size=(60, 2))
     bought = np.where(X[:, 0] + rng.normal(size=60) > 0, "yes", "no")
-    pd.DataFrame(X, columns=["age", "income"]).assign(bought=bought).to_csv(tmp_path / "data.csv")
+    pd.DataFrame(X, columns=["age", "income"]).assign(bought=bought).to_csv(tmp_path / "data.csv", index=False)
     monkeypatch.chdir(tmp_path)
     lines = "".join(blocks(ROOT / "README.md", "console")).splitlines()
     (command,) = [line for line in lines if " fastlr fit " in line]

@@ -25,8 +25,12 @@ def build_parser():
         description="Fit a logistic regression to a table; print its coefficients, its score and how near to the "
         "optimum it is.",
     )
-    parser.add_argument("file", help="CSV (.csv, .tsv), Parquet, svmlight (.svm, .libsvm) or NPZ (with an array X)")
+    parser.add_argument(
+        "file", help="CSV (.csv, .tsv, .txt, also packed), Parquet, svmlight (.svm, .libsvm) or NPZ (with an array X)"
+    )
     parser.add_argument("--target", metavar="NAME", help="column of the labels, or their array in an NPZ file")
+    parser.add_argument("--encoding", metavar="NAME", help="of the text of a CSV file (default: utf-8)")
+    parser.add_argument("--decimal", metavar="CHARACTER", help="decimal point of a CSV file (default: .)")
     parser.add_argument("--drop", nargs="+", default=[], metavar="NAME", help="columns to leave out")
     parser.add_argument("--drop-missing", action="store_true", help="leave out rows with a missing value")
     parser.add_argument("--one-hot", action="store_true", help="make columns of the values of columns that hold text")
@@ -50,15 +54,15 @@ def main(argv):
         raise ValueError("--cv chooses C for --penalty l2 or l1: leave --C out")
     if options.cv is None and options.C is not None and options.penalty not in ("l1", "l2"):
         raise ValueError("--C is for --penalty l2 or l1")
-    X, y = read_table(
-        options.file, options.target, drop=options.drop, drop_missing=options.drop_missing, one_hot=options.one_hot
-    )
+    reading = ("drop", "drop_missing", "one_hot", "encoding", "decimal")
+    X, y, names = read_table(options.file, options.target, **{name: getattr(options, name) for name in reading})
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         started = time.perf_counter()
         model = make_model(options).fit(X, y)
         seconds = time.perf_counter() - started
-        table = str(inference(model, X, y).summary()) if options.inference else "\n".join(coefficient_lines(model))
+        names = names or model._names()
+        table = inference_table(model, X, y, names) if options.inference else "\n".join(coefficient_lines(model, names))
     for warning in caught:
         print(f"Warning: {' '.join(str(warning.message).split())}", file=sys.stderr)
     print(f"{options.file}: {X.shape[0]} samples, {X.shape[1]} features, classes {listed(model.classes_)}")
@@ -84,9 +88,15 @@ def make_model(options):
     return LogisticRegression(C=C, l1_ratio=l1_ratio)
 
 
-def coefficient_lines(model):
+def inference_table(model, X, y, names):
+    """A table of errors, tests and intervals."""
+    result = inference(model, X, y)
+    result.names[-len(names) :] = names
+    return str(result.summary())
+
+
+def coefficient_lines(model, names):
     """A table: the intercept, then the coefficients that are largest in absolute value."""
-    names = model._names()
     largest = np.argsort(-np.abs(model.coef_).max(axis=0), kind="stable")[:_SHOWN]
     width = max(len("intercept"), *(len(names[j]) for j in largest))
     two = len(model.classes_) == 2
