@@ -185,6 +185,17 @@ def test_hessians_have_the_same_bits_for_any_number_of_threads():
     np.testing.assert_allclose(results[0], expected, rtol=1e-9, atol=1e-10 * np.abs(expected).max())
 
 
+@pytest.mark.parametrize("shape", [(60, 127, 3), (60, 128, 3)], ids=str)  # from where on pairs of classes are quicker
+@pytest.mark.parametrize("weights", [None, "random"])
+def test_hessians_of_long_rows_are_those_of_the_reference(shape, weights):
+    problem = make_softmax_problem(shape, weights=weights)
+    design = problem.design()
+    hessian = design.matrix.class_sandwich(design.loss, problem.coef)
+    expected = reference.softmax_hessian(problem.dense, problem.sample_weight, problem.coef)
+    np.testing.assert_allclose(hessian, expected, rtol=1e-11, atol=1e-13 * np.abs(expected).max())
+    np.testing.assert_array_equal(hessian, hessian.T)
+
+
 @pytest.mark.parametrize("slope", [0.0, 1e-20])  # of both there is a way of its own
 def test_the_hessian_keeps_the_digits_of_probabilities_near_one(slope):
     coef = np.array([[slope, 40.0], [0.0, 0.0], [0.0, 0.0]])
