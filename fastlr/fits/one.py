@@ -263,6 +263,8 @@ def _plan(problem, penalty, solver):
         return plan(*problem.X.shape, bool(penalty), has_l1=not penalty.is_smooth, **kind)
     if "X in memory" in NEEDS[solver] and problem.in_blocks:
         raise ValueError(f'solver="{solver}" needs X in memory: pass solver="auto"')
+    if "dense X" in NEEDS[solver] and problem.is_sparse:
+        raise ValueError(f'solver="{solver}" needs dense X: pass solver="auto"')
     if "a penalty" in NEEDS[solver] and not penalty:
         raise ValueError(f'solver="{solver}" needs a penalty: pass a finite C, or solver="auto"')
     if ("an L1 penalty" in NEEDS[solver]) == penalty.is_smooth:
@@ -270,6 +272,8 @@ def _plan(problem, penalty, solver):
         raise ValueError(f'solver="{solver}" is not for problems {there}: pass solver="auto"')
     if "two classes" in NEEDS[solver] and problem.n_classes > 2:
         raise ValueError(f'solver="{solver}" is for two classes: pass one of {MULTICLASS}, or solver="auto"')
+    if "many classes" in NEEDS[solver] and problem.n_classes == 2:
+        raise ValueError(f'solver="{solver}" is for more than two classes: pass solver="auto"')
     return [(solver, math.inf)]
 
 

@@ -28,7 +28,7 @@ class Sample:
     is_part : bool
         Whether these are not all rows.
     dtype : numpy dtype
-        What products with X are computed in.
+        What products with X are computed in: float32 where X holds small integers, which are exact there.
     weight : float64 array of shape (n_rows,)
         Weights, of mean 1.
     """
@@ -40,7 +40,9 @@ class Sample:
         if self.is_part or not matrix.in_memory:
             rows = sample_rows(n_samples, self.n_rows)
             matrix, loss = matrix.sample(loss, rows)
-        self._matrix, self.dtype = matrix, matrix.dtype
+        self._matrix = matrix
+        is_narrow = matrix.X.dtype.kind in "biu" and np.result_type(matrix.X.dtype, np.float32) == np.float32
+        self.dtype = np.dtype(np.float32) if is_narrow else matrix.dtype
         weight = loss.weights()
         self.weight = weight / max(weight.mean(), np.finfo(np.float64).tiny)
         self._dense = self._square = self._extent = self._unseen = None
@@ -97,12 +99,12 @@ class Sample:
     def square_of(self, rows, amounts):
         """The sum of amounts_i [x_i 1]^T [x_i 1] of some rows over n_rows, of the same shape."""
         dense = self._densely()
-        X, root = dense.X, np.sqrt(amounts).astype(dense.dtype)
+        X, root = dense.X, np.sqrt(amounts).astype(self.dtype)
         width, most = X.shape[1] + 1, max(1, _PICKED // (X.shape[1] + 1))
         total = np.zeros((width, width))
         for first in range(0, len(rows), most):
             part = root[first : first + most]
-            block = np.empty((len(part), width), dense.dtype)
+            block = np.empty((len(part), width), self.dtype)
             scaled = part * part.dtype.type(dense.scale)
             np.multiply(X[rows[first : first + most]], scaled[:, None], out=block[:, :-1], casting="same_kind")
             block[:, -1] = part

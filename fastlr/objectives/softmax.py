@@ -193,6 +193,13 @@ class SoftmaxObjective(Objective):
         share = usual_share(floor) if self._factors_each(floor) else 1.0 / self.shape[0]
         return share * self._n_factored_rows() * n_features / (8.0 * n_samples)
 
+    def class_factors(self, curvatures, floor):
+        """`preconditioner` from a factor for each class, of any curvatures, of shape (n_samples, n_classes)."""
+        sample = self._sample(self.matrix.shape[0])
+        finished = partial(self._finished, sample)
+        factors = ClassFactors(sample, curvatures, floor, finished, self.matrix.team.n_threads)
+        return lambda gradient: self.centred(factors(self.centred(gradient)))
+
     def centred(self, coefs):
         """Coefficients less what classes share: that changes no probability, and a penalty prefers it.
 
@@ -215,7 +222,7 @@ class SoftmaxObjective(Objective):
 
     def _factored_blocks(self, floor):
         sample = self._sample(self._n_factored_rows())
-        finished = partial(self._finished, unseen=sample.unseen(self.standardisation))
+        finished = partial(self._finished, sample)
         if self._coefs.any() and self._factors_each(floor):
             curvatures = sample.curvatures(self._coefs)
             return ClassFactors(sample, curvatures, floor, finished, self.matrix.team.n_threads)
@@ -265,11 +272,11 @@ class SoftmaxObjective(Objective):
         """Indices of those of some places of `coefs.ravel()` that are `fixed`."""
         return np.flatnonzero(np.isin(places % self.shape[1], self.fixed))
 
-    def _finished(self, block, unseen):
-        """What a block of the loss's Hessian is with the penalty."""
+    def _finished(self, sample, block):
+        """What a block of the loss's Hessian, formed from a sample, is with the penalty."""
         diagonal = block.reshape(-1)[:: len(block) + 1]
-        diagonal[:-1] += unseen * diagonal[-1]
-        if self.dtype == np.float32:
+        diagonal[:-1] += sample.unseen(self.standardisation) * diagonal[-1]
+        if sample.dtype == np.float32:
             diagonal *= 1.0 + _BLUR
         diagonal[:-1] += self.penalty.diagonal
         fix(block, self.fixed)

@@ -3,13 +3,14 @@
 import math
 
 from ..matrices.costs import gram_cost, hessian_cost
-from . import gram_newton, newton_cg, newton_cholesky, preconditioned_lbfgs, prox_newton
+from . import gram_newton, interior_point, newton_cg, newton_cholesky, preconditioned_lbfgs, prox_newton
 from .newton_cholesky import sampled_rows
 
 _MODULES = {
     "gram_newton": gram_newton,
     "newton_cholesky": newton_cholesky,
     "newton_cg": newton_cg,
+    "interior_point": interior_point,
     "preconditioned_lbfgs": preconditioned_lbfgs,
     "prox_newton": prox_newton,
 }
@@ -18,8 +19,8 @@ SOLVERS = {name: module.solve for name, module in _MODULES.items()}
 # What each asks of a problem, in words for errors.
 NEEDS = {name: module.NEEDS for name, module in _MODULES.items()}
 
-# Those for an L2 penalty or none, and those of them that solve problems of many classes too.
-SMOOTH = tuple(name for name, needs in NEEDS.items() if "an L1 penalty" not in needs)
+# Those for an L2 penalty or none and any number of classes or two, and those of them that solve many too.
+SMOOTH = tuple(name for name, needs in NEEDS.items() if not {"an L1 penalty", "many classes"} & set(needs))
 MULTICLASS = tuple(name for name in SMOOTH if "two classes" not in NEEDS[name])
 
 # Above so many coefficients a Hessian takes too much memory.
@@ -36,6 +37,7 @@ _ALIKE = [("preconditioned_lbfgs", 1.5 * _PASSES_ALIKE)]  # where they are not, 
 _CHEAP, _FEW = 16, 500_000  # passes, and samples times coefficients: a Hessian that costs no more is not put off
 _TRIED = 2  # Hessians that passes of L-BFGS may cost before one is formed
 _LEAST_TRIED, _MOST_TRIED = 40, 300  # of these passes
+_MOST_POINTS = 1_000_000  # samples times classes, of which an interior point method keeps a dozen arrays
 
 
 def plan(n_samples, n_features, has_penalty, *, has_l1=False, n_classes=2, is_sparse=False, in_blocks=False):
@@ -61,7 +63,8 @@ def plan(n_samples, n_features, has_penalty, *, has_l1=False, n_classes=2, is_sp
     if has_l1:
         return [("prox_newton", math.inf)]
     if n_classes > 2:
-        return _plan_of_many(n_samples, n_classes * (n_features + 1))
+        by_rows = has_penalty and not is_sparse and not in_blocks and n_samples * n_classes <= _MOST_POINTS
+        return _plan_of_many(n_samples, n_classes * (n_features + 1), by_rows)
     if is_sparse:
         return _plan_of_sparse(n_features, has_penalty)
     plan_of_dense = _plan_of_wide if n_samples <= n_features and has_penalty and not in_blocks else _plan_of_tall
@@ -96,9 +99,10 @@ def _plan_of_sparse(n_features, has_penalty):
     return [*lbfgs, ("newton_cholesky" if n_features <= _LARGEST_AFTER else "newton_cg", math.inf)]
 
 
-def _plan_of_many(n_samples, n_coef):
+def _plan_of_many(n_samples, n_coef, by_rows):
     if n_coef > _LARGEST_FACTOR:
-        return [("preconditioned_lbfgs", math.inf), ("newton_cg", math.inf)]
+        tried = [("preconditioned_lbfgs", _MOST_TRIED), ("interior_point", math.inf)] if by_rows else []
+        return [*(tried or [("preconditioned_lbfgs", math.inf)]), ("newton_cg", math.inf)]
     cost = hessian_cost(n_samples, n_coef)
     newton = [("newton_cholesky", math.inf)]
     if cost <= _CHEAP and n_samples * n_coef <= _FEW:
