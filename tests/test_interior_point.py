@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from scipy import special
+from scipy import sparse, special
+from sklearn.exceptions import ConvergenceWarning
 from test_hard_softmax import geometric, objective_at
 from test_softmax import classified, exact_softmax_minimum, softmax_objective
 
@@ -80,12 +81,26 @@ def test_raw_pixels_take_a_few_dozen_steps_whatever_the_penalty(C):
     assert model.objective_ == pytest.approx(expected.objective_, rel=2e-6)
 
 
-def test_the_best_of_what_was_seen_is_the_end_where_steps_are_few():
-    X, y = geometric(300, 8, 5)
-    with pytest.warns(Warning, match="certified relative gap"):
-        model = LogisticRegression(C=1e4, solver="interior_point", max_iter=3).fit(X, y)
-    coef = np.column_stack([model.coef_, model.intercept_])
-    assert model.objective_ == pytest.approx(objective_at(coef, X, y, 1e4), rel=1e-9)
+def test_the_end_is_where_the_gradient_was_shortest(monkeypatch):
+    monkeypatch.setattr(interior_point, "_MAX_STEPS", 2)
+    X, y = raw_pixels()
+    with pytest.warns(ConvergenceWarning, match="certified relative gap"):
+        model = LogisticRegression(C=1e4, solver="interior_point", fit_intercept=False).fit(X, y)
+    assert model.n_iter_[0] == 2
+    best = min(model.history_, key=lambda record: record["gradient_norm"])
+    assert best is not model.history_[-1]
+    coef = np.pad(model.coef_, ((0, 0), (0, 1)))
+    assert model.objective_ == best["value"] == pytest.approx(objective_at(coef, X, y, 1e4), rel=1e-9)
+
+
+def test_the_penalty_falls_with_what_is_to_come():
+    X, classes, _ = classified(150, 5, 4)
+    objective = softmax_objective(X, classes, l2=1e-6).inner
+    coef = np.random.default_rng(0).normal(size=objective.shape)
+    iterate = interior_point._Iterate(objective, coef, 1.0)
+    strengths = [iterate._on_the_way(amount).penalty.strength for amount in (1.0, 1e-2, 1e-9)]
+    assert strengths[0] == pytest.approx(100.0 * strengths[1])
+    assert strengths[1] > strengths[2] == 1e-6
 
 
 @pytest.mark.parametrize(
@@ -98,8 +113,6 @@ def test_the_best_of_what_was_seen_is_the_end_where_steps_are_few():
     ],
 )
 def test_what_it_is_not_for_is_refused(parameters, form, n_classes, message):
-    from scipy import sparse
-
     X, y = geometric(60, 4, n_classes, decades=0.0)
     X = sparse.csr_array(X) if form == "sparse" else X
     with pytest.raises(ValueError, match=message):

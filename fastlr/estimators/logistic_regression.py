@@ -62,10 +62,10 @@ class LogisticRegression(LogisticModel):
         have any the same total weight.
     solver : str, default="auto"
         "auto" chooses by the shape of X, the number of classes and the penalty; "gram_newton", for two classes,
-        "newton_cholesky", "newton_cg", "preconditioned_lbfgs" and, with an L1 penalty, "prox_newton" ask for an
-        algorithm. All names of scikit-learn's solvers are accepted and mean "auto": the optimum is the same, but for
-        "liblinear", which in scikit-learn penalises the intercept and, before 1.8, fits many classes one by one.
-        `solver_` tells which algorithm ran.
+        "interior_point", for more, "newton_cholesky", "newton_cg", "preconditioned_lbfgs" and, with an L1 penalty,
+        "prox_newton" ask for an algorithm. All names of scikit-learn's solvers are accepted and mean "auto": the
+        optimum is the same, but for "liblinear", which in scikit-learn penalises the intercept and, before 1.8, fits
+        many classes one by one. `solver_` tells which algorithm ran.
     max_iter : int, default=100
         Newton steps at most; ten steps of L-BFGS count as one.
     multi_class : {"deprecated", "auto", "ovr", "multinomial"}, default="deprecated"

@@ -4,8 +4,8 @@ Conventions
 -----------
 Coefficients, directions and gradients are float64 of shape (k, n_features + 1), rows [w, b], intercept last: one row
 for two classes, one for each class of many, one for each of several fits. All that is returned is summed over samples
-and weighted as the loss says. In a fit nothing of length n_samples crosses this border: what a pass has to say of each
-sample it leaves with the loss, which lives beside X.
+and weighted as the loss says. In a fit nothing of length n_samples crosses this border, but for `strips`: what a pass
+has to say of each sample it leaves with the loss, which lives beside X.
 """
 
 import math
