@@ -8,8 +8,11 @@ from test_hard_softmax import geometric, objective_at
 from test_softmax import classified, exact_softmax_minimum, softmax_objective
 
 from fastlr import LogisticRegression
+from fastlr.losses.softmax import SoftmaxLoss
 from fastlr.matrices import strips
 from fastlr.matrices.dense import DenseMatrix
+from fastlr.objectives.penalties import L2
+from fastlr.objectives.softmax import SoftmaxObjective
 from fastlr.runtime.team import Rest, Team
 from fastlr.solvers import SOLVERS, interior_point
 
@@ -79,6 +82,26 @@ def test_raw_pixels_take_a_few_dozen_steps_whatever_the_penalty(C):
     expected = LogisticRegression(C=C, solver="newton_cholesky", tol=1e-9, max_iter=1_000).fit(X, y)
     assert expected.gap_ <= 1e-9
     assert model.objective_ == pytest.approx(expected.objective_, rel=2e-6)
+
+
+def test_the_bits_are_the_same_for_any_number_of_threads():
+    X, y = raw_pixels()
+    one, three = (LogisticRegression(solver="interior_point", n_jobs=n).fit(X, y).coef_ for n in (1, 3))
+    np.testing.assert_array_equal(one, three)
+
+
+def test_small_integers_are_multiplied_in_float32_for_what_steers():
+    X, classes = raw_pixels(300, 4, 3)
+    objective = SoftmaxObjective(DenseMatrix(X, dtype=np.float64), SoftmaxLoss(classes, 3, np.empty(0)), L2(1e-3), True)
+    curvatures = np.random.default_rng(0).random((300, 3))
+    gradient = np.random.default_rng(1).normal(size=(3, 17))
+    gradient -= gradient.mean(axis=0)
+    with_ones = np.column_stack([X, np.ones(300)])
+    blocks = [with_ones.T @ (curvatures[:, [k]] * with_ones) / 300 + np.diag([1e-3] * 16 + [0.0]) for k in range(3)]
+    expected = np.array([np.linalg.solve(block, row) for block, row in zip(blocks, gradient, strict=True)])
+    found = objective.class_factors(curvatures, 0.0)(gradient)
+    np.testing.assert_allclose(found, expected - expected.mean(axis=0), rtol=0.0, atol=1e-2 * np.abs(expected).max())
+    assert objective._sample(300).dtype == np.float32
 
 
 def test_the_end_is_where_the_gradient_was_shortest(monkeypatch):
