@@ -144,6 +144,7 @@ def test_a_solver_that_does_not_gain_gives_way():
         (1_797, 64, 10, ["preconditioned_lbfgs", "newton_cholesky"]),
         (10_000, 784, 10, ["preconditioned_lbfgs", "interior_point", "newton_cg"]),
         (200_000, 784, 10, ["preconditioned_lbfgs", "newton_cg"]),
+        (10_000, 1_500, 10, ["preconditioned_lbfgs", "newton_cg"]),
         (8_000, 2_500, 2, ["preconditioned_lbfgs", "newton_cg", "newton_cholesky"]),
         (50_000, 400, 2, ["newton_cholesky"]),
         (300, 4_000, 2, ["gram_newton", "newton_cg"]),

@@ -56,6 +56,7 @@ def test_central_points_solve_the_equations_of_a_sample():
 def test_positive_numbers_stay_so_and_in_order():
     moved = interior_point._moved(np.ones(5), np.array([2.0, 0.0, -0.9, -1.8, -1e9]))
     np.testing.assert_allclose(moved, [3.0, 1.0, 0.1, 0.05, 9e-11])
+    assert interior_point._moved(np.array([1e-200]), np.array([-1e200]))[0] > 0.0
 
 
 @pytest.mark.parametrize("fit_intercept", [True, False])

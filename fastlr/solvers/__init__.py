@@ -63,7 +63,8 @@ def plan(n_samples, n_features, has_penalty, *, has_l1=False, n_classes=2, is_sp
     if has_l1:
         return [("prox_newton", math.inf)]
     if n_classes > 2:
-        by_rows = has_penalty and not is_sparse and not in_blocks and n_samples * n_classes <= _MOST_POINTS
+        fits = n_samples * n_classes <= _MOST_POINTS and n_classes * (n_features + 1) ** 2 <= _LARGEST_FACTOR**2
+        by_rows = fits and has_penalty and not is_sparse and not in_blocks
         return _plan_of_many(n_samples, n_classes * (n_features + 1), by_rows)
     if is_sparse:
         return _plan_of_sparse(n_features, has_penalty)

@@ -37,13 +37,14 @@ _ACCURACY = 0.05  # of conjugate gradients
 _FLOOR = 1e-6  # of curvatures in class factors
 _PENALTY_SHARE = 0.1  # of the complementarity, that the penalty is worth on the way
 _MAX_LEVELS, _LEVEL_TOLERANCE = 50, 1e-9  # of `_central`
+_LEAST = 1e-280  # of positive numbers: others are divided by them
 _MAX_STEPS = 60
 
 
 def solve(objective, start=None, *, tol, max_iter, callback=None, max_passes=np.inf):
     """Minimise an objective of many classes with a penalty; otherwise as `newton_cg.solve`.
 
-    Values of the objective go up and down on the way; the result is the best of them.
+    Values of the objective go up and down on the way; the result is where the gradient was shortest.
     """
     last_pass = objective.n_passes + max_passes
     coef, value, gradient = evaluated(first_evaluation(objective, start), objective)
@@ -55,7 +56,7 @@ def solve(objective, start=None, *, tol, max_iter, callback=None, max_passes=np.
         gap, reached, _ = certificate(value, gradient, None)
         add_record(history, callback, n_iter, value, np.linalg.norm(gradient), gap, objective.n_passes)
         best = min(best, (objective.rough_gap(gradient), iterate.coef, value), key=lambda found: found[0])
-        if reached or n_iter >= min(max_iter, _MAX_STEPS) or objective.n_passes >= last_pass:
+        if reached or n_iter >= min(max_iter, _MAX_STEPS) or objective.n_passes >= last_pass or not np.isfinite(value):
             break
         iterate.step()
         value, gradient = objective.loss_gradient(iterate.coef)
@@ -105,8 +106,7 @@ class _Iterate:
 
     def _gathered(self, amounts):
         gradient = gathered(self._objective.matrix, amounts * self._weight)
-        if not self._objective.fit_intercept:
-            gradient[:, -1] = 0.0
+        gradient[:, self._objective.fixed] = 0.0
         return gradient
 
     def _on_the_way(self, complementarity):
@@ -142,8 +142,7 @@ class _System:
     def hessian_product(self, directions):
         product = curved(self._objective.matrix, self._curve, directions)
         product[:, :-1] += self._penalty.diagonal * directions[:, :-1]
-        if not self._objective.fit_intercept:
-            product[:, -1] = directions[:, -1]
+        product[:, self._objective.fixed] = directions[:, self._objective.fixed]
         return product
 
     def _curve(self, change, rows):
@@ -174,4 +173,4 @@ def _moved(values, relative):
     factor = 1.0 + relative
     far = factor < _NEAREST
     factor[far] = _NEAREST * (1.0 - _NEAREST) / -relative[far]
-    return values * factor
+    return np.maximum(values * factor, _LEAST)
