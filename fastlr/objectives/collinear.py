@@ -10,7 +10,7 @@ import numpy as np
 from ..linalg.factor import null_space
 from .separation import moved_columns
 
-_AGREE = 1e-10  # so many digits of columns, see `unpenalised`
+_AGREE = 1e-10  # so many digits of columns, see `newton_bound`
 _ROUNDINGS = 2.0  # of the entries of X, that what is left of them may be
 
 

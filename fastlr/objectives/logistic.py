@@ -33,7 +33,7 @@ penalty as well, and is at most twice the true gap near the optimum:
 
     f(coef) - f* <= g^T H^-1 g    if max_i |z_d,i| <= 1     (used by `solvers.newton_cholesky`)
 
-What it takes to trust a d that solves its equations only nearly is in `unpenalised`.
+What it takes to trust a d that solves its equations only nearly is in `newton_bound`.
 
 Sources: Boyd & Vandenberghe, Convex Optimization, 2004, 5.4 and 9.5 (duality, Newton decrement); Yu, Huang & Lin,
 Dual coordinate descent methods for logistic regression, Machine Learning 85, 2011 (the dual problem).

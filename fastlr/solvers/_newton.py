@@ -7,8 +7,8 @@ import numpy as np
 
 from ..linalg.factor import ScaledCholesky
 from ..objectives import relative_gap
+from ..objectives.newton_bound import NewtonBound
 from ..objectives.separation import separation
-from ..objectives.unpenalised import NewtonBound
 from ..rules import DOUBTFUL, MAX_LOST
 from ._quasi_newton import QuasiNewton
 from ._steps import descends, rounding
@@ -131,14 +131,14 @@ class Newton:
             self.refresh()
         self._n_due += is_due
         fresh = self.hessian is not None
-        if self._attempt():
+        if self._attempt(tol):
             return True
         if fresh:
             return False
         # A Hessian from elsewhere misled: form that of where we are, whose curvatures the attempt has overwritten.
         self.value, self.gradient = self.objective.loss_gradient(self.coef)
         self.refresh()
-        return self._attempt()
+        return self._attempt(tol)
 
     def approach(self, tol, max_iter):
         """Steps until f is within a share of its minimum, as `steering` measures it and not certified."""
@@ -179,7 +179,7 @@ class Newton:
             return False
         return self.objective.dtype == np.float64 or self.steering.smallest_pivot > _FLOAT32_BLUR
 
-    def _attempt(self):
+    def _attempt(self, tol=0.0):
         """One safeguarded step along the direction of `steering`; False when it makes the objective no smaller."""
         if self.steering is None:
             return False
@@ -191,8 +191,10 @@ class Newton:
         self._left()
         exact = self._is_exact()
         doubtful = exact and self.steering.smallest_pivot <= DOUBTFUL
-        if doubtful:
-            self._certify(direction)
+        # With a penalty most gradients are enough for a certificate, and it takes no passes.
+        if doubtful and (not self.objective.penalty or -slope <= tol * self.value):
+            self._bound = self._bound or NewtonBound(self.objective)
+            self.step_gap = min(self.step_gap, self._bound(self.gradient, direction))
         length, value, gradient = self._try(direction, 1.0)
         if exact and not doubtful and self.objective.largest_change() <= 1.0:
             self.step_gap = min(self.step_gap, -slope)
@@ -215,12 +217,6 @@ class Newton:
         self.hessian = None
         self.n_iter += 1
         return True
-
-    def _certify(self, direction):
-        """Bound f - f* from a step that may solve its equations or not, where there is no penalty to do it by."""
-        if not self.objective.penalty:
-            self._bound = self._bound or NewtonBound(self.objective)
-            self.step_gap = min(self.step_gap, self._bound(self.gradient, direction))
 
     def _try(self, direction, length):
         return length, *self.objective.loss_gradient(self.coef + length * direction)

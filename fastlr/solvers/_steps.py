@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..objectives import relative_gap
-from ..objectives.unpenalised import NewtonBound
+from ..objectives.newton_bound import NewtonBound
 from ..rules import ARMIJO
 from ._conjugate_gradients import newton_direction
 

@@ -1,4 +1,4 @@
-"""The certificate where there is no penalty, from a step of Newton's method: for two classes and for many.
+"""The certificate from a step of Newton's method, for two classes and for many: all there is without a penalty.
 
 Without a penalty the coefficients of a dual point must solve X^T alpha = 0 exactly, and what is missing cannot be
 bounded from the residual alone: along a direction of next to no curvature a small residual may leave a long way to go.
@@ -12,6 +12,10 @@ where the dual point of d, q = p + J z_d, has no negative entry (`overshoot` of 
 the squared length of r, in coordinates of standardised columns, divided by the smallest curvature there is in these.
 That is not known. `_NO_CURVATURE` stands for it: where columns are so nearly collinear that there is less, they agree
 to ten digits, and count as collinear.
+
+With an L2 penalty the bound on what a residual leaves undone is the one from a gradient, times two. The gradient itself
+has a rounding that grows with the largest columns, where the penalty is on coefficients which are as small: divided by
+its strength that is no certificate, but the residual is as much smaller than the gradient as there are digits.
 
 Sources: those of `logistic`; Nocedal & Wright, Numerical Optimization, 2nd ed., 2006, 5.1 (residuals and errors).
 """
@@ -27,7 +31,7 @@ class NewtonBound:
     Parameters
     ----------
     objective : LogisticObjective or SoftmaxObjective
-        Without a penalty, its products computed in float64.
+        Without a penalty or with an L2 one, its products computed in float64.
 
     Attributes
     ----------
@@ -39,6 +43,8 @@ class NewtonBound:
 
     def __init__(self, objective):
         self._objective = objective
+        if objective.penalty:
+            return
         self._mean, variance = objective.standardisation()
         self._variance = np.where(variance == 0.0, np.inf, variance)
         self._variance[objective.made_up or []] = np.inf
@@ -73,5 +79,8 @@ class NewtonBound:
         direction = direction / max(1.0, self._objective.overshoot(direction))
         residual = gradient + self._objective.hessian_product(direction)
         length2 = max(0.0, float(np.vdot(direction, residual - gradient)))
-        undone = self.unresolved(float(np.vdot(residual, self.standardised(residual))))
+        if self._objective.penalty:
+            undone = 2.0 * self._objective.gap_bound(residual)
+        else:
+            undone = self.unresolved(float(np.vdot(residual, self.standardised(residual))))
         return (np.sqrt(length2) + np.sqrt(undone)) ** 2
