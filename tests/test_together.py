@@ -11,8 +11,8 @@ from sklearn.linear_model import LogisticRegression as SklearnLogisticRegression
 
 from fastlr import fit_many, reference
 from fastlr._validation import check_features, read_only
+from fastlr.fits import foretold, tall
 from fastlr.fits import many as fits_many
-from fastlr.fits import tall
 from fastlr.fits.problem import Problem
 from fastlr.fits.tall import Pack
 from fastlr.kernels import many
@@ -154,12 +154,40 @@ def test_a_path_of_optima_goes_on_along_the_polynomial_in_the_inverse_of_c():
         return np.array([[3.0 - u, 2.0 + 5.0 * u - u * u]])
 
     ends = [(u, end(u)) for u in (0.9, 0.4, 0.1)]
-    np.testing.assert_allclose(tall.ahead(ends, 0.02), end(0.02), rtol=1e-14)
-    np.testing.assert_allclose(tall.ahead(ends, 0.1), end(0.1), rtol=1e-14)
+    np.testing.assert_allclose(foretold.ahead(ends, 0.02), end(0.02), rtol=1e-14)
+    np.testing.assert_allclose(foretold.ahead(ends, 0.1), end(0.1), rtol=1e-14)
     line = [(u, 3.0 - u) for u in (0.9, 0.4)]
-    assert tall.ahead(line, 0.1) == pytest.approx(2.9)
-    assert tall.ahead(line[:1], 0.1) is None
-    assert tall.ahead([(0.5, 2.5), (0.49, 2.51)], 0.1) is None  # much further than those are apart
+    assert foretold.ahead(line, 0.1) == pytest.approx(2.9)
+    assert foretold.ahead(line[:1], 0.1) is None
+    for u in (0.1, 0.9):  # much further than those are apart, either way
+        assert foretold.ahead([(0.5, 2.5), (0.49, 2.51)], u) is None
+
+
+def test_a_path_is_foretold_in_the_way_that_was_nearer_the_last_time():
+    def missed(end, Cs):
+        path = foretold.Foretold()
+        assert not path.is_begun
+        path.arrive(Cs[0], end(Cs[0]))
+        for C in Cs[1:]:
+            yield float(path.start(C)[0, 0] - end(C)[0, 0])
+            path.arrive(C, end(C))
+
+    Cs = [1.0, 2.0, 4.0, 8.0, 16.0, np.inf]
+    of_log = list(missed(lambda C: np.array([[np.log(C)]]), Cs[:-1]))
+    assert of_log[1:] == pytest.approx([0.0] * 3, abs=1e-12)
+    of_inverse = list(missed(lambda C: np.array([[5.0 - 8.0 / C]]), Cs))
+    assert of_inverse[1] == pytest.approx(2.0)  # in log C, as nothing is known of the other way yet
+    assert of_inverse[2:] == pytest.approx([0.0] * 3, abs=1e-12)
+
+
+def test_fits_along_c_to_one_set_foretell_their_ends_too(monkeypatch):
+    X, y = labelled(13_000, 20, 2.0)
+    options = {"Cs": np.logspace(0, 4, 6), "tol": 1e-9}
+    fits = fit_many(X, y, **options)
+    monkeypatch.setattr(foretold, "ahead", lambda ends, u: None)
+    following = fit_many(X, y, **options)
+    assert fits.n_iters.sum() < 0.8 * following.n_iters.sum()
+    np.testing.assert_allclose(fits.objectives, following.objectives, rtol=2e-9)
 
 
 def test_a_set_starts_by_what_was_nearer_the_last_time():

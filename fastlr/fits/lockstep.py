@@ -11,7 +11,7 @@ import numpy as np
 from ..kernels.csr_many import LANES
 from ..matrices.csr_many import SharedPasses
 from ..solvers import plan, preconditioned_lbfgs
-from .one import extrapolated
+from .foretold import Foretold
 
 
 def groups_of(sets, n_threads):
@@ -41,16 +41,16 @@ class _Path:
         self.asked = next(self._asking)
 
     def _steps(self, problem, Cs, start, limits):
-        ends = []  # the last two, with their C
+        path = Foretold()
         for C in Cs:
             penalty = replace(problem, C=C).penalty(self.objective.loss.weight_sum)
             self.objective = self.objective.with_penalty(penalty)
-            start = extrapolated(ends, C) if ends else start
+            start = path.start(C) if path.is_begun else start
             result = yield from preconditioned_lbfgs.steps(self.objective, start, **limits)
             if result.gap > limits["tol"]:
                 return
             self.results.append(result)
-            ends = [*ends[-1:], (C, result.coef)]
+            path.arrive(C, result.coef)
 
     def arrive(self, value, gradient):
         """Go on, with the summed loss and its gradient at what was asked."""

@@ -18,6 +18,7 @@ from ..solvers import MULTICLASS, NEEDS, SOLVERS, plan
 from ..solvers._result import Outcome, SolverResult, outcome_of
 from . import small
 from .absent import of_one_class, present_classes, with_others, without_others
+from .foretold import Foretold
 from .row_space import RowSpace, has_small_row_space
 from .undetermined import separation_of, without_collinear, without_idle_parts
 
@@ -151,11 +152,10 @@ def _shortest_path(problem, Cs, team, *, start, dtype, **options):
 def _path(problem, Cs, team, *, tol, max_iter, start, dtype, report, solver):
     """`fit_path`, of classes that all have weight, over X as it is."""
     objective, limits = None, {"tol": tol, "max_iter": max_iter}
-    ends = []  # the last two, with their C
-    steering = None
+    path, steering = Foretold(), None
     for C in Cs:
         problem = replace(problem, C=C)
-        start = extrapolated(ends, C) if ends else start
+        start = path.start(C) if path.is_begun else start
         end = _small(problem, start, solver, report, **limits)
         if end is None:
             objective = objective or problem.objective(np.float64 if problem.is_cheap else dtype, team)
@@ -163,7 +163,7 @@ def _path(problem, Cs, team, *, tol, max_iter, start, dtype, report, solver):
             from_there = {"start": start, "steering": steering}
             end = _run(problem, objective, team, solver=solver, report=report, **limits, **from_there)
         steering = end.result.steering
-        ends = [*ends[-1:], (C, end.result.coef)]
+        path.arrive(C, end.result.coef)
         yield end
 
 
@@ -184,18 +184,6 @@ def _small(problem, start, solver, report, *, tol, max_iter):
     for record in result.history if report else ():
         report("newton_cholesky", record)
     return Fit(result, "newton_cholesky", result.history[-1]["n_passes"])
-
-
-def extrapolated(ends, C):
-    """Where the coefficients of the last fits of a path lead, (C, coef) of two at most: to first order in log C."""
-    last_C, last = ends[-1]
-    if len(ends) < 2:
-        return last
-    before_C, before = ends[0]
-    with np.errstate(all="ignore"):
-        share = np.log(C / last_C) / np.log(last_C / before_C)
-    # No further than the fits are apart; nowhere along a C that turns back, repeats or is infinite.
-    return last + min(share, 1.0) * (last - before) if share > 0.0 else last
 
 
 @contextmanager

@@ -9,7 +9,6 @@ Where the penalty hardly matters any more, optima are smooth in 1/C, and the las
 next one. A set starts by whichever of the two was nearer the last time.
 """
 
-import math
 from dataclasses import replace
 
 import numpy as np
@@ -19,13 +18,13 @@ from ..losses.weight_sets import WeightSets
 from ..objectives.weight_sets import WeightSetsObjective
 from ..solvers import newton_cholesky
 from ..solvers.together import solve_together
+from .foretold import ahead, with_end
 from .problem import stacked_weights
 
 _LEAD_TOL = 1e-4  # others start from there, and are further from it than this
 _FEATURES_PER_SET = 8  # the weights of the sets that go together take an eighth of X's memory,
 _FEWEST_SETS = 5  # or are those of so many sets,
 _FEW_WEIGHTS = 1_000_000  # or so many numbers
-_ENDS = 3  # of a set, that its own path is drawn through
 
 
 class Pack:
@@ -172,22 +171,7 @@ class _Track:
         distances = [d @ self._hessian @ d for d in missed]
         self._goes_alone = distances[-1] < distances[0]
         self._apart = end - lead
-        self.ends = [*[known for known in self.ends if known[0] != u][1 - _ENDS :], (u, end)]
-
-
-def ahead(ends, u):
-    """Where the last ends of a path lead, (1/C, array) each, at 1/C = u: on the polynomial through them.
-
-    Returns
-    -------
-    array, or None
-        None with fewer than two, or where u is further from the last one than that is from the one before.
-    """
-    if len(ends) < 2 or ends[-1][0] - u > ends[-2][0] - ends[-1][0]:
-        return None
-    places = [place for place, _ in ends]
-    shares = [math.prod((u - other) / (place - other) for other in places if other != place) for place in places]
-    return sum(share * end for share, (_, end) in zip(shares, ends, strict=True))
+        self.ends = with_end(self.ends, u, end)
 
 
 def _end(coef, gradient, penalty):
