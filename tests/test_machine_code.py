@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numba import njit, types
 
-from fastlr.kernels import products, vectors
+from fastlr.kernels import pairs, products, vectors
 from fastlr.runtime.jit import options
 from fastlr.runtime.machine import _REGISTERS
 
@@ -119,6 +119,19 @@ def test_loops_over_strips_stay_in_registers(processor, dtype, n_rows):
     for function, out in ((run_dots, doubles), (run_adds, vector)):
         code = intermediate_code(function, A, intp, intp, vector, intp, intp, intp, out)
         assert_fused_and_free_of_spills(code, processor, n_loops=1)
+
+
+@pytest.mark.parametrize("processor", PROCESSORS)
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_sums_of_pairs_of_columns_stay_in_registers(processor, dtype):
+    dots = pairs.make_dots(pairs.pair_bytes(registers_of(processor)))
+
+    def run(A, first, last, W, k, out, i):
+        dots(A, first, last, W, k, out, i)
+
+    matrix, intp = array(DTYPES[dtype], 2), types.intp
+    code = intermediate_code(run, matrix, intp, intp, matrix, intp, matrix, intp)
+    assert_fused_and_free_of_spills(code, processor, n_loops=1)
 
 
 @pytest.mark.parametrize("processor", PROCESSORS)

@@ -6,8 +6,12 @@ import sys
 
 import numpy as np
 import pytest
+from numba import njit
+from numba.core import event
 
 import fastlr
+from fastlr.runtime import helpers
+from fastlr.runtime.jit import kernel
 
 LOADED = """
 import json, sys
@@ -83,3 +87,26 @@ def test_after_warmup_a_fit_of_that_kind_compiles_nothing():
 def test_warmup_names_a_bad_argument(arguments, name):
     with pytest.raises(ValueError, match=name):
         fastlr.warmup(**arguments)
+
+
+def passes_over(compiled):
+    """What Numba calls the passes that it compiles a function of a number by."""
+    names = set()
+
+    class Listener(event.Listener):
+        def on_start(self, event):
+            names.add(event.data["name"].split()[0])
+
+        def on_end(self, event):
+            pass
+
+    with event.install_listener("numba:run_pass", Listener()):
+        assert compiled(1.0) == 2.0
+    return names
+
+
+def test_kernels_are_compiled_without_passes_for_what_they_do_not_have():
+    def following(x):
+        return x + 1.0
+
+    assert passes_over(njit(following)) - passes_over(kernel()(following)) == set(helpers._SPARED)

@@ -66,7 +66,8 @@ def descend(H, threshold, v, q, n_sweeps, tol):
                     row = H[j]
                     for i in range(n):
                         q[i] += step * row[i]
-                    change = max(change, abs(step) * bend)
+                    moved = abs(step) * bend
+                    change = moved if moved > change else change
             if inner == 0:
                 largest = change
             if change <= tol:
@@ -230,7 +231,8 @@ def descend_columns(X, h, gradient, w, threshold, ridge, moments, step, tol, u, 
                 step[j] = new - w[j]  # where new is 0, exactly -w
                 add_column(X, j, d, h, u)
                 b -= first[j] * d * share
-                change = max(change, abs(d) * bend[j])
+                moved = abs(d) * bend[j]
+                change = moved if moved > change else change
                 has_turned |= new * old <= 0.0
         if is_whole and (change <= tol or not has_turned):
             break

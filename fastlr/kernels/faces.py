@@ -63,7 +63,7 @@ def solve_faces(H, threshold, v, q, n_factored, space):
                 size += 1
         if _solve_face(H, threshold, v, q, size, space) or n_factored <= 0.0:
             return _violation(threshold, v, q), n_factored
-        n_factored -= size**3 / 6.0
+        n_factored -= size * size * size / 6.0
 
 
 @helper()
@@ -125,7 +125,8 @@ def _factorise(size, space):
     call_potrf(space.potrf, space.upper, space.counts, space.factor)
     smallest = 0.0 if space.counts[2] != 0 else math.inf
     for a in range(size):
-        smallest = min(smallest, space.factor[a, a])
+        diagonal = space.factor[a, a]
+        smallest = diagonal if diagonal < smallest else smallest
     return smallest
 
 

@@ -52,6 +52,10 @@ class Strip:
         place = self.builder.gep(pointer, [k])
         return load_vector(self._context, self.builder, place, source or self.dtype, self.vector)
 
+    def entries(self, k):
+        """A vector of each row's entries from the k-th on."""
+        return [self.load(row, k, self.source) for row in self.rows]
+
     def load_one(self, pointer, k):
         """One entry of a row, in the dtype of the products."""
         loaded = self.builder.load(self.builder.gep(pointer, [k]))
@@ -131,22 +135,37 @@ class Strip:
             return choose(builder, is_half, asking_half, lambda: asking(range(n_rows), builder.neg(ahead)))
 
         n_rows = len(self.rows)
-
-        def last_vector():
-            lanes = ir.VectorType(intp, self.step)
-            done = splat(builder, lanes, builder.sub(intp(self.step), rest))
-            mask = builder.icmp_signed(">=", ir.Constant(lanes, list(range(self.step))), done)
-            return masked(builder.sub(stop, intp(self.step)), mask, values)
-
         values = choose(
             builder,
             builder.icmp_signed("==", ahead, intp(0)),
             lambda: loop(builder, start, end, self.step, values, whole),
             asking_half if half else asking_half_or_all,
         )
+        return self._after_whole_ones(is_last, full, stop, values, masked, single)
+
+    def over_rows(self, values, whole, masked, single):
+        """Go through all entries of all rows, none beyond them; parameters as of `over_entries`."""
+        builder = self.builder
+        stop = self._row_entries
+        rest = builder.and_(stop, intp(self.step - 1))
+        full = builder.sub(stop, rest)
+        values = loop(builder, intp(0), full, self.step, values, whole)
+        has_rest = builder.icmp_signed("!=", rest, intp(0))
+        return self._after_whole_ones(has_rest, full, stop, values, masked, single)
+
+    def _after_whole_ones(self, has_rest, full, stop, values, masked, single):
+        """Go through the entries [full, stop), less than a vector, if so it is."""
+        builder = self.builder
+
+        def last_vector():
+            lanes = ir.VectorType(intp, self.step)
+            done = splat(builder, lanes, builder.sub(intp(self.step), builder.sub(stop, full)))
+            mask = builder.icmp_signed(">=", ir.Constant(lanes, list(range(self.step))), done)
+            return masked(builder.sub(stop, intp(self.step)), mask, values)
+
         return choose(
             builder,
-            is_last,
+            has_rest,
             lambda: choose(
                 builder,
                 builder.icmp_signed(">=", stop, intp(self.step)),

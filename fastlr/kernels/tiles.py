@@ -16,14 +16,13 @@ from numba import types, uint64
 from numba.extending import overload
 
 from ..runtime.jit import helper, options
-from .llvm import ask, smaller
+from .pairs import combine, project
 
 FEW_COLUMNS = 32  # up to here the products are not left to BLAS
 
 _TILE_BYTES = 262_144  # a tile of X stays in a second-level cache between the two products
 _MIN_ROWS = 32
 _MAX_ROWS = 256
-_LINE_BYTES = 64
 _CACHED_BYTES = 4_194_304  # up to here X is thought to stay near the cores from pass to pass
 
 _COMPILED_ONLY = "only kernels can call this: what it does is chosen by the type of X, where they are compiled"
@@ -146,19 +145,19 @@ def _overload_raw_predictions(way, X, first, rows, W, b, part, Z):
     if _is_read_along_columns(way, X, rows):
 
         def raw_predictions(way, X, first, rows, W, b, part, Z):
-            _combine(X.T, 0, X.shape[1], first, first + Z.shape[1], W, Z)
+            combine(X.T[:, first : first + Z.shape[1]], 0, X.shape[1], W, 0, Z)
             _add_to_rows(b, Z)
 
     elif _is_read_in_place(way, X, rows):
 
         def raw_predictions(way, X, first, rows, W, b, part, Z):
-            _project(X, first, Z.shape[1], 0, X.shape[1], W, Z)
+            project(X, first, Z.shape[1], W, _ahead(X, Z.shape[1]), Z)
             _add_to_rows(b, Z)
 
     elif way.instance_class is Loops:
 
         def raw_predictions(way, X, first, rows, W, b, part, Z):
-            _project(rows, 0, rows.shape[0], 0, rows.shape[1], W, Z)
+            project(rows, 0, rows.shape[0], W, 0, Z)
             _add_to_rows(b, Z)
 
     else:
@@ -177,19 +176,19 @@ def _overload_add_gradient(way, X, first, rows, R, part, gradient):
     if _is_read_along_columns(way, X, rows):
 
         def add_gradient(way, X, first, rows, R, part, gradient):
-            _project(X.T, 0, X.shape[1], first, first + R.shape[1], R, part)
+            project(X.T[:, first : first + R.shape[1]], 0, X.shape[1], R, 0, part)
             _add(part, gradient)
 
     elif _is_read_in_place(way, X, rows):
 
         def add_gradient(way, X, first, rows, R, part, gradient):
-            _combine(X, first, R.shape[1], 0, X.shape[1], R, part)
+            combine(X, first, R.shape[1], R, _ahead(X, R.shape[1]), part)
             _add(part, gradient)
 
     elif way.instance_class is Loops:
 
         def add_gradient(way, X, first, rows, R, part, gradient):
-            _combine(rows, 0, rows.shape[0], 0, rows.shape[1], R, part)
+            combine(rows, 0, rows.shape[0], R, 0, part)
             _add(part, gradient)
 
     else:
@@ -232,83 +231,9 @@ def _add(part, gradient):
 
 
 @helper()
-def _next_tile(A, first):
-    """The row that follows a tile, or that after all where X is in cache and asking only costs."""
-    return first if A.size * A.itemsize > _CACHED_BYTES else A.shape[0]
-
-
-@helper()
-def _ask_for_rows(A, first):
-    """Ask for two rows, if there are so many.
-
-    Both products ask for half of the tile that comes next, so that memory is busy all the time: a pass of five fits
-    over 30,000 x 104 numbers of float64 then takes 1.9 ms, and 2.6 without (two threads of an AMD Zen 4).
-    """
-    for i in range(first, smaller(first + 2, A.shape[0])):
-        for j in range(0, A.shape[1], _LINE_BYTES // A.itemsize):
-            ask(A, i, j)
-
-
-@helper(optimised=True)
-def _project(A, top, n, left, right, W, out):
-    """out = W rows^T, for the n rows ``A[top + i, left:right]`` of a C-ordered A and a few rows of W.
-
-    Four rows of A and two of W, of which there is an even number, at a time: their eight sums stay in registers.
-    """
-    full, following = n // 4 * 4, _next_tile(A, top + n)
-    for i in range(0, full, 4):
-        _ask_for_rows(A, following + i)
-        x0, x1 = A[top + i, left:right], A[top + i + 1, left:right]
-        x2, x3 = A[top + i + 2, left:right], A[top + i + 3, left:right]
-        for k in range(0, W.shape[0], 2):
-            v, w = W[k], W[k + 1]
-            s0 = s1 = s2 = s3 = t0 = t1 = t2 = t3 = W.dtype.type(0)
-            for t in range(right - left):
-                j = uint64(t)
-                s0 += v[j] * x0[j]
-                s1 += v[j] * x1[j]
-                s2 += v[j] * x2[j]
-                s3 += v[j] * x3[j]
-                t0 += w[j] * x0[j]
-                t1 += w[j] * x1[j]
-                t2 += w[j] * x2[j]
-                t3 += w[j] * x3[j]
-            out[k, i], out[k, i + 1], out[k, i + 2], out[k, i + 3] = s0, s1, s2, s3
-            out[k + 1, i], out[k + 1, i + 1], out[k + 1, i + 2], out[k + 1, i + 3] = t0, t1, t2, t3
-    for i in range(full, n):
-        x = A[top + i, left:right]
-        for k in range(W.shape[0]):
-            w = W[k]
-            z = W.dtype.type(0)
-            for t in range(right - left):
-                z += w[uint64(t)] * x[uint64(t)]
-            out[k, i] = z
-
-
-@helper(optimised=True)
-def _combine(A, top, n, left, right, W, out):
-    """out = W rows, rows as of `_project`: two rows of W and four of A at a time, so that each is loaded for two."""
-    out[:] = 0
-    full, following = n // 4 * 4, _next_tile(A, top + n)
-    for i in range(0, full, 4):
-        _ask_for_rows(A, following + i + 2)
-        x0, x1 = A[top + i, left:right], A[top + i + 1, left:right]
-        x2, x3 = A[top + i + 2, left:right], A[top + i + 3, left:right]
-        for k in range(0, W.shape[0], 2):
-            g, h = out[k], out[k + 1]
-            r0, r1, r2, r3 = W[k, i], W[k, i + 1], W[k, i + 2], W[k, i + 3]
-            s0, s1, s2, s3 = W[k + 1, i], W[k + 1, i + 1], W[k + 1, i + 2], W[k + 1, i + 3]
-            for t in range(right - left):
-                j = uint64(t)
-                g[j] += (r0 * x0[j] + r1 * x1[j]) + (r2 * x2[j] + r3 * x3[j])
-                h[j] += (s0 * x0[j] + s1 * x1[j]) + (s2 * x2[j] + s3 * x3[j])
-    for i in range(full, n):
-        x = A[top + i, left:right]
-        for k in range(W.shape[0]):
-            g = out[k]
-            r = W[k, i]
-            for t in range(x.size):
-                g[uint64(t)] += r * x[uint64(t)]
+def _ahead(X, count):
+    """How many rows ahead memory is asked for: none where X is in cache, and asking only costs."""
+    return count if X.size * X.itemsize > _CACHED_BYTES else 0
 
 
 @helper()

@@ -37,7 +37,7 @@ def strip_bytes(registers):
     return min(256, number * n_bytes // 2)
 
 
-def _row_sums(builder, vectors):
+def row_sums(builder, vectors):
     """The sum of the entries of each vector; these sums as vectors of the same length or less."""
     while vectors[0].type.count > len(vectors):
         vectors = [_halve(builder, vector) for vector in vectors]
@@ -101,10 +101,8 @@ def make_dots(n_rows, n_bytes):
             factor = strip.entry(v, intp(0))
 
             def add(k, x, sums):
-                return [
-                    multiply_add(builder, strip.load(row, k, strip.source), x, total)
-                    for row, total in zip(strip.rows, sums, strict=True)
-                ]
+                entries = strip.entries(k)
+                return [multiply_add(builder, entry, x, total) for entry, total in zip(entries, sums, strict=True)]
 
             def whole(k, sums):
                 return add(k, strip.load(factor, k), sums)
@@ -123,7 +121,7 @@ def make_dots(n_rows, n_bytes):
             zero = ir.Constant(strip.vector, None)
             sums = strip.over_entries(args[4], args[5], args[6], 0, [zero] * n_rows, whole, masked, single)
             target = strip.entry(out, args[8])
-            for group in _row_sums(builder, sums):
+            for group in row_sums(builder, sums):
                 wide = ir.VectorType(ir.DoubleType(), group.type.count)
                 group = group if group.type == wide else builder.fpext(group, wide)
                 pointer = builder.bitcast(target, wide.as_pointer())
@@ -168,7 +166,7 @@ def make_adds(n_rows, n_bytes):
 
             def added(k, before):
                 """`before` plus the rows: two chains of multiply-adds, which do not wait for each other."""
-                entries = [strip.load(row, k, strip.source) for row in strip.rows]
+                entries = strip.entries(k)
                 half = n_rows // 2
                 other = builder.fmul(vectors[half], entries[half])
                 for m in range(half):

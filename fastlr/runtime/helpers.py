@@ -22,6 +22,10 @@ except ImportError:  # private classes: without them helpers are compiled as oth
 _STEPS = ("_optimize_functions", "_optimize_final_module", "_finalize_final_module", "get_pointer_to_function")
 _MAKERS = ("_pass_builder", "_module_pass_manager")
 
+# Passes over Numba's representation, of which each takes a look at all of it: for closures, functions to inline, and
+# expressions of arrays, which kernels write as loops.
+_SPARED = ("inline_closure_likes", "inline_overloads", "nopython_rewrites")
+
 
 def _run_passes(library, module, names):
     """Run passes of LLVM over a module: methods of its pass manager, by what follows "add_" in their names."""
@@ -31,15 +35,20 @@ def _run_passes(library, module, names):
     passes.run(module, library._codegen._pass_builder())
 
 
-def options(is_helper, optimised=False):
+def options(is_helper):
     """Options of `numba.njit` for a helper, or for a kernel, beside those of all functions."""
     flags = {"forceinline": True} if is_helper else {}
     needed = [(JITCodeLibrary, _STEPS), (CPUCodegen, _MAKERS)]
     if JITCodeLibrary is None or not all(hasattr(owner, name) for owner, names in needed for name in names):
         return flags
-    if optimised:
-        return {**flags, "pipeline_class": _OptimisedCompiler}
     return {**flags, "pipeline_class": _HelperCompiler if is_helper else _KernelCompiler}
+
+
+def _shortened(manager):
+    """The passes of a pipeline without `_SPARED`."""
+    manager.passes = [named for named in manager.passes if named[0]._name not in _SPARED]
+    manager.finalize()
+    return manager
 
 
 @contextmanager
@@ -81,12 +90,6 @@ if JITCodeLibrary is not None:
         def get_pointer_to_function(self, name):
             return 0
 
-    class _OptimisedLibrary(_HelperLibrary):
-        """The same, of code that is optimised before it is linked as well."""
-
-        _optimize_functions = JITCodeLibrary._optimize_functions
-        _optimize_final_module = JITCodeLibrary._optimize_final_module
-
     class _KernelCompiler(Compiler):
         library_class = _KernelLibrary
 
@@ -97,7 +100,7 @@ if JITCodeLibrary is not None:
         def define_pipelines(self):
             self.state.library = self.library_class(self.state.targetctx.codegen(), self.state.func_id.func_qualname)
             self.state.library.enable_object_caching()
-            return super().define_pipelines()
+            return [_shortened(manager) for manager in super().define_pipelines()]
 
         def compile_extra(self, func):
             with _no_collection():
@@ -105,6 +108,3 @@ if JITCodeLibrary is not None:
 
     class _HelperCompiler(_KernelCompiler):
         library_class = _HelperLibrary
-
-    class _OptimisedCompiler(_KernelCompiler):
-        library_class = _OptimisedLibrary

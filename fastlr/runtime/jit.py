@@ -50,13 +50,13 @@ FASTMATH = frozenset({"reassoc", "contract", "nsz"})
 CONTRACT = frozenset({"contract"})
 
 
-def options(fastmath=FASTMATH, *, counting=False, is_helper=False, optimised=False):
+def options(fastmath=FASTMATH, *, counting=False, is_helper=False):
     """Numba's options for a kernel or a helper, or what `@overload` returns for one; parameters as of `kernel`."""
     flags = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True, "fastmath": set(fastmath)}
     # An option of Numba's, which without it would count references everywhere. Whoever calls a kernel holds what it
     # works on, and the counts would be kept in the innermost loops.
     counted = {"_nrt": counting} if hasattr(CPUTargetOptions, "_nrt") else {}
-    return {**flags, **counted, **helpers.options(is_helper, optimised)}
+    return {**flags, **counted, **helpers.options(is_helper)}
 
 
 _logger = logging.getLogger("fastlr")
@@ -264,23 +264,20 @@ def kernel(fastmath=FASTMATH, *, counting=False):
     return decorate
 
 
-def helper(fastmath=FASTMATH, *, counting=False, optimised=False):
+def helper(fastmath=FASTMATH, *, counting=False):
     """Have kernels that call a function compile it as a part of them.
 
     Parameters
     ----------
     fastmath, counting
         See `kernel`.
-    optimised : bool
-        Optimise it before it becomes a part as well: for register blocks of plain loops, which in the middle of a large
-        kernel came out a fifth slower.
 
     Returns
     -------
     callable
         Decorator that returns the function, which in Python stays what it is.
     """
-    return register_jitable(**options(fastmath, counting=counting, is_helper=True, optimised=optimised))
+    return register_jitable(**options(fastmath, counting=counting, is_helper=True))
 
 
 def _enable_cache(dispatcher):
