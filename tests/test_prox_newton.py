@@ -594,3 +594,31 @@ def test_equations_follow_each_other_until_no_coefficient_becomes_zero(monkeypat
     monkeypatch.setattr(model, "_is_solved", lambda: not ends)
     assert model.minimise(np.inf)
     assert done == ["descent", "face", "face", "face"]
+
+
+def minimum_of_last_model(strength):
+    """What the model at zeros, were its step worth little, leaves in thresholds; how far it goes; and its passes."""
+    X, y, weight = make((60, 700))
+    objective = objective_of(X, y, weight, strength * largest_l1(X, y, weight), 0.0, kind="sparse")
+    coef, l1 = objective.without_features(), objective.penalty.l1
+    value, gradient = objective.loss_gradient(coef)
+    model = _l1_models.ColumnModel(objective, coef, value, gradient, 1e-4)
+    model._last_worth, n_before = np.inf, objective.n_passes
+    assert model.minimise(np.inf)
+    end = model.step[0, :-1], (gradient + model.product)[0, :-1], np.full(700, l1)
+    return _l1_models.violation(*end) / l1, objective.overshoot(model.step), objective.n_passes - n_before
+
+
+def test_of_last_steps_those_that_no_certificate_follows_are_solved_no_further_than_they_are_worth():
+    left, reach, _ = minimum_of_last_model(0.5)
+    assert reach < 1.0 and left <= 1e-4
+    left, reach, _ = minimum_of_last_model(0.2)
+    assert reach > 1.0 and left > 1e-2
+
+
+def test_equations_of_a_face_that_will_be_left_are_not_solved_to_the_end(monkeypatch):
+    monkeypatch.setattr(LogisticObjective, "overshoot", lambda *_: 0.0)
+    *_, n_passes = minimum_of_last_model(0.02)
+    monkeypatch.setattr(_l1_models, "_LEFT", 0.0)
+    *_, n_passes_to_the_end = minimum_of_last_model(0.02)
+    assert n_passes < 0.9 * n_passes_to_the_end

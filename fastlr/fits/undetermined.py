@@ -21,7 +21,7 @@ def separation_of(objective, coefs):
             return ScaledCholesky(objective.hessian()).solve(side.ravel()).reshape(side.shape)
         precondition = objective.preconditioner(floor=0.0)
         enough = _SOLVED * float(np.vdot(side, precondition(side)))
-        return newton_direction(objective, -side, precondition, lambda squared: squared <= enough)
+        return newton_direction(objective, -side, precondition, lambda squared, _: squared <= enough)
 
     return separation(objective, coefs, solve)
 

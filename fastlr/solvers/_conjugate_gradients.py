@@ -19,8 +19,8 @@ def newton_direction(objective, gradient, precondition, is_enough, start=None):
     precondition : callable
         Maps a gradient to a direction, both of that shape.
     is_enough : callable
-        Given the squared length of the residual r = -g - H d, r^T M^-1 r with M^-1 the preconditioner, says whether
-        to end.
+        Given the squared length of the residual r = -g - H d, r^T M^-1 r with M^-1 the preconditioner, and d so far,
+        says whether to end.
     start : float64 array of that shape, optional
         Direction to improve, zeros by default.
     """
@@ -32,7 +32,7 @@ def newton_direction(objective, gradient, precondition, is_enough, start=None):
     for _ in range(_MAX_PRODUCTS):
         z = precondition(residual)
         squared = float(np.vdot(residual, z))
-        if not squared > 0.0 or is_enough(squared):
+        if not squared > 0.0 or is_enough(squared, direction):
             break
         conjugate = z + (squared / before) * conjugate
         product = objective.hessian_product(conjugate)

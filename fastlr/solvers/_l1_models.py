@@ -25,6 +25,7 @@ _ROUNDING = 1e-14  # which is that of its terms
 _NEAR = 1e-5  # a gradient, in thresholds, from which there is one step to go
 _SHARE, _SHARE_OF_FACTORS = 0.1, 0.01  # of its gradient that a step may leave at most
 _CLOSE = 0.3  # of the gradient that is enough: changes of a sweep of which that is left, as a rule
+_LEFT = 0.3  # of the gradient on a face, where signs change on the way to what solves its equations
 _SHORTER = 0.25  # times a step along which too many signs would change
 _HALF = 0.5  # of the tolerance, for what a step leaves; the rest is for what it misses
 
@@ -110,10 +111,9 @@ class ColumnModel:
         self.step, self.product = np.zeros_like(coefs), np.zeros_like(coefs)
         # The last step, from where values hardly differ, leaves what rounding does, or what the tolerance allows.
         self._least = max(_HALF * tol, _ROUNDING) * objective.penalty.l1
-        self._enough = max(forced(self._violation() / objective.penalty.l1) * objective.penalty.l1, self._least)
+        self._rough = max(forced(self._violation() / objective.penalty.l1) * objective.penalty.l1, self._least)
+        self._enough = self._rough  # for now
         self._last_worth = np.sqrt(tol) * value  # where the step ends, the gap is its square, or less
-        if self._promise() <= self._last_worth:
-            self._enough = self._least
 
     def minimise(self, last_pass):
         """Step until little is left of the gradient: True; or until about so many passes are made, or it is slow."""
@@ -137,19 +137,15 @@ class ColumnModel:
         return False
 
     def _is_solved(self):
-        """Whether enough is solved; of a step that is the last, all that the gap would show."""
+        """Whether enough is solved; of a step that is the last, all that the gap would show.
+
+        One that goes too far is not the last, as its end has no certificate.
+        """
         violation, W = self._violation(), self.step[:, :-1]
         worth = float(np.vdot(self.step, self.product)) - self._objective.penalty.diagonal * float(np.vdot(W, W))
-        if violation <= self._enough and worth <= self._last_worth:
-            self._enough = self._least
+        is_last = violation <= self._rough and worth <= self._last_worth and self._objective.overshoot(self.step) <= 1.0
+        self._enough = self._least if is_last else self._rough
         return violation <= self._enough
-
-    def _promise(self):
-        """What the step is worth about: what its coordinates are, were they alone."""
-        _, second, _ = self._moments
-        bend = second / self._objective.loss.weight_sum + self._objective.penalty.diagonal
-        violation = _violations(self._w, self._gradient[0, :-1], self._threshold)
-        return float((violation**2)[bend > 0.0] @ (1.0 / bend[bend > 0.0]))
 
     def _is_settled(self):
         """Whether what is zero leaves less than what is not: signs do not change much any more."""
@@ -171,8 +167,11 @@ class ColumnModel:
             largest = np.abs(residual).max()
             return self._precondition(residual) * face
 
-        def is_enough(_):
-            return largest <= 0.5 * self._enough or self._objective.n_passes >= last_pass
+        def is_enough(_, change):
+            if largest <= 0.5 * self._enough or self._objective.n_passes >= last_pass:
+                return True
+            # Where signs change, this face is left.
+            return largest <= _LEFT * np.abs(sides).max() and bool(((v + change[0, :-1]) * v < 0.0).any())
 
         change = newton_direction(self._objective, sides, precondition, is_enough)[0]
         before = self._gradient + self.product
@@ -224,9 +223,5 @@ def _change(v, new, q, new_q, threshold):
 
 def violation(v, q, threshold):
     """How far the gradient q of a model is from a subgradient of the penalty, at most."""
-    return float(_violations(v, q, threshold).max(initial=0.0))
-
-
-def _violations(v, q, threshold):
-    """The same, coordinate by coordinate."""
-    return np.where(v == 0.0, np.maximum(np.abs(q) - threshold, 0.0), np.abs(q + threshold * np.sign(v)))
+    each = np.where(v == 0.0, np.maximum(np.abs(q) - threshold, 0.0), np.abs(q + threshold * np.sign(v)))
+    return float(each.max(initial=0.0))

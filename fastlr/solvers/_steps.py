@@ -96,7 +96,11 @@ class _UnpenalisedCertificate:
 
         small = max(_UNRESOLVED * self._tol * value, bound.rounding)
         direction = newton_direction(
-            self._objective, gradient, bound.standardised, lambda squared: bound.unresolved(squared) <= small, direction
+            self._objective,
+            gradient,
+            bound.standardised,
+            lambda squared, _: bound.unresolved(squared) <= small,
+            direction,
         )
         gap = relative_gap(bound(gradient, direction), value)
         if gap > self._tol:

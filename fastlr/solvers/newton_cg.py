@@ -37,7 +37,7 @@ class _Truncated:
         self._first = self._first or start or 1.0
         accuracy = min(0.25, (start / self._first) ** 0.25)
 
-        def is_enough(squared):
+        def is_enough(squared, _):
             return squared <= accuracy**2 * start or self._objective.n_passes >= self._last_pass
 
         return newton_direction(self._objective, gradient, precondition, is_enough)
