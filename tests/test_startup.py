@@ -11,7 +11,7 @@ from numba.core import event
 
 import fastlr
 from fastlr.runtime import helpers
-from fastlr.runtime.jit import kernel
+from fastlr.runtime.jit import options
 
 LOADED = """
 import json, sys
@@ -109,4 +109,4 @@ def test_kernels_are_compiled_without_passes_for_what_they_do_not_have():
     def following(x):
         return x + 1.0
 
-    assert passes_over(njit(following)) - passes_over(kernel()(following)) == set(helpers._SPARED)
+    assert passes_over(njit(following)) - passes_over(njit(**options())(following)) == set(helpers._SPARED)
