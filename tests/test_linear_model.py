@@ -669,3 +669,17 @@ def test_warnings_point_at_the_line_that_called_fit(case):
     with pytest.warns(ConvergenceWarning) as told:
         model.fit(X, y)
     assert [warning.filename for warning in told] == [__file__]
+
+
+@pytest.mark.parametrize("n_samples, n_classes, seed", [(1_500, 2, 3), (5_000, 2, 2), (6_000, 4, 6)])
+def test_of_raw_collinear_columns_a_fit_that_has_arrived_says_so(n_samples, n_classes, seed):
+    rng = np.random.default_rng(seed)
+    whole = [(1, 10_001), (1900, 2000), (0, 2)]
+    columns = [rng.integers(low, high, n_samples).astype(float) for low, high in whole]
+    X = np.column_stack([*columns, rng.normal(680, 110, n_samples), rng.normal(2e5, 3e4, n_samples)])
+    X = np.column_stack([X, X[:, 1] - X[:, 2]])
+    near = (X - X.mean(axis=0)) / X.std(axis=0)
+    raw = near @ rng.normal(size=(6, n_classes)) / 1.5
+    y = (raw + rng.gumbel(size=raw.shape)).argmax(axis=1)
+    model = LogisticRegression(C=1e4).fit(X, y)  # without a warning
+    assert model.gap_ <= 1e-6

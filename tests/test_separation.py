@@ -213,7 +213,7 @@ def table_of_factors(seed, levels, n_samples):
     """All dummies of each factor, which are collinear, and columns far from zero; four classes."""
     rng = np.random.default_rng(seed)
     dummies = [np.eye(n_levels)[rng.integers(0, n_levels, n_samples)] for n_levels in levels]
-    X = np.column_stack([*dummies, 1900 + 10 * rng.normal(size=(n_samples, 2))])
+    X = np.column_stack([*dummies, 1900 + 20 * rng.normal(size=(n_samples, 2))])
     raw = X[:, :-2] @ rng.normal(size=(X.shape[1] - 2, 4)) + rng.gumbel(size=(n_samples, 4))
     return X, raw.argmax(axis=1)
 
@@ -226,3 +226,10 @@ def test_where_columns_are_collinear_too_it_is_found_before_all_steps_are_taken(
         model = LogisticRegression(C=np.inf).fit(X, y)
     assert len(caught) == 1
     assert model.n_iter_[0] < 60
+
+
+def test_steps_along_what_rounding_leaves_of_a_gradient_are_short():
+    X, y = table_of_factors(6, (3, 2), 24)
+    with pytest.warns(ConvergenceWarning):
+        model = LogisticRegression(C=np.inf).fit(X, y)
+    assert np.abs(model.coef_).max() < 1e3

@@ -11,7 +11,9 @@ import numpy as np
 
 from .._validation import check_features, listed
 from ..linalg.blas import single_threaded_blas
+from ..linalg.factor import ScaledCholesky
 from ..objectives import relative_gap
+from ..objectives.newton_bound import NewtonBound
 from ..objectives.separation import Separation
 from ..runtime.team import Team
 from ..solvers import MULTICLASS, NEEDS, SOLVERS, plan
@@ -270,3 +272,15 @@ def _certify_end(objective, result, tol):
     if result.gap > tol and objective.penalty and objective.penalty.is_smooth:
         value, gradient = objective.loss_gradient(result.coef)
         result.gap = min(result.gap, relative_gap(objective.gap_bound(gradient), value))
+        is_left = result.gap > tol and result.outcome is Outcome.ROUNDING
+        if is_left and result.steering is not None and objective.dtype == np.float64:
+            result.gap = min(result.gap, relative_gap(_bound_of_step(objective, gradient), value))
+
+
+def _bound_of_step(objective, gradient):
+    """Bound on f - f* from a Newton step, which a solver that aims at less than the tolerance may not have taken."""
+    hessian = objective.hessian()
+    if not np.isfinite(hessian).all():
+        return np.inf
+    direction = -ScaledCholesky(hessian).solve(gradient.ravel()).reshape(gradient.shape)
+    return NewtonBound(objective)(gradient, direction)
