@@ -527,9 +527,10 @@ def test_the_bound_of_an_exact_newton_step_holds_along_the_whole_way(use_weight,
         coef = coef + step[0]
 
 
-@pytest.mark.parametrize("C", [1.0, 1e4])
+@pytest.mark.parametrize("l1_ratio", [0.0, 1.0])
+@pytest.mark.parametrize("C", [1.0, 1e4, 1e6])
 @pytest.mark.parametrize("n_classes", [2, 3])
-def test_columns_of_numbers_that_are_made_of_the_digits_of_others_leave_a_certificate(C, n_classes):
+def test_columns_of_numbers_that_are_made_of_the_digits_of_others_leave_a_certificate(C, n_classes, l1_ratio):
     """What rounding leaves of the gradient of such a column, over the penalty, would be a large gap."""
     for seed in range(3):
         rng = np.random.default_rng(seed)
@@ -537,7 +538,7 @@ def test_columns_of_numbers_that_are_made_of_the_digits_of_others_leave_a_certif
         others = rng.normal(size=(2_400, 5))
         X = np.column_stack([school, 100 * school + form, 10_000 * school + 100 * form + pupil, others])
         raw = np.column_stack([form, 2.0 * others[:, : n_classes - 1]]) + rng.gumbel(size=(2_400, n_classes))
-        model = LogisticRegression(C=C).fit(X, raw.argmax(axis=1))
+        model = LogisticRegression(C=C, l1_ratio=l1_ratio).fit(X, raw.argmax(axis=1))
         assert model.gap_ <= model.tol
 
 

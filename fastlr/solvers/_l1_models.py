@@ -20,7 +20,8 @@ _FACTORED = 2e8  # multiply-adds of factors after the first that may follow each
 # where a single one takes more, models are solved no further than the step is worth
 _SWEEPS = 3  # of coordinate descent, before the equations of what is not zero are tried
 _EXACT = 1e-12  # of the largest threshold: the model is solved to rounding,
-_ROUNDING = 1e-14  # which is that of its terms
+_ROUNDING = 1e-14  # which is that of its terms;
+_VISIBLE = 1e-7  # of that threshold, where that is more
 
 _NEAR = 1e-5  # a gradient, in thresholds, from which there is one step to go
 _SHARE, _SHARE_OF_FACTORS = 0.1, 0.01  # of its gradient that a step may leave at most
@@ -52,7 +53,8 @@ class HessianModel:
         self._start = coefs[self._w]
         self._threshold = np.full(self._start.size, penalty.l1)
         self._v = self._start.copy()
-        self._q = gradient[self._w] - self._across.T @ self._of_gradient
+        self._pull = gradient[self._w] - self._across.T @ self._of_gradient
+        self._q = self._pull.copy()
 
     def minimise(self):
         """Where the model is smallest, but for rounding: a step from the coefficients."""
@@ -61,7 +63,8 @@ class HessianModel:
         from ..kernels.faces import solve_faces, space_for
 
         terms = self._H.diagonal() * np.abs(self._v) + np.abs(self._q)
-        tol = max(_EXACT * self._penalty.l1, _ROUNDING * terms.max(initial=0.0))
+        rounding = _ROUNDING * terms.max(initial=0.0)
+        tol = max(_EXACT * self._penalty.l1, rounding)
         if self._v.size**3 / 6.0 > _FACTORED:
             left = violation(self._v, self._q, self._threshold) / self._penalty.l1
             tol = max(tol, forced(left, _SHARE_OF_FACTORS) * self._penalty.l1)
@@ -74,9 +77,20 @@ class HessianModel:
             if rest <= tol:
                 break
         step = np.empty(self._start.size + len(self._across))
-        step[self._w] = change = self._v - self._start
+        change = self._v - self._start
+        if tol == rounding > _VISIBLE * self._penalty.l1:
+            change += self._correction(change)
+        step[self._w] = change
         step[self._b] = -self._of_gradient - self._of_w @ change
         return step
+
+    def _correction(self, change):
+        """What the equations leave of a step, which has digits that the coefficients have no room for."""
+        places = np.flatnonzero(self._v)
+        left = self._pull + self._H @ change + self._threshold * np.sign(self._v)
+        correction = np.zeros_like(change)
+        correction[places] = -ScaledCholesky(self._H[np.ix_(places, places)]).solve(left[places])
+        return correction
 
     def _centre(self):
         """Take off what classes share: coordinates one by one, or equations that are singular in it, are slow to."""
