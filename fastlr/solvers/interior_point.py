@@ -137,7 +137,8 @@ class _System:
     def solution(self, gradient):
         """Minus the inverse times a gradient."""
         start = float(np.vdot(gradient, self._precondition(gradient)))
-        return newton_direction(self, gradient, self._precondition, lambda squared: squared <= _ACCURACY**2 * start)
+        enough = _ACCURACY**2 * start
+        return newton_direction(self, gradient, self._precondition, lambda squared, _: squared <= enough)
 
     def hessian_product(self, directions):
         product = curved(self._objective.matrix, self._curve, directions)
