@@ -1,8 +1,9 @@
 """Fit all sets of weights with all values of C, by the way that suits X.
 
 X is never copied, but where it is small: rows that a fit leaves out weigh nothing. Fits to wide, tall and sparse X go
-together, see `wide`, `tall` and `lockstep`, and those to a small one run inside kernels, see `small`. For all other,
-and what these leave, each set of weights has a loss of its own; along a rising C every fit starts from the one before.
+together, see `wide`, `tall`, `tall_l1` and `lockstep`, and those to a small one run inside kernels, see `small`. For
+all other, and what these leave, each set of weights has a loss of its own; along a rising C every fit starts from the
+one before.
 """
 
 from dataclasses import replace
@@ -13,11 +14,13 @@ import numpy as np
 from ..runtime.parallel import run_all
 from ..runtime.team import Team
 from ..solvers import plan
+from ..solvers._l1_features import ALL_COEFFICIENTS
 from . import small
 from .absent import present_classes
 from .errors import add_std_errs
 from .one import fit_path, quiet_team
-from .problem import Problem
+from .problem import Problem, stacked_weights
+from .progress import progress_bar
 from .result import ManyFits
 from .wide import SharedGram, certify, fit_set, groups_of
 
@@ -77,7 +80,7 @@ def solve_many(
     fits.l1_ratio = l1_ratio
     problem = Problem(data.features, data.codes, len(data.classes), np.empty(0), np.inf, fit_intercept, l1_ratio)
     problem = replace(problem, proportions=data.proportions, offset=data.offset)
-    with quiet_team(n_threads) as team, _progress_bar(n_sets * len(Cs), progress) as bar:
+    with quiet_team(n_threads) as team, progress_bar(n_sets * len(Cs), progress) as bar:
         batch = _Batch(problem, weight_of, fits, {"tol": tol, "max_iter": max_iter}, data.dtype, team, bar)
         starts = dict.fromkeys(range(n_sets), start)
         way, n_fits = _shared_way(problem), n_others + n_sets * int(np.isfinite(Cs).sum())
@@ -85,6 +88,8 @@ def solve_many(
             batch.fit_wide(batch.whole(range(n_sets)), gram or SharedGram(), start)
         elif small.suits(replace(problem, C=Cs.min())) and tol > 0.0 and small.are_many(problem, n_fits):
             batch.fit_small(range(n_sets), start)
+        elif way == "newton_cholesky" and not problem.is_small and l1_ratio and n_fits > len(Cs):
+            batch.fit_l1(batch.whole(range(n_sets)), start)
         elif way == "newton_cholesky" and not problem.is_small and n_sets > 1:
             starts.update(batch.fit_tall(batch.whole(range(n_sets))))
         elif way == "lockstep" and n_sets > 1:
@@ -98,9 +103,12 @@ def solve_many(
 
 def _shared_way(problem):
     """What fits may share: the work of a solver, by its name, or "lockstep"; None where they go one by one."""
-    if problem.n_classes > 2 or problem.l1_ratio or problem.offset is not None:
+    if problem.n_classes > 2 or problem.offset is not None:
         return None
     names = [name for name, _ in plan(*problem.X.shape, True, is_sparse=problem.is_sparse)]
+    if problem.l1_ratio:
+        has_all = problem.X.shape[1] < ALL_COEFFICIENTS and not problem.is_sparse
+        return "newton_cholesky" if has_all and names[0] == "newton_cholesky" else None
     if problem.is_sparse:
         return "lockstep" if names[0] == "preconditioned_lbfgs" and not problem.is_cheap else None
     return "gram_newton" if "gram_newton" in names else names[0]
@@ -212,13 +220,30 @@ class _Batch:
         """Fits to sparse X that share passes; where those that are left to others may start, by set."""
         from .lockstep import fit_group, groups_of
 
-        if not (sets and self._finite):
-            return {}
-        options = {"start": start, **self.limits}
-        Cs, n_threads, starts = self.fits.Cs[self._finite].tolist(), self.team.n_threads, {}
+        n_threads = self.team.n_threads
 
-        def fit(group, check):
-            return fit_group(self.problem, [self.weight_of(k) for k in group], Cs, check=check, **options)
+        def fit(group, Cs, check):
+            weights = [self.weight_of(k) for k in group]
+            return fit_group(self.problem, weights, Cs, start=start, check=check, **self.limits)
+
+        return self._fit_paths(fit, groups_of(sets, n_threads), n_threads)
+
+    def fit_l1(self, sets, start):
+        """The same of fits to dense X with an L1 penalty, all features in the model."""
+        from .tall_l1 import fit_group, groups_of
+
+        matrix = self.problem.matrix(self.dtype, self.team)
+        n_samples = len(self.problem.X)
+
+        def fit(group, Cs, check):
+            weights = stacked_weights(self.weight_of, group, n_samples)
+            return fit_group(self.problem, weights, Cs, matrix=matrix, start=start, check=check, **self.limits)
+
+        return self._fit_paths(fit, groups_of(sets, n_samples), 1)
+
+    def _fit_paths(self, fit, groups, n_threads):
+        """Fits by group, each along its paths of C; where those that are left to others may start, by set."""
+        starts, Cs = {}, self.fits.Cs[self._finite].tolist()
 
         def put(group, ends):
             self.fits.n_passes += ends[1]
@@ -227,7 +252,7 @@ class _Batch:
                     starts[k] = end.coef
                     self._put((k, i), end.coef, end.value, end.gap, end.n_iter)
 
-        run_all(fit, groups_of(sets, n_threads), n_threads, put)
+        run_all(lambda group, check: fit(group, Cs, check), groups if Cs else [], n_threads, put)
         return starts
 
     def fit_each(self, starts):
@@ -240,23 +265,27 @@ class _Batch:
         sets, n_threads = [k for k in left if left[k]], self.team.n_threads
 
         def fit(k, check, n_threads):
+            # Steps with an L1 penalty go on with what fits before have learnt: the whole path is made alone.
+            path = self._order.tolist() if self.problem.l1_ratio else left[k]
             with Team(n_threads) as own:
-                path = fit_path(
+                ends = fit_path(
                     replace(self.problem, sample_weight=self.weight_of(k)),
-                    self.fits.Cs[left[k]].tolist(),
+                    self.fits.Cs[path].tolist(),
                     **self.limits,
                     start=starts[k],
                     dtype=self.dtype,
                     team=own,
                     report=lambda name, record: check(),
                 )
-                return list(path)
+                return list(zip(path, ends, strict=True))
 
         def put(k, ends):
-            for i, end in zip(left[k], ends, strict=True):
+            for i, end in ends:
                 result = end.result
                 self.fits.n_passes += end.n_passes
                 failure = end.failure()
+                if (k, i) in self._done:
+                    continue
                 if failure is not None:
                     self.fits.failures[k, i] = failure
                 self._put((k, i), result.coef, result.value, result.gap, result.n_iter)
@@ -264,37 +293,3 @@ class _Batch:
         n_shared = 0 if self.problem.has_short_passes else len(sets) - len(sets) % n_threads
         for some, n_workers in ((sets[:n_shared], n_threads), (sets[n_shared:], 1)):
             run_all(partial(fit, n_threads=n_threads // n_workers), some, n_workers, put)
-
-
-class _NoBar:
-    """A progress bar that is not shown."""
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        pass
-
-    def update(self, n):
-        pass
-
-
-class _Lines(_NoBar):
-    """A progress bar where tqdm is not installed: a line for each fit."""
-
-    def __init__(self, total):
-        self._done, self._total = 0, total
-
-    def update(self, n):
-        self._done += n
-        print(f"{self._done} of {self._total} fits")
-
-
-def _progress_bar(total, shown):
-    if not shown:
-        return _NoBar()
-    try:
-        from tqdm.auto import tqdm
-    except ImportError:
-        return _Lines(total)
-    return tqdm(total=total, desc="fits", unit="fit")

@@ -13,7 +13,7 @@ from ..runtime.team import Task
 from ._passes import Passes
 from .classes import DenseClassPasses
 from .memory import BLOCK_ENTRIES, MemoryMatrix
-from .sets import SetPasses
+from .sets import SetPasses, StepPasses
 
 _MOMENT_ROWS = 1_024
 
@@ -126,8 +126,8 @@ class DenseMatrix(MemoryMatrix):
     def _bind(self, loss):
         if loss.passes == "classes":
             return DenseClassPasses(self, loss)
-        if loss.passes == "sets":
-            return SetPasses(self, loss)
+        if loss.passes in ("sets", "steps"):
+            return (SetPasses if loss.passes == "sets" else StepPasses)(self, loss)
         return (FeaturePasses if self.goes_by_features else _RowPasses)(self, loss)
 
     def feature_passes(self, loss):
@@ -163,6 +163,44 @@ class DenseMatrix(MemoryMatrix):
         if not np.isfinite(sums[0]).all():
             self.check_finite()
         return sums
+
+    def step_sets(self, loss, coefs, ends, sets):
+        """What steps from coefficients to `ends` are to the fits of sets of weights: one pass.
+
+        With h the curvatures before the steps, p' the residuals after them, z_d the changes of the raw predictions, and
+        diagonal matrices D of the weights times h and E of the weights:
+
+        Parameters
+        ----------
+        loss : StepSets
+            At most half of `kernels.many.MAX_FITS`.
+        coefs, ends : float64 arrays of shape (n_fits, n_features + 1)
+        sets : int array of shape (n_fits,)
+
+        Returns
+        -------
+        values : float64 array of shape (n_fits,)
+            Summed losses at `ends`.
+        gradients, products, columns : float64 arrays of shape (n_fits, n_features + 1)
+            [X 1]^T E p', [X 1]^T D z_d and [X 1]^T D 1.
+        apart, doubt, reach : float64 arrays of shape (n_fits,)
+            The last three of the sums of `kernels.many.serve_steps`.
+
+        Raises
+        ------
+        ValueError
+            If X holds NaN or infinity, which this pass finds.
+        """
+        steps = self._passes_for(loss).step(coefs, ends, sets)
+        self.n_passes += 1
+        if not np.isfinite(steps[0]).all():
+            self.check_finite()
+        return steps
+
+    def curve_set(self, loss, coef, k):
+        """Leave the curvatures of set k of `StepSets` with the loss, at one row of coefficients: one pass."""
+        self._passes_for(loss).curve(coef, k)
+        self.n_passes += 1
 
     def take(self, rows):
         """See `Matrix`."""

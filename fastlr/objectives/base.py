@@ -11,7 +11,29 @@ from .collinear import Idle, idle_directions, of_least_norm
 _ULP = float(np.finfo(np.float64).eps)
 
 
-class Objective:
+class DualGap:
+    """The gap to a dual point, for what has a `penalty`."""
+
+    def pull(self, coefs, gradient):
+        """The loss's part of a gradient with respect to the features."""
+        return gradient[:, :-1] - self.penalty.gradient(coefs[:, :-1])
+
+    def dual_gap(self, coefs, value, a, divergence):
+        """Bound on f - f* from a dual point q whose divergence KL(q || p) from the probabilities is at most this.
+
+        With a what q is to the features, any s in [0, 1], and y + s (q - y) in place of q, of which KL is convex,
+
+            f - f* <= s KL + (1 - s) loss + penalty(W) + conjugate(-s a) + s a . W
+        """
+        penalty, W = self.penalty, coefs[:, :-1]
+        loss = value - penalty.value(W)
+        largest = float(np.abs(a).max(initial=0.0))
+        # What is scaled to the border is to stay within it, rounded.
+        shares = {1.0} if largest <= penalty.l1 else {1.0, penalty.l1 / largest * (1.0 - _ULP)}
+        return min(s * divergence + (1.0 - s) * loss + penalty.duality_gap(W, s * a) for s in shares)
+
+
+class Objective(DualGap):
     """Mean loss plus penalty.
 
     Parameters
@@ -194,24 +216,6 @@ class Objective:
         V = step[:, :-1]
         bend = max(0.0, float(np.vdot(step, product)) - self.penalty.diagonal * float(np.vdot(V, V)))
         return self.dual_gap(coefs, value, self.pull(coefs + step, gradient + product), bend)
-
-    def pull(self, coefs, gradient):
-        """The loss's part of a gradient with respect to the features."""
-        return gradient[:, :-1] - self.penalty.gradient(coefs[:, :-1])
-
-    def dual_gap(self, coefs, value, a, divergence):
-        """Bound on f - f* from a dual point q whose divergence KL(q || p) from the probabilities is at most this.
-
-        With a what q is to the features, any s in [0, 1], and y + s (q - y) in place of q, of which KL is convex,
-
-            f - f* <= s KL + (1 - s) loss + penalty(W) + conjugate(-s a) + s a . W
-        """
-        penalty, W = self.penalty, coefs[:, :-1]
-        loss = value - penalty.value(W)
-        largest = float(np.abs(a).max(initial=0.0))
-        # What is scaled to the border is to stay within it, rounded.
-        shares = {1.0} if largest <= penalty.l1 else {1.0, penalty.l1 / largest * (1.0 - _ULP)}
-        return min(s * divergence + (1.0 - s) * loss + penalty.duality_gap(W, s * a) for s in shares)
 
     def gram(self) -> np.ndarray:
         """[X 1]^T S [X 1], S the weights: one pass, float64 of shape (n_features + 1, n_features + 1).

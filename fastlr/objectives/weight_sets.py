@@ -1,9 +1,12 @@
 """The objective of `logistic` for several sets of weights over one X."""
 
+import math
+
 import numpy as np
 
-from .base import penalised
-from .logistic import gap_bound
+from .base import DualGap, penalised
+from .logistic import LogisticObjective, gap_bound
+from .penalties import L2
 
 
 class WeightSetsObjective:
@@ -13,7 +16,7 @@ class WeightSetsObjective:
     ----------
     matrix : DenseMatrix
     loss : WeightSets
-    penalties : list of L2
+    penalties : list of L2 or ElasticNet
         By set.
     fit_intercept : bool
     """
@@ -50,8 +53,39 @@ class WeightSetsObjective:
             ends.append((*end, columns[i] if with_columns else None))
         return ends
 
+    def _alone(self, k):
+        return LogisticObjective(self.matrix, self.loss.of_set(k), L2(0.0), self.fit_intercept)
 
-class _SetObjective:
+    def without_features(self, k):
+        """The best intercept of set k, all else zeros."""
+        return self._alone(k).without_features()
+
+    def hessian(self, k, coef):
+        """Hessian of the mean loss of set k: two passes."""
+        self.matrix.curve_set(self.loss, coef, k)
+        return self._alone(k).hessian(self.loss.curved)
+
+    def steps(self, sets, coefs, gradients, ends):
+        """What steps of some sets lead to: one pass, for which the loss is `StepSets`.
+
+        Parameters
+        ----------
+        sets, coefs
+            See `loss_gradients`.
+        gradients, ends : lists of float64 array of shape (1, n_features + 1)
+            Those at `coefs`, and where the steps end.
+
+        Returns
+        -------
+        list of (value, gradient, bound)
+            At `ends`, with a bound on f - f* there.
+        """
+        passed = self.matrix.step_sets(self.loss, np.concatenate(coefs), np.concatenate(ends), sets)
+        parts = zip(sets, coefs, gradients, ends, zip(*passed, strict=True), strict=True)
+        return [self.of_sets[k].step(*part) for k, *part in parts]
+
+
+class _SetObjective(DualGap):
     """What can be said of one set without X."""
 
     def __init__(self, penalty, fit_intercept, weight_sum, dtype):
@@ -60,6 +94,22 @@ class _SetObjective:
 
     def penalised(self, coefs, value, gradient):
         return penalised(self, coefs, value, gradient, self._weight_sum)
+
+    def step(self, coefs, gradient, ends, passed):
+        """Value, gradient and a bound on f - f* at the end of a step, from what `step_sets` says of it.
+
+        q = p + h (z_d + t), see `Objective.step_gap`, is a dual point where t makes the residuals of an intercept sum
+        to 0. Its divergence is the square of a length, and that of a sum the sum of two at most.
+        """
+        loss, new, moved, column, apart, doubt, reach = passed
+        size = self._weight_sum
+        value, new = self.penalised(ends, float(loss), new[None])
+        shift = -(gradient[0, -1] * size + moved[-1]) / column[-1] if self.fit_intercept else 0.0
+        divergence = (math.sqrt(apart) + abs(shift) * math.sqrt(doubt)) ** 2 / size
+        if not (reach + abs(shift) <= 1.0 and divergence < math.inf):
+            return value, new, math.inf
+        a = self.pull(coefs, gradient) + (moved + shift * column)[:-1] / size
+        return value, new, self.dual_gap(ends, value, a, divergence)
 
     def rough_gap(self, gradient):
         return self.penalty.dual_bound(float(np.vdot(gradient[:, :-1], gradient[:, :-1])))

@@ -209,16 +209,9 @@ class Features:
             step, product = step + more, product + change
 
     def learn(self, step, change):
-        """Correct the Hessian by what a step changes the gradient: Broyden, Fletcher, Goldfarb and Shanno's formula."""
-        if self._hessian is None:
-            return
-        s, y = step.ravel()[self._places], change.ravel()[self._places]
-        Bs = self._hessian @ s
-        curvature, length2 = float(s @ y), float(s @ Bs)
-        if curvature > _FLAT * np.sqrt((s @ s) * (y @ y)) and length2 > 0.0:
-            # In place: the transpose is the matrix, in BLAS's order.
-            dger(1.0 / curvature, y, y, a=self._hessian.T, overwrite_a=1)
-            dger(-1.0 / length2, Bs, Bs, a=self._hessian.T, overwrite_a=1)
+        """Correct the Hessian by what a step changes the gradient."""
+        if self._hessian is not None:
+            correct(self._hessian, step.ravel()[self._places], change.ravel()[self._places])
 
     def _form(self, places):
         objective = self.objective
@@ -238,6 +231,16 @@ class Features:
         if self._damping:
             return step, product, np.inf
         return step, product, relative_gap(objective.step_gap(coef, value, gradient, step, product), value)
+
+
+def correct(hessian, s, y):
+    """Correct a Hessian by what a step s changes the gradient: Broyden, Fletcher, Goldfarb and Shanno's formula."""
+    Bs = hessian @ s
+    curvature, length2 = float(s @ y), float(s @ Bs)
+    if curvature > _FLAT * np.sqrt((s @ s) * (y @ y)) and length2 > 0.0:
+        # In place: the transpose is the matrix, in BLAS's order.
+        dger(1.0 / curvature, y, y, a=hessian.T, overwrite_a=1)
+        dger(-1.0 / length2, Bs, Bs, a=hessian.T, overwrite_a=1)
 
 
 def _rows_of_classes(places, shape):
