@@ -16,7 +16,7 @@ from ._validation import NATIVE_DTYPES, check_choice
 from .estimators.cross_validation import LogisticRegressionCV
 from .estimators.fit_many import fit_many
 from .estimators.logistic_regression import LogisticRegression
-from .matrices.small import MAX_ENTRIES
+from .matrices.small import MAX_ENTRIES, MAX_PRODUCTS
 
 _DTYPES = (*(dtype.name for dtype in NATIVE_DTYPES), "bool", "float16")
 _ORDERS = ("C", "F")
@@ -97,6 +97,7 @@ def _study(X, y):
 
 
 _tall, _very_wide = _dense(MAX_ENTRIES // 16 + 1, 16), _dense(40, 1_100)
+_tall_of_classes = _dense(MAX_PRODUCTS // (16 * 3) + 1, 16)
 _sparse = _compressed(1_000, 50)  # with so few features that its Hessian is formed
 
 # What a kind of problem is: a maker of data that take its way through the package, and how they set out. All are too
@@ -112,8 +113,8 @@ _KINDS = {
     "sparse": (_sparse, _fit),
     "sparse cross-validation": (_compressed(40, 1_100), _cross_validate),
     "sparse l1": (_compressed(40, 1_100), _fit_l1),
-    "multiclass": (_with_classes(_tall), _fit),
-    "many classes": (_with_classes(_tall, are_many=True), _fit),
+    "multiclass": (_with_classes(_tall_of_classes), _fit),
+    "many classes": (_with_classes(_tall_of_classes, are_many=True), _fit),
     "sparse multiclass": (_with_classes(_sparse), _fit),
     "sparse many classes": (_with_classes(_sparse, are_many=True), _fit),
     "study": (_very_wide, _study),
