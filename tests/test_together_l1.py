@@ -175,3 +175,14 @@ def test_nothing_to_gain_ends_a_fit_whatever_the_tolerance():
 def test_groups_hold_as_many_sets_as_a_pass_serves():
     assert [len(group) for group in groups_of(list(range(40)), 2_000)] == [16, 16, 8]
     assert [len(group) for group in groups_of(list(range(12)), 10**7)] == [5, 5, 2]
+
+
+def test_an_infinite_c_beside_others_leaves_sets_together_and_is_fitted_alone():
+    X, y = labelled(2_000, 30, 1.0)
+    weights = np.random.default_rng(0).exponential(size=(2, 2_000))
+    fits = fit_many(X, y, Cs=[0.01, np.inf], l1_ratio=1.0, sample_weight=weights)
+    assert not fits.failures
+    for k, weight in enumerate(weights):
+        for i, C in enumerate([0.01, np.inf]):
+            alone = LogisticRegression(C=C, l1_ratio=1.0).fit(X, y, sample_weight=weight)
+            assert fits.objectives[k, i] == pytest.approx(alone.objective_, rel=2e-6)

@@ -88,7 +88,7 @@ def solve_many(
             batch.fit_wide(batch.whole(range(n_sets)), gram or SharedGram(), start)
         elif small.suits(replace(problem, C=Cs.min())) and tol > 0.0 and small.are_many(problem, n_fits):
             batch.fit_small(range(n_sets), start)
-        elif way == "newton_cholesky" and not problem.is_small and l1_ratio and n_fits > len(Cs):
+        elif way == "prox_newton" and not problem.is_small and n_fits > np.isfinite(Cs).sum():
             batch.fit_l1(batch.whole(range(n_sets)), start)
         elif way == "newton_cholesky" and not problem.is_small and n_sets > 1:
             starts.update(batch.fit_tall(batch.whole(range(n_sets))))
@@ -108,7 +108,7 @@ def _shared_way(problem):
     names = [name for name, _ in plan(*problem.X.shape, True, is_sparse=problem.is_sparse)]
     if problem.l1_ratio:
         has_all = problem.X.shape[1] < ALL_COEFFICIENTS and not problem.is_sparse
-        return "newton_cholesky" if has_all and names[0] == "newton_cholesky" else None
+        return "prox_newton" if has_all and names[0] == "newton_cholesky" else None
     if problem.is_sparse:
         return "lockstep" if names[0] == "preconditioned_lbfgs" and not problem.is_cheap else None
     return "gram_newton" if "gram_newton" in names else names[0]

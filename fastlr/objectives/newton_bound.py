@@ -43,7 +43,7 @@ class NewtonBound:
 
     def __init__(self, objective):
         self._objective = objective
-        if objective.penalty:
+        if objective.penalty:  # which bounds residuals without the columns' variances
             return
         self._mean, variance = objective.standardisation()
         self._variance = np.where(variance == 0.0, np.inf, variance)
